@@ -1,0 +1,7 @@
+//! `forfall` enforces written retention rules over many data stores, unattended, and keeps an audit log
+//! with which each disposal can be proven to a stranger.
+//!
+//! The layers import only downward; `tests/it/architecture.rs` reads the imports and fails on any other edge.
+//! `docs/architecture.md` walks through a run, a crash and a dry run.
+
+pub mod time;
