@@ -4,4 +4,11 @@
 //! The layers import only downward; `tests/it/architecture.rs` reads the imports and fails on any other edge.
 //! `docs/architecture.md` walks through a run, a crash and a dry run.
 
+pub mod adapter;
+pub mod audit;
+pub mod config;
+pub mod engine;
+pub mod model;
+pub mod policy;
+pub mod state;
 pub mod time;

@@ -1,0 +1,323 @@
+//! The two halves of an adapter. The planner is given only the reading half, so that a dry run is dry by type.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::model::action::Change;
+use crate::model::batch::{Applied, BatchLabel, Fate};
+use crate::model::key::{Key, KeyForm};
+use crate::model::predicate::{EventBook, Predicate};
+use crate::model::schema::{Identity, Schema};
+use crate::model::start::Start;
+use crate::model::target::Target;
+use crate::model::value::{Fields, Value};
+use crate::time::{Instant, StartSet, StartValue};
+
+/// What an adapter can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// A batch happens wholly or not at all.
+    pub transactional: bool,
+    /// Fields can be changed, not only records deleted.
+    pub changes_fields: bool,
+    /// Records can link to rows of other collections.
+    pub links: bool,
+    /// How keys are spelled.
+    pub key_form: KeyForm,
+}
+
+/// A collection with what every question about it needs.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// What is bound.
+    pub target: Arc<Target>,
+    /// The events known now.
+    pub events: Arc<EventBook>,
+    /// The instant of asking: the same through a whole plan or run.
+    pub now: Instant,
+}
+
+/// A group of records to be counted.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Which records.
+    pub predicate: Predicate,
+    /// Whose oldest and newest value is asked for; `None` counts only.
+    pub start: Option<Arc<Start>>,
+    /// How many keys to give as examples, oldest first where that costs nothing.
+    pub samples: usize,
+}
+
+/// How many, from when to when.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Records for which the predicate is true.
+    pub count: u64,
+    /// The earliest known start among them.
+    pub oldest: Option<StartValue>,
+    /// The latest known start among them.
+    pub newest: Option<StartValue>,
+    /// Some of their keys.
+    pub samples: Vec<Key>,
+}
+
+/// A part of the collection that could not be read. One gap makes a run incomplete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Where, without any value of a record.
+    pub place: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The answer to a count: one tally for each group, in their order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counted {
+    /// One for each group.
+    pub tallies: Vec<Tally>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+    /// Things seen that are no gap but worth telling, such as links that were not followed.
+    pub remarks: Vec<String>,
+}
+
+/// The answer to a survey: for each set, the records that match and whose start lies in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surveyed {
+    /// Cumulative counts, one for each set.
+    pub counts: Vec<u64>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+/// All records of the collection, as exactly as the store can tell without reading them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// How many.
+    pub count: u64,
+    /// Counted rather than estimated.
+    pub exact: bool,
+}
+
+/// One page of a scan.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Records in key order.
+    pub rows: Vec<Row>,
+    /// Whether more may follow after the last of them.
+    pub more: bool,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+/// One record as read.
+#[derive(Debug)]
+pub struct Row {
+    /// Its key.
+    pub key: Key,
+    /// Its fields, with those of linked rows.
+    pub fields: Box<dyn Fields + Send>,
+}
+
+/// A collection that `store show` lists.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// Its schema.
+    pub schema: Schema,
+    /// How many records.
+    pub total: Total,
+    /// For each column the smallest and the largest value, where that is cheap to know.
+    pub extremes: Vec<Option<(Value, Value)>>,
+}
+
+/// The reading half: changes nothing in the store, ever.
+pub trait Inspect: Send + Sync {
+    /// What the adapter can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// What makes this store that store. An error when it cannot be known, such as for an unmounted disk;
+    /// never an identity made up from nothing.
+    fn identity(&self) -> Result<Identity, StoreError>;
+
+    /// Every collection that the store shows of itself.
+    fn collections(&self) -> Result<Vec<Listed>, StoreError>;
+
+    /// Describes the target as it is now. `StoreErrorKind::NotFound` names the nearest collection.
+    fn probe(&self, target: &Target) -> Result<Schema, StoreError>;
+
+    /// All records.
+    fn total(&self, target: &Target) -> Result<Total, StoreError>;
+
+    /// Counts groups, in one pass where the store has no index for them.
+    fn count(&self, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError>;
+
+    /// Counts in one pass how many records for which `predicate` is true have their start in each of `sets`,
+    /// which grow: each contains the one before it.
+    fn survey(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        start: &Arc<Start>,
+        sets: &[StartSet],
+    ) -> Result<Surveyed, StoreError>;
+
+    /// Reads records for which `predicate` is true, in key order, after the key given.
+    fn scan(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page, StoreError>;
+
+    /// Reads one record; `None` if there is none with that key in the collection.
+    fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError>;
+}
+
+/// What a run wants done to every record for which the whole predicate is true.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The collection.
+    pub scope: Scope,
+    /// The whole predicate: scope, class, due, not held, not needed.
+    pub predicate: Predicate,
+    /// How the start is read.
+    pub start: Arc<Start>,
+    /// The starts that are due: `predicate` says so too; this is for choosing the way to walk.
+    pub due: StartSet,
+    /// What is done.
+    pub act: Act,
+    /// How many the planner counted.
+    pub expected: u64,
+}
+
+/// What is done to a record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// It goes, after everything that `Target::with` names in the same store.
+    Delete,
+    /// Its fields change.
+    Change(Vec<Change>),
+}
+
+/// The changing half. Only `engine/execute.rs` and `engine/recover.rs` call it.
+pub trait Dispose: Inspect {
+    /// The reading half.
+    fn inspect(&self) -> &dyn Inspect;
+
+    /// Makes the store recognisable and ready: a marker file, a table of batch marks. Called by the first approval,
+    /// and harmless when repeated. Refuses to adopt a store that carries a foreign mark.
+    fn adopt(&self, target: &Target) -> Result<Identity, StoreError>;
+
+    /// Begins to walk the records of a job.
+    fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError>;
+
+    /// Says what became of a batch whose outcome was never written, and finishes or takes back what was half done.
+    /// `spool` is what [`Prepared::spool`] gave. Never guesses: an error leaves the batch open.
+    fn resolve(&self, label: &BatchLabel, target: &Target, spool: &[u8]) -> Result<Fate, StoreError>;
+
+    /// Called once at the end of a run that changed something: truncates write-ahead logs, prunes directories.
+    fn settle(&self, target: &Target) -> Result<(), StoreError>;
+}
+
+/// A walk over the records of a job, batch after batch.
+pub trait Walk {
+    /// Prepares the next batch of at most about `want` records, leaving out `without`; `None` at the end.
+    /// A batch that is aborted is prepared again by the next call; a committed one never comes back.
+    fn prepare<'a>(
+        &'a mut self,
+        batch: &BatchLabel,
+        want: usize,
+        without: &HashSet<Key>,
+    ) -> Result<Option<Box<dyn Prepared + 'a>>, StoreError>;
+
+    /// Parts of the collection that could not be walked.
+    fn gaps(&self) -> Vec<Gap>;
+}
+
+/// A batch that is frozen but not yet done: nothing destructive is durable or visible.
+/// Dropping it without a commit is an abort.
+pub trait Prepared {
+    /// The records, each exactly once. May be empty where a window held nothing due.
+    fn records(&self) -> &[Key];
+
+    /// What goes with them in the same store: collection and count, in the order of `Target::with`.
+    fn companions(&self) -> Vec<(String, Vec<Key>)>;
+
+    /// What [`Dispose::resolve`] needs after a crash; empty where the store itself remembers the batch.
+    fn spool(&self) -> Vec<u8>;
+
+    /// Whether the store keeps a mark of the batch, or its fate has to be observed record by record.
+    fn basis(&self) -> Basis;
+
+    /// Does it, and returns when it is durable. After an error the fate is unknown and must be asked for.
+    fn commit(self: Box<Self>) -> Result<Applied, StoreError>;
+
+    /// Takes everything back.
+    fn abort(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// How the fate of a batch is known after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// By a mark written in the same transaction.
+    Marked,
+    /// By looking at each record.
+    Observed,
+}
+
+/// What an operator can do about a [`StoreError`], and whether trying again may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreErrorKind {
+    /// Not there, or not reachable: a missed run, never an empty success.
+    Unavailable,
+    /// Busy or locked for longer than the time-out: try again later.
+    Busy,
+    /// Another store than the one that was approved.
+    Foreign,
+    /// The collection, column or record part does not exist.
+    NotFound,
+    /// The adapter or store cannot do what is asked.
+    Unsupported,
+    /// It is not permitted.
+    Denied,
+    /// The store is full or damaged.
+    Damaged,
+    /// The records or the schema changed under the run.
+    Changed,
+}
+
+/// Something that a store could not do: what failed, why, and what to do now. Never holds a record's value.
+#[derive(Debug, Error)]
+#[error("{what}: {why}{}", help.as_ref().map(|help| format!(". {help}")).unwrap_or_default())]
+pub struct StoreError {
+    /// What kind of trouble.
+    pub kind: StoreErrorKind,
+    /// What failed and where: store, collection, path.
+    pub what: String,
+    /// Why.
+    pub why: String,
+    /// What to do now.
+    pub help: Option<String>,
+}
+
+impl StoreError {
+    /// An error without advice.
+    pub fn new(kind: StoreErrorKind, what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { kind, what: what.into(), why: why.into(), help: None }
+    }
+
+    /// Adds what to do now.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Whether the same call may succeed later without anybody doing anything.
+    pub fn may_retry(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Busy)
+    }
+}

@@ -1,0 +1,262 @@
+//! What the audit log says. Closed code lists, counts, digests and identifiers; never a record's key or value.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::batch::BatchLabel;
+use crate::model::ids::{BatchId, HoldId, PolicyId, RunId, StoreName};
+use crate::model::run::{RunState, Trigger};
+use crate::time::Instant;
+
+/// One entry: a leaf of the tree is its canonical JSON (RFC 8785).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The version of this format.
+    pub v: u32,
+    /// When it was written, UTC.
+    pub time: Instant,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// The version of the entry format that this program writes.
+pub const VERSION: u32 = 1;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "body", rename_all = "kebab-case")]
+pub enum Body {
+    /// The log begins.
+    Genesis(Genesis),
+    /// A policy's text was seen for the first time; the text is kept by its hash.
+    Policy(PolicySeen),
+    /// Somebody approved a policy.
+    Approval(ApprovalGiven),
+    /// A run began or ended, or a slot passed without one.
+    Run(RunNote),
+    /// What is about to be done.
+    Intent(Intent),
+    /// What was done.
+    Outcome(Outcome),
+    /// What the store said of a batch that a crash had left open; its outcome follows.
+    Recovery(Recovery),
+    /// A hold began or ended.
+    Hold(HoldNote),
+    /// An event was recorded or withdrawn.
+    Event(EventNote),
+    /// Work was paused or resumed.
+    Pause(PauseNote),
+    /// Nothing happened, and the log is alive.
+    Heartbeat {},
+}
+
+/// The first entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Genesis {
+    /// The log's origin line.
+    pub origin: String,
+    /// Its C2SP verifier key.
+    pub vkey: String,
+}
+
+/// A policy's text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicySeen {
+    /// The policy.
+    pub policy: PolicyId,
+    /// SHA-256 of its text.
+    pub hash: String,
+}
+
+/// An approval: it binds to exactly this.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalGiven {
+    /// The policy.
+    pub policy: PolicyId,
+    /// SHA-256 of its text.
+    pub hash: String,
+    /// Who, as a pseudonym.
+    pub by: String,
+    /// How many records were due at that moment.
+    pub count: u64,
+    /// Digest over the stores' identities and the collections' schemas.
+    pub bound_to: String,
+}
+
+/// A run's beginning or end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunNote {
+    /// The run.
+    pub run: RunId,
+    /// The policy.
+    pub policy: PolicyId,
+    /// SHA-256 of its text.
+    pub hash: String,
+    /// `started` or `finished`.
+    pub phase: Phase,
+    /// Why it began.
+    pub trigger: Trigger,
+    /// The slots that it stands for: the first missed one to the newest.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub slots: Option<Slots>,
+    /// The instant up to which records are due.
+    pub cutoff: Instant,
+    /// How it ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub state: Option<RunState>,
+    /// Why it ended so: a sentence without anything of a record.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// What each stage did.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub stages: Vec<StageDone>,
+}
+
+/// Slots that one run stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slots {
+    /// The first.
+    pub first: Instant,
+    /// The newest.
+    pub last: Instant,
+    /// How many.
+    pub count: u64,
+}
+
+/// A run's phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// It began.
+    Started,
+    /// It ended.
+    Finished,
+}
+
+/// What one stage of one data binding did in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageDone {
+    /// The store.
+    pub store: StoreName,
+    /// The collection.
+    pub collection: String,
+    /// The class.
+    pub class: Option<String>,
+    /// The stage, from 1.
+    pub stage: usize,
+    /// The action's word.
+    pub action: String,
+    /// Records on which it was carried out.
+    pub done: u64,
+    /// Records left alone because they changed meanwhile or are held.
+    pub skipped: u64,
+    /// Records that could not be dealt with.
+    pub failed: u64,
+}
+
+/// What is about to be done: durable before anything of it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Which batch, of what.
+    pub label: BatchLabel,
+    /// SHA-256 of the policy's text.
+    pub hash: String,
+    /// How many records.
+    pub count: u64,
+    /// Root of the RFC 6962 tree over the sorted commitments, in hexadecimal.
+    pub root: String,
+    /// The epoch of the commitment key.
+    pub epoch: u32,
+    /// What goes with the records in the same store.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub companions: Vec<Companion>,
+}
+
+/// Records that go with others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Companion {
+    /// Their collection.
+    pub collection: String,
+    /// How many.
+    pub count: u64,
+    /// Root over their sorted commitments.
+    pub root: String,
+}
+
+/// What was done: exactly one for each intent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The batch.
+    pub batch: BatchId,
+    /// Its run.
+    pub run: RunId,
+    /// The policy.
+    pub policy: PolicyId,
+    /// Records on which the action was carried out.
+    pub done: u64,
+    /// Records that had changed meanwhile.
+    pub skipped: u64,
+    /// Records that could not be dealt with.
+    pub failed: u64,
+    /// The commitments of the records of the intent that are still there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub not_done: Vec<String>,
+    /// `marked`: the store keeps a mark of the batch. `observed`: each record was looked at.
+    pub basis: String,
+}
+
+/// What was found out about an open intent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// The batch.
+    pub batch: BatchId,
+    /// `done`, `not-done` or `each`.
+    pub fate: String,
+}
+
+/// A hold's beginning or end. A held key appears as a commitment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldNote {
+    /// The hold.
+    pub hold: HoldId,
+    /// `add` or `release`.
+    pub change: String,
+    /// Who, as a pseudonym.
+    pub by: String,
+    /// The policy.
+    pub policy: Option<PolicyId>,
+    /// The store.
+    pub store: Option<StoreName>,
+    /// The collection.
+    pub collection: Option<String>,
+    /// Commitment of the record's key.
+    pub key: Option<String>,
+    /// The reason code.
+    pub reason: String,
+}
+
+/// An event recorded or withdrawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventNote {
+    /// `add` or `withdraw`.
+    pub change: String,
+    /// The event's name.
+    pub name: String,
+    /// Commitment of its key.
+    pub key: String,
+    /// When it happened.
+    pub at: Instant,
+    /// Who, as a pseudonym.
+    pub by: String,
+}
+
+/// Work paused or resumed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseNote {
+    /// `pause` or `resume`.
+    pub change: String,
+    /// `all`, `policy NAME` or `store NAME`.
+    pub scope: String,
+    /// Who, as a pseudonym.
+    pub by: String,
+}

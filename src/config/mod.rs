@@ -1,0 +1,1 @@
+//! Reads `forfall.toml` and the policies, and opens what they name.

@@ -1,0 +1,1 @@
+//! Carries policies out: plans, gates, executes, recovers.

@@ -1,0 +1,108 @@
+//! Holds: what they cover, and the question that decides whether a record may go.
+
+use std::collections::HashSet;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{HoldId, PolicyId, StoreName};
+use super::key::Key;
+use crate::time::Instant;
+
+/// A hold in force: nothing that it covers is disposed of until it is released.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Its identifier.
+    pub id: HoldId,
+    /// What it covers.
+    pub scope: HoldScope,
+    /// A code, never a person's name: it stands in the audit log.
+    pub reason: String,
+    /// Who ordered it.
+    pub authority: Option<String>,
+    /// When it took effect: it protects against every batch that starts after this.
+    pub since: Instant,
+    /// When somebody must look at it again.
+    pub review: Option<NaiveDate>,
+}
+
+/// What a hold covers: everything that matches all the parts that are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldScope {
+    /// Records under this policy.
+    pub policy: Option<PolicyId>,
+    /// Records in this store.
+    pub store: Option<StoreName>,
+    /// Records in this collection of the store.
+    pub collection: Option<String>,
+    /// The record with this key (hexadecimal of its encoding).
+    #[serde(with = "key_hex", default)]
+    pub key: Option<Key>,
+}
+
+impl HoldScope {
+    /// Whether it reaches into this collection at all.
+    pub fn touches(&self, policy: &PolicyId, store: &StoreName, collection: &str) -> bool {
+        self.policy.as_ref().is_none_or(|held| held == policy)
+            && self.store.as_ref().is_none_or(|held| held == store)
+            && self.collection.as_ref().is_none_or(|held| held == collection)
+    }
+}
+
+/// The holds that reach into one collection under one policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// All of it.
+    pub everything: bool,
+    /// These records.
+    pub keys: HashSet<Key>,
+}
+
+impl Held {
+    /// The part of `holds` that matters here.
+    pub fn of<'a>(
+        holds: impl IntoIterator<Item = &'a Hold>,
+        policy: &PolicyId,
+        store: &StoreName,
+        collection: &str,
+    ) -> Self {
+        let mut held = Self::default();
+        for hold in holds.into_iter().filter(|hold| hold.scope.touches(policy, store, collection)) {
+            match &hold.scope.key {
+                Some(key) => {
+                    held.keys.insert(key.clone());
+                }
+                None => held.everything = true,
+            }
+        }
+        held
+    }
+
+    /// Whether this record is held.
+    pub fn covers(&self, key: &Key) -> bool {
+        self.everything || self.keys.contains(key)
+    }
+
+    /// Whether nothing is held here.
+    pub fn is_empty(&self) -> bool {
+        !self.everything && self.keys.is_empty()
+    }
+}
+
+mod key_hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::model::key::{Key, hex, unhex};
+
+    pub(super) fn serialize<S: Serializer>(key: &Option<Key>, to: S) -> Result<S::Ok, S::Error> {
+        match key {
+            Some(key) => to.serialize_some(&hex(key.as_bytes())),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Key>, D::Error> {
+        let digits: Option<String> = Option::deserialize(from)?;
+        digits.map(|digits| unhex(&digits).map(Key::from_encoded).map_err(D::Error::custom)).transpose()
+    }
+}

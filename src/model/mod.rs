@@ -1,0 +1,18 @@
+//! Plain data in the words of ISO/IEC 27555 and DIN 66398: no I/O, no clock, no adapter.
+//!
+//! `predicate` is the centre: policies are compiled to it, adapters turn it into SQL or evaluate it in memory,
+//! and both give the same three-valued answer.
+
+pub mod action;
+pub mod batch;
+pub mod evaluate;
+pub mod hold;
+pub mod ids;
+pub mod key;
+pub mod method;
+pub mod predicate;
+pub mod run;
+pub mod schema;
+pub mod start;
+pub mod target;
+pub mod value;

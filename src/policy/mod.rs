@@ -1,0 +1,4 @@
+//! The policy language: what is written, what it means, and what it decides for a record. Pure: no I/O, no clock.
+
+pub mod diagnostic;
+pub mod rule;
