@@ -99,8 +99,8 @@ impl fmt::Display for Field {
     }
 }
 
-/// What a predicate or a start is evaluated against: one record with the rows that it links to.
-pub trait Fields {
+/// What a predicate or a start is evaluated against: one record with the rows that it links to. `Debug` shows no value.
+pub trait Fields: std::fmt::Debug {
     /// The field's value, or `None` where the record has no such field or its link leads to no row.
     fn get(&self, field: &Field) -> Option<Value>;
 
