@@ -82,8 +82,6 @@ pub struct Data {
     pub scope: Predicate,
     /// The classes in order, then the policy's own stages as the last branch.
     pub branches: Vec<Branch>,
-    /// Empty directories may be removed (`prune-empty-dirs`).
-    pub prune_empty_dirs: bool,
     /// Which `[[data]]` of the file, from 0.
     pub index: usize,
 }
