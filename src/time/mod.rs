@@ -30,9 +30,11 @@ impl Zone {
     }
     pub fn to_instant(self, local: chrono::NaiveDateTime) -> Instant {
         use chrono::TimeZone as _;
-        let found = self.0.from_local_datetime(&local).latest().or_else(|| {
-            self.0.from_local_datetime(&(local + chrono::TimeDelta::hours(1))).latest()
-        });
+        let found = self
+            .0
+            .from_local_datetime(&local)
+            .latest()
+            .or_else(|| self.0.from_local_datetime(&(local + chrono::TimeDelta::hours(1))).latest());
         found.map_or(Instant::MAX_UTC, |found| found.to_utc())
     }
     pub fn first_instant_of(self, day: NaiveDate) -> Option<Instant> {
