@@ -2,3 +2,5 @@
 
 pub mod diagnostic;
 pub mod rule;
+pub mod select;
+pub mod timing;
