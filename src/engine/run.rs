@@ -11,7 +11,7 @@ use crate::model::ids::{BatchId, RunId, StoreName};
 use crate::model::predicate::Predicate;
 use crate::model::run::{RunState, Trigger};
 use crate::policy::rule::{Data, Policy};
-use crate::policy::select;
+use crate::policy::{select, timing};
 use crate::state::api::{Approval, Curve, PauseScope};
 use crate::time::Instant;
 
@@ -307,8 +307,8 @@ impl Begun<'_> {
     /// stands guard instead; `Some(Some(n))` where the largest of the last runs does.
     fn baseline(&self, data: &Data, plan: &DataPlan, place: usize) -> Result<Option<Baseline>, EngineError> {
         let selection = &plan.selections.stages[place];
-        let stage = &data.branches[selection.branch].stages[selection.stage];
-        if select::unpredictable(stage) {
+        let stage = plan::stage_of(data, selection);
+        if timing::unpredictable(stage) {
             return Ok(None);
         }
         let Some(crate::time::After::Period(period)) = stage.after else { return Ok(None) };

@@ -41,10 +41,10 @@ pub enum Verdict {
 
 /// Decides for one policy.
 pub fn decide(schedule: &Schedule, zone: Zone, past: &Past, now: Instant) -> Verdict {
-    let passed = schedule.slots_between(past.dealt_with, now, zone);
-    if let (Some(&first), Some(&last)) = (passed.slots.first(), passed.slots.last()) {
+    let passed = schedule.slots_between(past.dealt_with, now, zone, 1);
+    if let (Some(&first), Some(last)) = (passed.oldest.first(), passed.newest) {
         let trigger = if passed.count > 1 || now - last > LATE { Trigger::CatchUp } else { Trigger::Slot };
-        return Verdict::Run { trigger, slots: Some(Slots { first, last, count: passed.count }) };
+        return Verdict::Run { trigger, slots: Some(Slots { first, last, count: passed.count as u64 }) };
     }
     let next = schedule.next_after(now, zone);
     if let Some((ended, RunState::Incomplete)) = past.last_run {

@@ -30,7 +30,7 @@ pub struct Worker {
     resting: BTreeMap<PolicyId, Instant>,
     /// Events up to this entry of the log have woken their policies.
     events_seen: Option<u64>,
-    guard: guard::Guard,
+    guard: guard::Watch,
     distrusted: bool,
 }
 
@@ -44,7 +44,7 @@ struct Finished {
 impl Worker {
     /// A worker that has not looked at anything yet.
     pub fn new(engine: Engine, policies: Vec<Policy>, stop: Arc<Stop>) -> Self {
-        let guard = guard::Guard::new(engine.clock.now(), engine.clock.monotonic());
+        let guard = guard::Watch::new(engine.clock.now(), engine.clock.monotonic());
         Self {
             engine,
             policies: policies.into_iter().map(Arc::new).collect(),
