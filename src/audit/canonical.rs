@@ -68,10 +68,8 @@ impl Entry {
         struct Versioned {
             v: u32,
         }
-        let unreadable = |error: serde_json::Error| EntryError::Unreadable {
-            line: error.line(),
-            column: error.column(),
-        };
+        let unreadable =
+            |error: serde_json::Error| EntryError::Unreadable { line: error.line(), column: error.column() };
         let Versioned { v } = serde_json::from_slice(bytes).map_err(unreadable)?;
         if v > VERSION {
             return Err(EntryError::Newer { found: v, known: VERSION });
@@ -126,7 +124,8 @@ pub(super) mod stamp {
 
     pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Instant, D::Error> {
         let text = String::deserialize(from)?;
-        let time = DateTime::parse_from_rfc3339(&text).map_err(|_| D::Error::custom("not an RFC 3339 time"))?;
+        let time =
+            DateTime::parse_from_rfc3339(&text).map_err(|_| D::Error::custom("not an RFC 3339 time"))?;
         Ok(time.to_utc())
     }
 }

@@ -160,7 +160,12 @@ mod tests {
             let case: serde_json::Value = serde_json::from_str(line).unwrap();
             let text = |member: &str| case[member].as_str().unwrap().to_owned();
             let list = |member: &str| -> Vec<String> {
-                case[member].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+                case[member]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|text| text.as_str().unwrap().to_owned())
+                    .collect()
             };
             let secret: [u8; 32] = unhex(&text("secret")).unwrap().try_into().unwrap();
             let batch: BatchId = text("batch").parse().unwrap();

@@ -133,7 +133,9 @@ impl VerifierKey {
         let (name, _, key) = (part("no name")?, part("no hash")?, part("no key")?);
         check_name(name)?;
         let bytes = BASE64.decode(key).map_err(|_| wrong("the key is not base64"))?;
-        let [ED25519, key @ ..] = bytes.as_slice() else { return Err(wrong("the key is not of type Ed25519")) };
+        let [ED25519, key @ ..] = bytes.as_slice() else {
+            return Err(wrong("the key is not of type Ed25519"));
+        };
         let key = <&[u8; 32]>::try_from(key).map_err(|_| wrong("the key does not have 32 bytes"))?;
         let key = VerifyingKey::from_bytes(key).map_err(|_| wrong("the key is no point of the curve"))?;
         let parsed = Self { name: name.to_owned(), key };
@@ -179,8 +181,10 @@ impl VerifierKey {
         let signatures = signatures.strip_suffix('\n').ok_or(malformed("its last line has no end"))?;
         let mut signed = false;
         for line in signatures.split('\n') {
-            let line = line.strip_prefix("\u{2014} ").ok_or(malformed("a signature line begins otherwise"))?;
-            let (name, signature) = line.split_once(' ').ok_or(malformed("a signature line has no signature"))?;
+            let line =
+                line.strip_prefix("\u{2014} ").ok_or(malformed("a signature line begins otherwise"))?;
+            let (name, signature) =
+                line.split_once(' ').ok_or(malformed("a signature line has no signature"))?;
             check_name(name).map_err(|_| malformed("a signer has an impossible name"))?;
             let signature = BASE64.decode(signature).map_err(|_| malformed("a signature is not base64"))?;
             let (hash, signature) =
@@ -221,7 +225,8 @@ mod tests {
         let key = key();
         let secret: Vec<u8> = [ED25519].into_iter().chain([7; 32]).collect();
         let hash = u32::from_be_bytes(key.verifier().hash());
-        StandardSigner::new(&format!("PRIVATE+KEY+{}+{hash:08x}+{}", key.name, BASE64.encode(secret))).unwrap()
+        StandardSigner::new(&format!("PRIVATE+KEY+{}+{hash:08x}+{}", key.name, BASE64.encode(secret)))
+            .unwrap()
     }
 
     #[test]
@@ -285,12 +290,12 @@ mod tests {
         let theirs = other.sign(17, leaf_hash(b"x"));
         let line = theirs.lines().last().unwrap();
         assert!(key().verifier().open(&format!("{note}{line}\n")).is_ok());
-        assert_eq!(
-            key().verifier().open(&theirs),
-            Err(NoteError::NotSigned("forfall/0f0f0f0f".into()))
-        );
+        assert_eq!(key().verifier().open(&theirs), Err(NoteError::NotSigned("forfall/0f0f0f0f".into())));
         let twin = LogKey::new("forfall/0f0f0f0f", &[8; 32]).unwrap();
-        assert!(matches!(key().verifier().open(&twin.sign(17, leaf_hash(b"x"))), Err(NoteError::NotSigned(_))));
+        assert!(matches!(
+            key().verifier().open(&twin.sign(17, leaf_hash(b"x"))),
+            Err(NoteError::NotSigned(_))
+        ));
     }
 
     #[test]

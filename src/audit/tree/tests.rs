@@ -8,16 +8,8 @@ use super::*;
 use crate::model::key::{hex, unhex};
 
 /// The leaves that certificate-transparency implementations have tested with since 2012.
-const LEAVES: [&str; 8] = [
-    "",
-    "00",
-    "10",
-    "2021",
-    "3031",
-    "40414243",
-    "5051525354555657",
-    "606162636465666768696a6b6c6d6e6f",
-];
+const LEAVES: [&str; 8] =
+    ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
 
 /// The root over the first 1, 2, ... of them.
 const ROOTS: [&str; 8] = [
