@@ -9,4 +9,5 @@ pub mod rule;
 #[cfg(test)]
 mod sample;
 pub mod select;
+pub mod sentence;
 pub mod timing;
