@@ -4,7 +4,8 @@
 //! types: their doc comments are the reference that a records manager reads.
 
 mod data;
-mod language;
+pub(crate) mod language;
+mod method;
 mod stage;
 mod test;
 
@@ -18,7 +19,8 @@ use crate::time::{Period, Schedule, Window, Zone};
 
 pub use data::{DataTable, LinkTable, StartTable, WaitingIf, WithTable};
 pub use language::{Day, FormatText, Moment};
-pub use stage::{ActionWord, AggregateTable, ClassTable, Decision, ExtendTable, MethodTable, MethodWord, StageTable};
+pub use method::{Granule, Literal, MethodTable, MethodWord};
+pub use stage::{ActionWord, AggregateTable, ClassTable, Decision, ExtendTable, StageTable};
 pub use test::{ExpectTable, ExpectedAction, Holds, TestTable};
 
 /// One policy: the written rule for one data type.
@@ -26,55 +28,55 @@ pub use test::{ExpectTable, ExpectedAction, Holds, TestTable};
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a policy")]
 pub struct Document {
     /// What people call the data type.
-    #[schemars(required, example = "Switchboard call log")]
+    #[schemars(required, example = &"Switchboard call log")]
     pub title: Option<Spot<Text>>,
     /// Who answers for the rule: a unit, not a person.
-    #[schemars(required, example = "it-operations")]
+    #[schemars(required, example = &"it-operations")]
     pub owner: Option<Spot<Text>>,
     /// Why the data is held.
-    #[schemars(example = "Running the switchboard; statistics on aggregate level")]
+    #[schemars(example = &"Running the switchboard; statistics on aggregate level")]
     pub purpose: Option<Spot<Text>>,
     /// The legal basis for holding it.
-    #[schemars(example = "GDPR art. 6(1)(f)")]
+    #[schemars(example = &"GDPR art. 6(1)(f)")]
     pub basis: Option<Spot<Text>>,
     /// Where the rule is promised or prescribed.
-    #[schemars(example = "Privacy notice, section Telephone")]
+    #[schemars(example = &"Privacy notice, section Telephone")]
     pub source: Option<Spot<Text>>,
     /// Anything else worth knowing.
-    #[schemars(example = "The notice says \"about one year\"; fixed at one year by the records manager.")]
+    #[schemars(example = &"The notice says \"about one year\"; fixed at one year by the records manager.")]
     pub note: Option<Spot<Text>>,
     /// An entry of `bases.toml`: a dated legal basis, which may supply `keep-at-least`.
-    #[schemars(example = "bokforing-13")]
+    #[schemars(example = &"bokforing-13")]
     pub law: Option<Spot<Text>>,
     /// Rows of the catalogue of rules that this policy carries out.
     #[schemars(example = [24, 25])]
     pub rows: Option<Vec<Spot<Count>>>,
     /// When it runs: five-field cron, in the policy's time zone. Default: the configuration's.
-    #[schemars(example = "0 3 * * *")]
+    #[schemars(example = &"0 3 * * *")]
     pub schedule: Option<Spot<Written<Schedule>>>,
     /// The zone of its calendar arithmetic and its schedule (IANA). Default: the configuration's.
-    #[schemars(example = "Europe/Oslo")]
+    #[schemars(example = &"Europe/Oslo")]
     pub timezone: Option<Spot<Written<Zone>>>,
     /// The local hours in which it may act. Default: the configuration's, else the whole day.
-    #[schemars(example = "01:00-05:00")]
+    #[schemars(example = &"01:00-05:00")]
     pub window: Option<Spot<Written<Window>>>,
     /// How long between approval and first action. Default: the configuration's, else none.
-    #[schemars(example = "24 hours")]
+    #[schemars(example = &"24 hours")]
     pub wait: Option<Spot<Written<Period>>>,
     /// How many people must approve. Default: the configuration's, else one.
     #[schemars(example = 2)]
     pub approvers: Option<Spot<Count>>,
     /// How long before the first deletion the owner is told. Default: the configuration's, else not at all.
-    #[schemars(example = "7 days")]
+    #[schemars(example = &"7 days")]
     pub notify_before: Option<Spot<Written<Period>>>,
     /// A record that has waited for its start this long is reported. Default: the configuration's, else never.
-    #[schemars(example = "2 years")]
+    #[schemars(example = &"2 years")]
     pub stale_after: Option<Spot<Written<Period>>>,
     /// The statutory minimum, from the record's start (after its cutoff). Nothing is deleted or anonymized before.
-    #[schemars(example = "5 years")]
+    #[schemars(example = &"5 years")]
     pub keep_at_least: Option<Spot<Written<Period>>>,
     /// The question, and for whom, that keeps the whole policy from running. Data and stages may then be missing.
-    #[schemars(example = "Archive plan: which minutes are kept?")]
+    #[schemars(example = &"Archive plan: which minutes are kept?")]
     pub unresolved: Option<Spot<Text>>,
     /// Hard caps, compared before the first deletion.
     pub limit: Option<Spot<LimitTable>>,

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::data::StartTable;
 use super::language::words;
+use super::method::MethodTable;
 use crate::policy::strict::{Count, Entries, OneOrMany, Spot, Text, Written};
 use crate::time::{After, Period};
 
@@ -13,18 +14,18 @@ use crate::time::{After, Period};
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub struct StageTable {
     /// How long after the start: `at once`, or a period. Not for `preserve`.
-    #[schemars(example = "14 days", example = "at once")]
+    #[schemars(example = &"14 days", example = &"at once")]
     pub after: Option<Spot<Written<After>>>,
     /// The deadline, from the same start. Default: due plus the configuration's `grace`.
-    #[schemars(example = "30 days")]
+    #[schemars(example = &"30 days")]
     pub at_latest: Option<Spot<Written<Period>>>,
     /// What happens.
-    #[schemars(required, example = "delete")]
+    #[schemars(required, example = &"delete")]
     pub action: Option<Spot<Written<ActionWord>>>,
     /// A start of this stage's own, whole. Default: the class's, else that of `[[data]]`.
     pub start: Option<Spot<StartTable>>,
     /// Instead of `after`: the open question, and for whom. This stage never runs; later ones do.
-    #[schemars(example = "Data protection officer: how many days?")]
+    #[schemars(example = &"Data protection officer: how many days?")]
     pub unresolved: Option<Spot<Text>>,
     /// For `anonymize` and `shield`: each column with its method.
     #[schemars(example = caller())]
@@ -33,18 +34,18 @@ pub struct StageTable {
     #[schemars(example = ["called_at", "seconds"])]
     pub keep_only: Option<Spot<Vec<Spot<Text>>>>,
     /// For `shield`: the column that is set to true.
-    #[schemars(example = "shielded")]
+    #[schemars(example = &"shielded")]
     pub flag: Option<Spot<Text>>,
     /// For `delete`: counts are written elsewhere first. Not available yet.
     pub aggregate: Option<Spot<AggregateTable>>,
     /// For `escalate`: who is told. Default: the owner.
-    #[schemars(example = "archive")]
+    #[schemars(example = &"archive")]
     pub to: Option<Spot<OneOrMany>>,
     /// For `escalate`: what has to be decided.
-    #[schemars(example = "Is this case worth keeping for research?")]
+    #[schemars(example = &"Is this case worth keeping for research?")]
     pub question: Option<Spot<Text>>,
     /// For `escalate`: how often to remind.
-    #[schemars(example = "14 days")]
+    #[schemars(example = &"14 days")]
     pub remind: Option<Spot<Written<Period>>>,
     /// For `escalate`: what may be decided. Default: all, `extend` only with the key `extend`.
     #[schemars(example = ["delete", "extend", "preserve", "transfer"])]
@@ -52,7 +53,7 @@ pub struct StageTable {
     /// For `escalate`: how far an extension may go.
     pub extend: Option<Spot<ExtendTable>>,
     /// For `escalate`: the outside authority whose decision reference is needed.
-    #[schemars(example = "national-archive")]
+    #[schemars(example = &"national-archive")]
     pub needs: Option<Spot<Text>>,
 }
 
@@ -95,10 +96,10 @@ words! {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table such as { each = \"3 years\", at-most = \"9 years\" }")]
 pub struct ExtendTable {
     /// One extension.
-    #[schemars(required, example = "3 years")]
+    #[schemars(required, example = &"3 years")]
     pub each: Option<Spot<Written<Period>>>,
     /// All extensions together.
-    #[schemars(required, example = "9 years")]
+    #[schemars(required, example = &"9 years")]
     pub at_most: Option<Spot<Written<Period>>>,
 }
 
@@ -107,16 +108,16 @@ pub struct ExtendTable {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub struct AggregateTable {
     /// The table that receives the counts.
-    #[schemars(required, example = "call_stats")]
+    #[schemars(required, example = &"call_stats")]
     pub into: Option<Spot<Text>>,
     /// What the counts are grouped by.
     #[schemars(required, example = ["month(called_at)", "department"])]
     pub by: Option<Spot<Vec<Spot<Text>>>>,
     /// The column that receives the number of records.
-    #[schemars(required, example = "calls")]
+    #[schemars(required, example = &"calls")]
     pub count: Option<Spot<Text>>,
     /// A column whose sum is kept.
-    #[schemars(example = "seconds")]
+    #[schemars(example = &"seconds")]
     pub sum: Option<Spot<Text>>,
     /// Groups smaller than this are not written.
     #[schemars(example = 5)]
@@ -128,10 +129,10 @@ pub struct AggregateTable {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub struct ClassTable {
     /// What it is called in reports.
-    #[schemars(required, example = "hired")]
+    #[schemars(required, example = &"hired")]
     pub name: Option<Spot<Text>>,
     /// A condition: which records belong to it.
-    #[schemars(required, example = "outcome == 'hired'")]
+    #[schemars(required, example = &"outcome == 'hired'")]
     pub when: Option<Spot<Text>>,
     /// A start of this class's own, whole. Default: that of `[[data]]`.
     pub start: Option<Spot<StartTable>>,

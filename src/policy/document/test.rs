@@ -14,13 +14,13 @@ use crate::policy::strict::{Count, Spot, Text, Written};
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub struct TestTable {
     /// What it shows.
-    #[schemars(required, example = "a call from 31 days ago goes")]
+    #[schemars(required, example = &"a call from 31 days ago goes")]
     pub name: Option<Spot<Text>>,
     /// The record's fields as the store holds them; a field that is left out is empty.
     #[schemars(required, with = "serde_json::Map<String, serde_json::Value>", example = record())]
     pub record: Option<Spot<toml::Table>>,
     /// The instant of asking.
-    #[schemars(required, example = "2026-11-01T12:00:00+01:00")]
+    #[schemars(required, example = &"2026-11-01T12:00:00+01:00")]
     pub at: Option<Spot<Written<Moment>>>,
     /// What the policy should decide then.
     #[schemars(required)]
@@ -56,13 +56,13 @@ fn links() -> serde_json::Value {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table such as { action = \"delete\" }")]
 pub struct ExpectTable {
     /// What would be done now.
-    #[schemars(example = "delete")]
+    #[schemars(example = &"delete")]
     pub action: Option<Spot<Written<ExpectedAction>>>,
     /// When that action fell or falls due.
-    #[schemars(example = "2026-10-30T12:00:00+01:00")]
+    #[schemars(example = &"2026-10-30T12:00:00+01:00")]
     pub due: Option<Spot<Written<Moment>>>,
     /// The class, or `none`.
-    #[schemars(example = "hired")]
+    #[schemars(example = &"hired")]
     pub class: Option<Spot<Text>>,
 }
 
