@@ -1,6 +1,7 @@
 //! The texts of the language that have rules of their own.
 
 use chrono::NaiveDate;
+use chrono::format::{Fixed, Item, Numeric, StrftimeItems};
 use schemars::{Schema, json_schema};
 
 use crate::model::start::Format;
@@ -110,14 +111,19 @@ impl Language for FormatText {
     }
 }
 
-/// Whether a strftime pattern can be parsed with at all, and names a whole day.
-pub(crate) fn pattern(text: &str) -> Result<(), Fault> {
-    use chrono::format::{Fixed, Item, Numeric, StrftimeItems};
-    let items: Vec<Item<'_>> = StrftimeItems::new(text).collect();
-    if items.iter().any(|item| matches!(item, Item::Error)) {
+/// Whether a text is a strftime pattern at all.
+pub(crate) fn strftime(text: &str) -> Result<(), Fault> {
+    if StrftimeItems::new(text).any(|item| matches!(item, Item::Error)) {
         return Err(Fault::new(format!("`{text}` is not a strftime pattern"))
             .with_help("write for example `%d.%m.%Y %H:%M`; a plain percent sign is `%%`"));
     }
+    Ok(())
+}
+
+/// Whether a strftime pattern names a whole day, as a start must.
+fn pattern(text: &str) -> Result<(), Fault> {
+    strftime(text)?;
+    let items: Vec<Item<'_>> = StrftimeItems::new(text).collect();
     let has = |wanted: &[Numeric]| {
         items.iter().any(|item| matches!(item, Item::Numeric(numeric, _) if wanted.contains(numeric)))
     };

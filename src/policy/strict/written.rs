@@ -40,6 +40,12 @@ impl<T> Deref for Spot<T> {
     }
 }
 
+impl<T: fmt::Display> fmt::Display for Spot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.get_ref().fmt(f)
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spot<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Spanned::deserialize(from).map(Self)
@@ -115,7 +121,18 @@ impl<T: Language> JsonSchema for Written<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text(String);
 
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Text {
+    /// A text that is known not to be blank.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     pub(super) fn read(text: &str) -> Result<Self, Fault> {
         if text.trim().is_empty() {
             return Err(Fault::new("this is blank").with_help("write a text, or remove the key"));
