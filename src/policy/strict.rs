@@ -11,7 +11,6 @@ mod shapes;
 mod written;
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -71,34 +70,77 @@ const MOST: usize = 200;
 
 /// Reads `text`, which stands in `file`. `homes` are all tables of the language, the top level first.
 pub fn read<T: DeserializeOwned>(file: &Path, text: &str, homes: &[Home]) -> Reading<T> {
-    let (mut root, syntax) = DeTable::parse_recoverable(text);
-    let mut diagnostics: Vec<Diagnostic> = Vec::new();
-    let mut dropped = Dropped::default();
-    for error in &syntax {
-        let span = error.span().unwrap_or(0..0);
-        // One slip often breaks the rest of its line in several ways; the first is what has to be mended.
-        if diagnostics.iter().all(|earlier| line_of(text, earlier.span.start) != line_of(text, span.start)) {
-            diagnostics.push(fault::syntax(error.message(), text, &span).at(file, span));
+    let (mut reader, root) = Reader::parse(file, text, homes);
+    let value = reader.read(root, "");
+    let (diagnostics, dropped) = reader.finish();
+    Reading { value, diagnostics, dropped }
+}
+
+/// Reads a text table by table, for languages in which one table says how another is to be read.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    file: &'a Path,
+    text: &'a str,
+    homes: &'a [Home],
+    diagnostics: Vec<Diagnostic>,
+    dropped: Dropped,
+    /// Lines that are no TOML: what the parser made of them is a guess, and no second error is given about it.
+    guessed: BTreeSet<usize>,
+}
+
+impl<'a> Reader<'a> {
+    /// Parses the text; the outermost table holds as much as could be understood.
+    pub fn parse(file: &'a Path, text: &'a str, homes: &'a [Home]) -> (Self, Spanned<DeTable<'a>>) {
+        let (root, errors) = DeTable::parse_recoverable(text);
+        let mut reader = Self {
+            file,
+            text,
+            homes,
+            diagnostics: Vec::new(),
+            dropped: Dropped::default(),
+            guessed: BTreeSet::new(),
+        };
+        for error in &errors {
+            let span = error.span().unwrap_or(0..0);
+            // One slip often breaks the rest of its line in several ways; the first is what has to be mended.
+            if reader.guessed.insert(line_of(text, span.start)) {
+                reader.diagnostics.push(fault::syntax(error.message(), text, &span).at(file, span));
+            }
+            reader.dropped.all |= error.message() != "duplicate key";
         }
-        dropped.all |= !error.message().starts_with("duplicate key");
+        (reader, root)
     }
-    // What the parser made of a broken line is a guess: no second error about it.
-    let guessed: BTreeSet<usize> = diagnostics.iter().map(|found| line_of(text, found.span.start)).collect();
-    loop {
-        let error = match T::deserialize(ValueDeserializer::from(whole(&root))) {
-            Ok(value) => return Reading { value: Some(value), diagnostics: sorted(diagnostics), dropped },
-            Err(error) => error,
-        };
-        let Some(way) = error.span().and_then(|span| place::locate(&root, &span)) else {
-            diagnostics.push(Diagnostic::error(file, error.span().unwrap_or(0..0), error.message().to_owned()));
-            return Reading { value: None, diagnostics: sorted(diagnostics), dropped };
-        };
-        let found = fault::explain(&error, &root, &way, homes, &mut dropped.keys);
-        if !guessed.contains(&line_of(text, found.span.start)) && diagnostics.len() < MOST {
-            diagnostics.push(found.fault.at(file, found.span));
+
+    /// Reads one table, which is written as `name`; empty for the top level.
+    pub fn read<T: DeserializeOwned>(&mut self, mut table: Spanned<DeTable<'_>>, name: &str) -> Option<T> {
+        loop {
+            let error = match T::deserialize(ValueDeserializer::from(whole(&table))) {
+                Ok(value) => return Some(value),
+                Err(error) => error,
+            };
+            let span = error.span().unwrap_or(0..0);
+            let Some(way) = place::locate(&table, &span) else {
+                self.report(Diagnostic::error(self.file, span, error.message()));
+                return None;
+            };
+            let fault = fault::explain(&error, &table, &way, name, self.homes, &mut self.dropped.keys);
+            self.report(fault.at(self.file, span));
+            self.dropped.keys.extend(way.last_key().cloned());
+            place::remove(&mut table, &way);
         }
-        dropped.keys.extend(way.last_key().cloned());
-        place::remove(&mut root, &way);
+    }
+
+    /// Adds a finding, unless it is about a line that is known to be no TOML.
+    pub fn report(&mut self, found: Diagnostic) {
+        if !self.guessed.contains(&line_of(self.text, found.span.start)) && self.diagnostics.len() < MOST {
+            self.diagnostics.push(found);
+        }
+    }
+
+    /// Everything that is wrong, in the order of the file, and what was left out for it.
+    pub fn finish(mut self) -> (Vec<Diagnostic>, Dropped) {
+        self.diagnostics.sort_by_key(|found| (found.span.start, found.span.end));
+        (self.diagnostics, self.dropped)
     }
 }
 
@@ -115,11 +157,6 @@ fn whole<'i>(root: &Spanned<DeTable<'i>>) -> Spanned<DeValue<'i>> {
     Spanned::new(root.span(), DeValue::Table(root.get_ref().clone()))
 }
 
-fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    diagnostics.sort_by_key(|found| (found.span.start, found.span.end));
-    diagnostics
-}
-
 fn line_of(text: &str, byte: usize) -> usize {
     text.as_bytes()[..byte.min(text.len())].iter().filter(|&&byte| byte == b'\n').count()
 }
@@ -128,6 +165,3 @@ fn line_of(text: &str, byte: usize) -> usize {
 pub(super) fn custom<E: serde::de::Error>(fault: &Fault) -> E {
     E::custom(fault.packed())
 }
-
-/// What a range of bytes is called when nothing better is known.
-pub type Span = Range<usize>;

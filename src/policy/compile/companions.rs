@@ -83,6 +83,7 @@ fn one(with: &Spot<WithTable>, place: &Place<'_>, defaults: &Defaults, notes: &m
             }
             paths(collection, place, notes)?
         }
+        StoreKind::Unknown => return None,
     };
     Some(With {
         store: with.store.as_ref().map(|name| StoreName::new(&***name)),

@@ -231,6 +231,7 @@ impl<'a> Place<'a> {
                 }
                 Err(fault) => notes.fault(collection.span(), fault),
             },
+            StoreKind::Unknown => {}
         }
     }
 

@@ -70,33 +70,31 @@ impl Fault {
     }
 }
 
-/// A fault with its place.
-pub(super) struct Found {
-    pub(super) fault: Fault,
-    pub(super) span: Range<usize>,
-}
-
-/// What a serde error at the end of `way` means. A key that was probably meant is added to `meant`.
+/// What a serde error at the end of `way` means, in the table that is written as `name`. A key that was probably
+/// meant is added to `meant`.
 pub(super) fn explain(
     error: &toml::de::Error,
     root: &Spanned<DeTable<'_>>,
     way: &Way,
+    name: &str,
     homes: &[Home],
     meant: &mut BTreeSet<String>,
-) -> Found {
-    let span = error.span().unwrap_or(0..0);
+) -> Fault {
     let key = way.last_key().map_or("", String::as_str);
     let message = error.message();
-    let fault = if let Some(fault) = Fault::unpacked(message) {
-        fault
-    } else if message.starts_with("unknown field") {
-        unknown_key(key, &table_name(way, homes), &names_after_expected(message), homes, meant)
-    } else if let Some((_, expected)) = message.split_once(", expected ") {
-        wrong_type(key, way, expected, place::value(root, way).map(Spanned::get_ref), homes)
-    } else {
-        Fault::new(message)
-    };
-    Found { fault, span }
+    if let Some(fault) = Fault::unpacked(message) {
+        return fault;
+    }
+    if message.starts_with("unknown field") {
+        let table = table_name(way, name, homes);
+        return unknown_key(key, &table, &names_after_expected(message), homes, meant);
+    }
+    match message.split_once(", expected ") {
+        Some((_, expected)) => {
+            wrong_type(key, way, expected, place::value(root, way).map(Spanned::get_ref), homes)
+        }
+        None => Fault::new(message),
+    }
 }
 
 fn unknown_key(
@@ -114,7 +112,8 @@ fn unknown_key(
     let has = |home: &Home| home.keys.iter().any(|name| name == key);
     if !table.is_empty() && homes.first().is_some_and(has) {
         meant.insert(key.to_owned());
-        return fault.with_help(format!("`{key}` is a key of the top level: move it above the first `[[`"));
+        let first = if homes.iter().any(|home| home.name.starts_with("[[")) { "[[" } else { "[" };
+        return fault.with_help(format!("`{key}` is a key of the top level: move it above the first `{first}`"));
     }
     let near = nearest(key, known.iter().map(String::as_str));
     if let Some(near) = near.filter(|near| strsim::damerau_levenshtein(near, key) == 1) {
@@ -177,9 +176,12 @@ fn kind(value: Option<&DeValue<'_>>) -> &'static str {
 }
 
 /// How the table is written that holds the last key of the way.
-fn table_name(way: &Way, homes: &[Home]) -> String {
+fn table_name(way: &Way, outermost: &str, homes: &[Home]) -> String {
     let keys: Vec<&str> = way.keys().map(String::as_str).collect();
     let keys = &keys[..keys.len().saturating_sub(1)];
+    if keys.is_empty() {
+        return outermost.to_owned();
+    }
     let name = keys.join(".");
     [format!("[[{name}]]"), format!("[{name}]")]
         .into_iter()
