@@ -9,13 +9,13 @@ use std::time::Duration;
 use crate::adapter::api::{Basis, Dispose, Job, Prepared, StoreError, StoreErrorKind};
 use crate::audit::commitment;
 use crate::audit::entry::{Companion, Intent, Outcome};
+use crate::crash;
 use crate::model::batch::{Applied, BatchLabel};
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, hex};
 use crate::state::api::{EpochKey, IntentAnswer, PauseScope, StateError};
 
 use super::Engine;
-use super::crash::{self, Step};
 use super::progress::{Progress, Stop};
 
 /// The time that a batch should take: long enough to be quick, short enough for the application beside it.
@@ -160,11 +160,11 @@ fn one_batch(
     prepared: Box<dyn Prepared + '_>,
     before_commit: BeforeCommit<'_>,
 ) -> Result<Batch, AuditLost> {
-    crash::here(Step::Prepared);
+    crash::here("prepared");
     let evidence = evidence(epoch, label, assignment.hash, &*prepared);
     // The manifest is durable before the commit: afterwards nobody could make it again.
     let written = engine.state.keep_manifest(&label.batch, &evidence.sorted).and_then(|()| {
-        crash::here(Step::Manifest);
+        crash::here("manifest");
         let spool = prepared.spool();
         engine.state.record_intent(
             engine.clock.now(),
@@ -186,7 +186,7 @@ fn one_batch(
             return Err(error.into());
         }
     }
-    crash::here(Step::Intent);
+    crash::here("intent");
     let basis = prepared.basis();
     let records = prepared.records().len();
     let ready = before_commit(label, prepared.records())?;
@@ -201,9 +201,9 @@ fn one_batch(
     };
     match applied {
         Ok(applied) => {
-            crash::here(Step::Committed);
+            crash::here("committed");
             record(engine, label, &evidence, &applied, basis)?;
-            crash::here(Step::Outcome);
+            crash::here("outcome");
             Ok(Batch::Applied(applied))
         }
         // The commit may or may not have happened: the intent stays open, and the store is asked.

@@ -4,7 +4,6 @@
 
 pub mod approve;
 pub mod companions;
-pub mod crash;
 pub mod execute;
 pub mod explain;
 pub mod forecast;
