@@ -163,6 +163,10 @@ pub trait Inspect: Send + Sync {
         sets: &[StartSet],
     ) -> Result<Surveyed, StoreError>;
 
+    /// Whether there is any record for which `predicate` is true. Looks from the newest start, where one is given and
+    /// an index helps: what is asked for is mostly young.
+    fn any(&self, scope: &Scope, predicate: &Predicate, start: Option<&Arc<Start>>) -> Result<bool, StoreError>;
+
     /// Reads records for which `predicate` is true, in key order, after the key given.
     fn scan(
         &self,

@@ -50,12 +50,7 @@ impl Predicate {
 }
 
 /// Kleene's `any` where one `decisive` true settles it, and `all` where one false does.
-fn quantified(
-    parts: &[Predicate],
-    decisive: bool,
-    record: &dyn Fields,
-    world: &World<'_>,
-) -> Option<bool> {
+fn quantified(parts: &[Predicate], decisive: bool, record: &dyn Fields, world: &World<'_>) -> Option<bool> {
     let mut answer = Some(!decisive);
     for part in parts {
         match part.answer(record, world) {
@@ -98,9 +93,7 @@ impl StartIs {
     fn holds(&self, start: &Start, record: &dyn Fields, world: &World<'_>) -> bool {
         let at = |now: &Instant| start.read(record, world.events, *now);
         match self {
-            Self::In(set) => {
-                start.read_known(record, world.events).is_some_and(|value| set.contains(value))
-            }
+            Self::In(set) => start.read_known(record, world.events).is_some_and(|value| set.contains(value)),
             Self::Known { now } => matches!(at(now), StartState::Known(_)),
             Self::Waiting { now } => at(now) == StartState::Waiting,
             Self::Undetermined { now } => matches!(at(now), StartState::Undetermined(_)),

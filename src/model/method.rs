@@ -141,13 +141,17 @@ impl Method {
             Self::Null => Value::Null,
             Self::Fixed(fixed) => kept_or(value, fixed.clone()),
             Self::Neutral(kind) => kept_or(value, neutral(*kind)),
-            Self::DropLastDigits { digits } => self.on_text(value, |text| masking::drop_last(text, *digits))?,
+            Self::DropLastDigits { digits } => {
+                self.on_text(value, |text| masking::drop_last(text, *digits))?
+            }
             Self::Mask { keep_first, keep_last } => {
                 self.on_text(value, |text| masking::mask(text, *keep_first, *keep_last))?
             }
             Self::Hide => Value::Text(masking::HIDDEN.to_owned()),
             Self::TruncateIp => match value {
-                Value::Bytes(bytes) => address::truncate_packed(bytes).ok_or_else(|| self.wrong_type(value))?,
+                Value::Bytes(bytes) => {
+                    address::truncate_packed(bytes).ok_or_else(|| self.wrong_type(value))?
+                }
                 _ => self.on_text(value, address::truncate)?,
             },
             Self::GeneralizeDate { to, format } => date::generalize(value, *to, format.as_ref())
@@ -199,7 +203,9 @@ impl Method {
         let kind = kind.text();
         Err(match self {
             Self::GeneralizeDate { format: None, .. } => {
-                format!("the type of `{name}` ({kind}) does not say how it spells a date: `{word}` needs `format`")
+                format!(
+                    "the type of `{name}` ({kind}) does not say how it spells a date: `{word}` needs `format`"
+                )
             }
             Self::GeneralizeDate { .. } => {
                 format!("`{name}` is {kind} and cannot have the format that `{word}` was given")

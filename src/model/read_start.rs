@@ -128,10 +128,9 @@ impl Start {
     fn later(&self, one: StartValue, other: StartValue) -> StartValue {
         let end = |value| match value {
             StartValue::Instant(instant) => instant,
-            StartValue::Date(date) => date
-                .succ_opt()
-                .and_then(|next| self.zone.first_instant_of(next))
-                .unwrap_or(Instant::MAX_UTC),
+            StartValue::Date(date) => {
+                date.succ_opt().and_then(|next| self.zone.first_instant_of(next)).unwrap_or(Instant::MAX_UTC)
+            }
         };
         if end(other) > end(one) { other } else { one }
     }

@@ -11,8 +11,10 @@ use crate::time::{Instant, StartValue, Zone};
 
 /// Instants outside the years 0 to 9999 become the nearer end: they are implausible in either case, and no
 /// calculation with them can leave the calendar.
-const FIRST: Instant = DateTime::from_timestamp_micros(-62_167_219_200_000_000).expect("the year 0 is in range");
-const LAST: Instant = DateTime::from_timestamp_micros(253_402_300_799_999_999).expect("the year 9999 is in range");
+const FIRST: Instant =
+    DateTime::from_timestamp_micros(-62_167_219_200_000_000).expect("the year 0 is in range");
+const LAST: Instant =
+    DateTime::from_timestamp_micros(253_402_300_799_999_999).expect("the year 9999 is in range");
 
 /// A text taken apart: a day, perhaps a time of day, perhaps with an offset.
 #[derive(Clone, Copy, PartialEq)]
@@ -33,7 +35,11 @@ pub(super) struct TimeOfDay {
 }
 
 /// The start that a value means, without any judgement whether it is plausible.
-pub(super) fn read(value: &Value, format: Option<&Format>, zone: Zone) -> Result<StartValue, WhyUndetermined> {
+pub(super) fn read(
+    value: &Value,
+    format: Option<&Format>,
+    zone: Zone,
+) -> Result<StartValue, WhyUndetermined> {
     let unreadable = Err(WhyUndetermined::Unreadable);
     match (value, format) {
         (Value::Null, _) => Err(WhyUndetermined::Empty),
@@ -44,7 +50,9 @@ pub(super) fn read(value: &Value, format: Option<&Format>, zone: Zone) -> Result
         (Value::Int(_) | Value::Real(_), Some(Format::UnixUs)) => since_1970(value, 1),
         (Value::Text(text), Some(Format::Pattern(pattern))) => by_pattern(text, pattern, zone),
         // A day such as 20261001 is often kept as a whole number; its digits are what the pattern describes.
-        (Value::Int(number), Some(Format::Pattern(pattern))) => by_pattern(&number.to_string(), pattern, zone),
+        (Value::Int(number), Some(Format::Pattern(pattern))) => {
+            by_pattern(&number.to_string(), pattern, zone)
+        }
         (Value::Text(text), Some(Format::Rfc3339 | Format::DateTime | Format::Date)) => {
             if text.starts_with("0000-00-00") {
                 return Err(WhyUndetermined::TooEarly);
@@ -205,9 +213,9 @@ fn read_offset(text: &[u8]) -> Option<FixedOffset> {
 }
 
 fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0_u32, |sum, digit| {
-        digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0'))
-    })
+    digits
+        .iter()
+        .try_fold(0_u32, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
 }
 
 impl Format {

@@ -2,9 +2,13 @@
 
 pub mod compile;
 pub mod condition;
+pub mod decide;
 pub mod diagnostic;
 pub mod document;
+pub mod fieldwork;
 pub mod rule;
+#[cfg(test)]
+mod sample;
 pub mod select;
 pub mod strict;
 pub mod timing;

@@ -38,8 +38,7 @@ fn in_place(text: &str, format: &Format, to: Granularity) -> Option<String> {
     let spelled = spelling::spelled(text, format)?;
     let date = first_day(spelled.date, to).to_string();
     let offset = if spelled.offset.is_some() { offset_at(text)? } else { text.len() };
-    let time: String =
-        text[10..offset].chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    let time: String = text[10..offset].chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     Some(format!("{date}{time}{}", &text[offset..]))
 }
 
@@ -71,12 +70,16 @@ fn since_1970(value: &Value, format: &Format, to: Granularity) -> Option<Value> 
         Format::UnixUs => 1_000_000,
         _ => return None,
     };
-    #[expect(clippy::cast_possible_truncation, reason = "a number too large for the calendar is refused next")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a number too large for the calendar is refused next"
+    )]
     let seconds = match value {
         Value::Int(number) => number.div_euclid(per_second),
         Value::Real(number) if number.is_finite() => (number / per_second as f64).floor() as i64,
         _ => return None,
     };
-    let first = first_instant(DateTime::from_timestamp(seconds, 0)?, to).timestamp().checked_mul(per_second)?;
+    let first =
+        first_instant(DateTime::from_timestamp(seconds, 0)?, to).timestamp().checked_mul(per_second)?;
     Some(if matches!(value, Value::Int(_)) { Value::Int(first) } else { Value::Real(first as f64) })
 }

@@ -253,16 +253,13 @@ impl<'a> Place<'a> {
             links: self.links.clone(),
             with: self.with.clone(),
             subject: self.subject.clone(),
+            prune_empty_dirs: self.table.is_some_and(|table| table.prune_empty_dirs.as_ref().is_some_and(|prune| **prune)),
             ..Target::new(StoreName::new(store), collection)
         };
         Data {
             target: Arc::new(target),
             scope: self.scope.clone(),
             branches,
-            prune_empty_dirs: self
-                .table
-                .and_then(|table| table.prune_empty_dirs.as_ref())
-                .is_some_and(|prune| **prune),
             index,
         }
     }
