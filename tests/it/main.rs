@@ -5,3 +5,4 @@ mod architecture;
 mod crash;
 mod daemon;
 mod fixture;
+mod policies;

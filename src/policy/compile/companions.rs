@@ -8,7 +8,7 @@ use crate::model::ids::StoreName;
 use crate::model::target::{Link, With};
 use crate::policy::condition::Names;
 use crate::policy::document::{DataTable, WithTable};
-use crate::policy::strict::{Spot, Text};
+use crate::policy::strict::{Section, Spot, Text};
 
 /// Reads the links, and makes their names known to conditions.
 pub(super) fn read_links(
@@ -51,7 +51,7 @@ pub(super) fn with(table: &DataTable, place: &Place<'_>, defaults: &Defaults, no
     table.with.iter().filter_map(|with| one(with, place, defaults, notes)).collect()
 }
 
-fn one(with: &Spot<WithTable>, place: &Place<'_>, defaults: &Defaults, notes: &mut Notes<'_>) -> Option<With> {
+fn one(with: &Section<WithTable>, place: &Place<'_>, defaults: &Defaults, notes: &mut Notes<'_>) -> Option<With> {
     let span = with.span();
     notes.need(&with.collection, "collection", &span, "what goes along", "collection = \"attachment\"");
     let store = match &with.store {
