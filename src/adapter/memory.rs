@@ -179,6 +179,7 @@ impl Tables {
             fingerprint: format!("{:?} {:?}", table.columns, linked),
             linked,
             side_effects: Vec::new(),
+            referenced_by: Vec::new(),
             warnings: Vec::new(),
             marker: Some("batches".to_owned()),
         })

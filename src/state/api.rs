@@ -22,23 +22,6 @@ pub struct Placed {
     pub entry: Entry,
 }
 
-/// Which entries are looked for: those that match all the parts that are given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// The kind's word.
-    pub kind: Option<String>,
-    /// The policy.
-    pub policy: Option<PolicyId>,
-    /// The store.
-    pub store: Option<StoreName>,
-    /// The run.
-    pub run: Option<crate::model::ids::RunId>,
-    /// Not earlier than this.
-    pub from: Option<Instant>,
-    /// Earlier than this.
-    pub to: Option<Instant>,
-}
-
 /// Who does something: the operating system's user, kept apart from the log, where only a pseudonym stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor(pub String);
@@ -197,9 +180,6 @@ pub trait StateStore: Send + Sync {
 
     /// The name behind a pseudonym of the log, while it is known.
     fn actor(&self, pseudonym: &str) -> Result<Option<Actor>, StateError>;
-
-    /// The commitments of a batch as they were kept; `None` if they were erased since.
-    fn manifest(&self, batch: &crate::model::ids::BatchId) -> Result<Option<Vec<[u8; 32]>>, StateError>;
 
     /// The audit log's verifier key in C2SP form.
     fn verifier_key(&self) -> Result<String, StateError>;

@@ -213,7 +213,7 @@ impl Prepared for MemoryBatch<'_, '_> {
         let mut applied = Applied::default();
         for (place, (record, step)) in self.records.iter().zip(&self.steps).enumerate() {
             if let Step::Fail(reason) = step {
-                applied.failed.push(Leftover { place, reason: reason.clone() });
+                applied.failed.push(Leftover { place, reason: reason.clone(), key: None });
                 continue;
             }
             let at = Self::take(&mut after, collection, &record.values()).ok_or_else(|| self.changed())?;
