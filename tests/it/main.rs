@@ -3,5 +3,8 @@
 
 mod architecture;
 mod crash;
+mod crash;
 mod daemon;
+mod daemon;
+mod engine;
 mod fixture;
