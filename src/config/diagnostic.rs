@@ -109,7 +109,9 @@ mod tests {
     #[test]
     fn the_place_is_shown_with_line_and_column() {
         let sources = sources("title = \"x\"\nåfter = 14\n");
-        let found = [Diagnostic::error("a.toml", 21..23, "expected a period").with_help("write `after = \"14 days\"`")];
+        let found =
+            [Diagnostic::error("a.toml", 21..23, "expected a period")
+                .with_help("write `after = \"14 days\"`")];
         let text = render(&found, &sources, false);
         assert!(text.contains("a.toml:2:9"), "{text}");
         assert!(text.contains("^^") && text.contains("help: write"), "{text}");

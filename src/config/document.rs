@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use schemars::{Schema, JsonSchema, json_schema};
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::Deserialize;
 
 use crate::policy::document::Day;

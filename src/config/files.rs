@@ -37,7 +37,13 @@ fn walk(directory: &Path, prefix: &str, depth: usize, found: &mut Found) {
     let entries = fs_err::read_dir(directory).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let entries = match entries {
         Ok(entries) => entries,
-        Err(error) => return found.refuse(directory, error.to_string(), "make it readable for the user that forfall runs as"),
+        Err(error) => {
+            return found.refuse(
+                directory,
+                error.to_string(),
+                "make it readable for the user that forfall runs as",
+            );
+        }
     };
     for entry in entries {
         let path = entry.path();
@@ -71,15 +77,25 @@ fn walk(directory: &Path, prefix: &str, depth: usize, found: &mut Found) {
 
 fn take(path: &Path, prefix: &str, stem: &str, size: u64, found: &mut Found) {
     if size > LARGEST {
-        return found.refuse(path, "the file is larger than 1 MiB", "a policy is short: look whether it is one");
+        return found.refuse(
+            path,
+            "the file is larger than 1 MiB",
+            "a policy is short: look whether it is one",
+        );
     }
     if prefix.is_empty() && format!("{stem}.toml") == BASES {
         found.bases = Some(path.to_owned());
         return;
     }
     let id = format!("{prefix}{stem}");
-    if id.is_empty() || id.chars().any(|letter| letter.is_whitespace() || letter.is_control() || letter == '\\') {
-        return found.refuse(path, "a policy's id is its file's name, and has no blanks", "rename it, such as `call-log.toml`");
+    if id.is_empty()
+        || id.chars().any(|letter| letter.is_whitespace() || letter.is_control() || letter == '\\')
+    {
+        return found.refuse(
+            path,
+            "a policy's id is its file's name, and has no blanks",
+            "rename it, such as `call-log.toml`",
+        );
     }
     found.policies.push((PolicyId::new(id), path.to_owned()));
 }
@@ -97,7 +113,15 @@ mod tests {
     #[test]
     fn ids_are_paths_in_order_and_bases_are_apart() {
         let dir = tempfile::tempdir().unwrap();
-        for file in ["b.toml", "imdi/cctv.toml", "a.toml", "bases.toml", "imdi/bases.toml", "README.md", ".hidden.toml"] {
+        for file in [
+            "b.toml",
+            "imdi/cctv.toml",
+            "a.toml",
+            "bases.toml",
+            "imdi/bases.toml",
+            "README.md",
+            ".hidden.toml",
+        ] {
             let path = dir.path().join(file);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, "").unwrap();
@@ -116,7 +140,8 @@ mod tests {
         std::os::unix::fs::symlink("nowhere", dir.path().join("gone.toml")).unwrap();
         std::os::unix::fs::symlink(".", dir.path().join("round")).unwrap();
         fs_err::write(dir.path().join("call log.toml"), "").unwrap();
-        let wrong: Vec<String> = find(dir.path()).diagnostics.into_iter().map(|found| found.message).collect();
+        let wrong: Vec<String> =
+            find(dir.path()).diagnostics.into_iter().map(|found| found.message).collect();
         assert!(wrong.iter().any(|message| message.contains("nested too deeply")), "{wrong:?}");
         assert!(wrong.iter().any(|message| message.contains("no blanks")), "{wrong:?}");
         assert!(wrong.iter().any(|message| message.contains("gone.toml")), "{wrong:?}");

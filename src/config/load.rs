@@ -42,7 +42,9 @@ impl Loaded {
 pub fn load(file: &Path, today: NaiveDate) -> Loaded {
     let mut loaded =
         Loaded { config: None, policies: Vec::new(), diagnostics: Vec::new(), sources: Sources::default() };
-    let Some(text) = loaded.read(file, "give the right path with `--config`, or make a configuration with `forfall init`") else {
+    let Some(text) =
+        loaded.read(file, "give the right path with `--config`, or make a configuration with `forfall init`")
+    else {
         return loaded;
     };
     let Some((settled, config)) = configuration(file, &text, today, &mut loaded.diagnostics) else {
@@ -56,7 +58,9 @@ pub fn load(file: &Path, today: NaiveDate) -> Loaded {
             defaults.bases = loaded.bases(bases);
         }
         for (id, path) in found.policies {
-            let Some(text) = loaded.read(&path, "make it readable for the user that forfall runs as") else { continue };
+            let Some(text) = loaded.read(&path, "make it readable for the user that forfall runs as") else {
+                continue;
+            };
             let compiled = compile(&path, id, &text, &defaults);
             loaded.diagnostics.extend(compiled.diagnostics);
             loaded.policies.extend(compiled.policy);
@@ -90,7 +94,8 @@ impl Loaded {
         let document: BasesDocument = reader.read(root, "").unwrap_or_default();
         for (name, table) in &document.0.0 {
             if table.title.is_none() {
-                let missing = Diagnostic::error(path, name.span(), format!("the legal basis `{name}` has no `title`"));
+                let missing =
+                    Diagnostic::error(path, name.span(), format!("the legal basis `{name}` has no `title`"));
                 reader.report(missing.with_help("add for example `title = \"Bookkeeping act section 13\"`"));
             }
             if let (Some(from), Some(until)) = (&table.valid_from, &table.valid_until)
@@ -133,7 +138,8 @@ fn configuration(
     let (mut reader, mut root) = Reader::parse(file, text, &homes);
     let stores = take_stores(&mut root, file, dir, &mut reader);
     let document: Option<ConfigDocument> = reader.read(root, "");
-    let state = document.as_ref().and_then(|document| Some(stores::beside(dir, &document.state.as_ref()?.value.0)));
+    let state =
+        document.as_ref().and_then(|document| Some(stores::beside(dir, &document.state.as_ref()?.value.0)));
     stores::check_apart(&stores.configs, state.as_deref(), file, &mut reader);
     let (mut found, dropped) = reader.finish();
     let Some(document) = document else {
@@ -169,13 +175,20 @@ fn take_stores(root: &mut Spanned<DeTable<'_>>, file: &Path, dir: &Path, reader:
     }
 }
 
-fn missing(document: &ConfigDocument, stores: &Stores, dropped: &Dropped, file: &Path, found: &mut Vec<Diagnostic>) {
+fn missing(
+    document: &ConfigDocument,
+    stores: &Stores,
+    dropped: &Dropped,
+    file: &Path,
+    found: &mut Vec<Diagnostic>,
+) {
     let needs = [
         ("timezone", document.timezone.is_none(), "timezone = \"Europe/Oslo\""),
         ("state", document.state.is_none(), "state = \"sqlite:/var/lib/forfall/state.db\""),
         ("policies", document.policies.is_none(), "policies = \"policies\""),
     ];
-    for (key, _, example) in needs.into_iter().filter(|(key, missing, _)| *missing && !dropped.may_hold(key)) {
+    for (key, _, example) in needs.into_iter().filter(|(key, missing, _)| *missing && !dropped.may_hold(key))
+    {
         let missing = Diagnostic::error(file, 0..0, format!("the configuration has no `{key}`"));
         found.push(missing.with_help(format!("add for example `{example}`, above the first `[`")));
     }
@@ -209,7 +222,12 @@ fn audit(document: &ConfigDocument, dir: &Path) -> AuditSettings {
     let Some(table) = &document.audit else { return AuditSettings::default() };
     AuditSettings {
         origin: table.origin.as_ref().map(ToString::to_string),
-        heads: table.heads.iter().flat_map(|heads| heads.iter()).map(|head| stores::beside(dir, &***head)).collect(),
+        heads: table
+            .heads
+            .iter()
+            .flat_map(|heads| heads.iter())
+            .map(|head| stores::beside(dir, &***head))
+            .collect(),
     }
 }
 

@@ -74,7 +74,8 @@ pub(super) fn read(value: &Spanned<DeValue<'_>>, file: &Path, dir: &Path, reader
     let mut stores = Stores::default();
     let DeValue::Table(tables) = value.get_ref() else {
         reader.report(
-            Diagnostic::error(file, value.span(), "stores are tables").with_help("write `[store.NAME]` for each"),
+            Diagnostic::error(file, value.span(), "stores are tables")
+                .with_help("write `[store.NAME]` for each"),
         );
         return stores;
     };
@@ -115,18 +116,30 @@ impl One<'_, '_> {
     /// The adapter's name; a planned one has been reported, and one that is wrong is `None`.
     fn adapter(&mut self, table: &Spanned<DeTable<'_>>) -> Option<String> {
         let Some(value) = table.get_ref().get("adapter") else {
-            self.error(self.span.clone(), format!("the store `{}` has no `adapter`", self.name), "write `adapter = \"sqlite\"` or `adapter = \"filesystem\"`");
+            self.error(
+                self.span.clone(),
+                format!("the store `{}` has no `adapter`", self.name),
+                "write `adapter = \"sqlite\"` or `adapter = \"filesystem\"`",
+            );
             return None;
         };
         let DeValue::String(adapter) = value.get_ref() else {
-            self.error(value.span(), "an adapter is named by a text".to_owned(), "write `adapter = \"sqlite\"` or `adapter = \"filesystem\"`");
+            self.error(
+                value.span(),
+                "an adapter is named by a text".to_owned(),
+                "write `adapter = \"sqlite\"` or `adapter = \"filesystem\"`",
+            );
             return None;
         };
         if ADAPTERS.contains(&adapter.as_ref()) {
             return Some(adapter.to_string());
         }
         if PLANNED.contains(&adapter.as_ref()) {
-            self.error(value.span(), format!("the adapter `{adapter}` is not available yet"), "there are `sqlite` and `filesystem`");
+            self.error(
+                value.span(),
+                format!("the adapter `{adapter}` is not available yet"),
+                "there are `sqlite` and `filesystem`",
+            );
             return Some(adapter.to_string());
         }
         let help = match nearest(adapter, ADAPTERS.into_iter().chain(PLANNED)) {
@@ -148,7 +161,11 @@ impl One<'_, '_> {
         let (key, location) = table.location();
         let Some(location) = location else {
             if (key == "path" && !written.0) || (key == "root" && !written.1) {
-                self.error(self.span.clone(), format!("the store `{}` has no `{key}`", self.name), &format!("add `{key} = \"..\"`; a relative one counts from this file"));
+                self.error(
+                    self.span.clone(),
+                    format!("the store `{}` has no `{key}`", self.name),
+                    &format!("add `{key} = \"..\"`; a relative one counts from this file"),
+                );
             }
             return;
         };
@@ -176,7 +193,12 @@ impl One<'_, '_> {
 }
 
 /// Refuses stores that would eat the state, or each other.
-pub(super) fn check_apart(stores: &[StoreConfig], state: Option<&Path>, file: &Path, reader: &mut Reader<'_>) {
+pub(super) fn check_apart(
+    stores: &[StoreConfig],
+    state: Option<&Path>,
+    file: &Path,
+    reader: &mut Reader<'_>,
+) {
     let state = state.map(real);
     for (index, store) in stores.iter().enumerate() {
         let here = real(store.settings.location());
@@ -203,7 +225,10 @@ pub(super) fn check_apart(stores: &[StoreConfig], state: Option<&Path>, file: &P
                     format!("the stores `{}` and `{}` are the same", other.name, store.name),
                     "register it once, and let several `[[data]]` tables name it",
                 );
-            } else if store.settings.is_tree() && other.settings.is_tree() && (here.starts_with(&there) || there.starts_with(&here)) {
+            } else if store.settings.is_tree()
+                && other.settings.is_tree()
+                && (here.starts_with(&there) || there.starts_with(&here))
+            {
                 refuse(
                     format!("one of the stores `{}` and `{}` lies inside the other", other.name, store.name),
                     "register the outer one alone: patterns tell its files apart",

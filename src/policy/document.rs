@@ -14,7 +14,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::strict::{Count, Home, Reading, Section, Share, Spot, Text, Written, self};
+use super::strict::{self, Count, Home, Reading, Section, Share, Spot, Text, Written};
 use crate::time::{Period, Schedule, Window, Zone};
 
 pub use data::{DataTable, LinkTable, StartTable, WaitingIf, WithTable};

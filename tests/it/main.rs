@@ -3,6 +3,9 @@
 
 mod architecture;
 mod crash;
+mod crash;
 mod daemon;
+mod daemon;
+mod engine;
 mod fixture;
 mod policies;

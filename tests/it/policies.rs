@@ -10,7 +10,12 @@ use forfall::time::Period;
 
 /// The stores and laws that the files may name.
 fn defaults() -> Defaults {
-    let store = |name: &str, kind, published| KnownStore { name: StoreName::new(name), kind, published, earliest: None };
+    let store = |name: &str, kind, published| KnownStore {
+        name: StoreName::new(name),
+        kind,
+        published,
+        earliest: None,
+    };
     Defaults {
         stores: vec![
             store("switchboard", StoreKind::Rows, false),

@@ -7,8 +7,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::place::{self, Way};
 use super::Home;
+use super::place::{self, Way};
 use crate::policy::diagnostic::Diagnostic;
 
 /// What is wrong and what to write instead, not yet at a place.
@@ -95,9 +95,7 @@ pub(super) fn explain(
         return unknown_key(key, &table, &names_after_expected(message), homes, meant);
     }
     match message.split_once(", expected ") {
-        Some((_, expected)) => {
-            wrong_type(way, expected, value, homes)
-        }
+        Some((_, expected)) => wrong_type(way, expected, value, homes),
         None => Fault::new(message),
     }
 }
@@ -118,7 +116,8 @@ fn unknown_key(
     if !table.is_empty() && homes.first().is_some_and(has) {
         meant.insert(key.to_owned());
         let first = if homes.iter().any(|home| home.name.starts_with("[[")) { "[[" } else { "[" };
-        return fault.with_help(format!("`{key}` is a key of the top level: move it above the first `{first}`"));
+        return fault
+            .with_help(format!("`{key}` is a key of the top level: move it above the first `{first}`"));
     }
     let near = nearest(key, known.iter().map(String::as_str));
     if let Some(near) = near.filter(|near| strsim::damerau_levenshtein(near, key) == 1) {
@@ -152,17 +151,25 @@ fn wrong_type(way: &Way, expected: &str, found: Option<&DeValue<'_>>, homes: &[H
     };
     let fault = Fault::new(format!("expected {expected}, found {}", kind(found)));
     let example = match (expected, found) {
-        (_, Some(DeValue::Table(_))) if many => return fault.with_help(format!("write two brackets: `{double}`")),
+        (_, Some(DeValue::Table(_))) if many => {
+            return fault.with_help(format!("write two brackets: `{double}`"));
+        }
         (_, Some(DeValue::Array(items))) if expected.starts_with("a table") && of_tables(items) => {
             return fault.with_help(format!("write single brackets, once: `[{key}]`"));
         }
-        (_, _) if expected.contains("such as ") => expected.split_once("such as ").map_or("", |(_, example)| example),
+        (_, _) if expected.contains("such as ") => {
+            expected.split_once("such as ").map_or("", |(_, example)| example)
+        }
         ("true or false", _) => "true",
         ("a list", _) => "[\"..\"]",
         ("a table", _) => "{ .. }",
         _ => "\"..\"",
     };
-    fault.with_help(if way.is_item() { format!("write for example `{example}`") } else { format!("write for example `{key} = {example}`") })
+    fault.with_help(if way.is_item() {
+        format!("write for example `{example}`")
+    } else {
+        format!("write for example `{key} = {example}`")
+    })
 }
 
 fn of_tables(items: &[Spanned<DeValue<'_>>]) -> bool {
@@ -210,7 +217,10 @@ pub(super) fn syntax(message: &str, text: &str, span: &Range<usize>) -> Fault {
     } else if message.contains("key with no value") {
         ("this is not TOML: a key without a value".to_owned(), "write `key = value`")
     } else {
-        (format!("this is not TOML: {message}"), "write `key = value` on a line of its own, texts in quotes, and tables as `[name]` or `[[name]]`")
+        (
+            format!("this is not TOML: {message}"),
+            "write `key = value` on a line of its own, texts in quotes, and tables as `[name]` or `[[name]]`",
+        )
     };
     Fault::new(wrong).with_help(help)
 }

@@ -89,7 +89,9 @@ fn in_value(value: &Spanned<DeValue<'_>>, span: &Range<usize>, steps: &mut Vec<S
         DeValue::Table(inner) => in_table(inner, span, steps),
         // The first `[[header]]` is the place of the list too, and the list is what an error there is about:
         // its tables are only ever wrong in what they hold.
-        DeValue::Array(items) if value.span() == *span && items.iter().any(|item| item.span() == *span) => None,
+        DeValue::Array(items) if value.span() == *span && items.iter().any(|item| item.span() == *span) => {
+            None
+        }
         DeValue::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 steps.push(Step::Item(index));
