@@ -19,6 +19,8 @@ pub struct Schema {
     pub linked: Vec<(String, Vec<Column>)>,
     /// Deleting or changing a record would do more than the policy says: each a sentence. Refused.
     pub side_effects: Vec<SideEffect>,
+    /// Foreign keys of the store's own that forbid deleting a record while a row refers to it: such a record is needed.
+    pub referenced_by: Vec<super::predicate::Reach>,
     /// What an operator should know: each a sentence.
     pub warnings: Vec<String>,
     /// Whether deletions can be proven after a crash by a mark of ours in the store, and its name.

@@ -3,7 +3,10 @@
 //! `keep-at-least` binds every stage: a record is due when the stage's own period *and* the statutory minimum,
 //! both counted from the same effective start, have passed.
 
-use crate::model::start::Start;
+use std::sync::Arc;
+
+use crate::model::predicate::{Predicate, StartIs};
+use crate::model::start::{Start, StartSource};
 use crate::policy::rule::{Policy, Stage};
 use crate::time::{self, After, Instant, StartSet, StartValue};
 
@@ -19,6 +22,24 @@ pub fn due_set(policy: &Policy, stage: &Stage, at: Instant) -> StartSet {
         }
         None => due,
     }
+}
+
+/// A record whose stage is due at `at`, as far as its start says.
+pub fn due_by(policy: &Policy, stage: &Stage, at: Instant) -> Predicate {
+    match &stage.start {
+        Some(start) => {
+            Predicate::Start { start: Arc::clone(start), is: StartIs::In(due_set(policy, stage, at)) }
+        }
+        None => Predicate::Always(false),
+    }
+}
+
+/// Whether nobody can know in advance how many records will be due: `at once` acts on what has just happened, and
+/// events are recorded when they are recorded. `[limit] records` stands guard there instead of the forecast.
+pub fn unpredictable(stage: &Stage) -> bool {
+    let by_event = |start: &Start| matches!(start.source, StartSource::Event { .. });
+    stage.action.changes_the_store()
+        && (stage.after == Some(After::AtOnce) || stage.start.as_deref().is_some_and(by_event))
 }
 
 /// The instant from which on the stage is due for a record with this start; `None` means never.

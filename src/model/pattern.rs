@@ -1,0 +1,5 @@
+//! stub
+/// stub
+pub fn parts(_: &str) -> Vec<String> {
+    Vec::new()
+}
