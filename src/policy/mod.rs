@@ -15,4 +15,5 @@ mod sample;
 pub mod select;
 pub mod sentence;
 pub mod strict;
+pub mod test;
 pub mod timing;
