@@ -246,3 +246,16 @@ fn classes_events_and_links_decide_as_in_a_store() {
         assert!(result.got.starts_with(got), "{test}: {}", result.got);
     }
 }
+
+#[test]
+fn a_test_may_use_the_policy_s_words() {
+    let start = "start.field = \"began\"\nstart.format = \"rfc3339\"\nnames.began = \"CALL_TS\"";
+    for word in ["began", "CALL_TS"] {
+        let test = format!(
+            "record = {{ {word} = \"2026-10-01T12:00:00+02:00\" }}\nat = \"2026-12-01T12:00:00Z\"\n\
+             expect = {{ action = \"delete\" }}"
+        );
+        let result = calls(start, &test);
+        assert!(result.passed, "{word}: {result:?}");
+    }
+}
