@@ -402,3 +402,15 @@ impl StateStore for MemoryState {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MemoryState;
+    use crate::state::contract::{sample::noon, state_contract};
+
+    fn fixture() -> (MemoryState, ()) {
+        (MemoryState::new(noon()), ())
+    }
+
+    state_contract!(fixture);
+}
