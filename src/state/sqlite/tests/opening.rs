@@ -15,7 +15,12 @@ use crate::state::contract::sample::{approval, batch, bodies, by, hold, later, p
 fn what_was_written_is_there_after_reopening() {
     let (state, dir) = fixture();
     state.approve(noon(), &by(), &approval(3, Vec::new())).unwrap();
-    state.add_hold(&by(), &hold(HoldScope { policy: Some(policy()), ..HoldScope::default() })).unwrap();
+    state
+        .add_hold(
+            &by(),
+            &hold(HoldScope { key: Some(crate::model::key::Key::from_int(99)), ..HoldScope::default() }),
+        )
+        .unwrap();
     batch(&state, later(1), 0..3);
     let before = (bodies(&state), state.checkpoint(noon()).unwrap(), state.verifier_key().unwrap());
     let (holds, key) = (state.holds().unwrap(), state.epoch_key().unwrap().key);
@@ -55,6 +60,7 @@ fn a_lost_state_is_no_new_state() {
         }
         let error = SqliteState::open(&path(&dir), noon()).unwrap_err();
         assert!(matches!(error, StateError::Lost { .. }), "{error}");
+        assert_eq!(path(&dir).exists(), emptied, "a refusal leaves no file behind");
         let error = SqliteState::open(&path(&dir), noon()).unwrap_err();
         assert!(matches!(error, StateError::Lost { .. }), "trying again changes nothing: {error}");
         // The way out that the message names.
