@@ -92,6 +92,7 @@ pub trait Fixture {
 
 /// What a fixture's storage can hold and allow.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an ability by itself, and all combinations occur")]
 pub struct Can {
     /// A start that is NULL.
     pub empty_start: bool,
@@ -206,6 +207,7 @@ macro_rules! contract {
                 an_aborted_batch_leaves_everything_and_comes_again
                 a_dropped_batch_is_an_aborted_one
                 what_is_left_out_stays
+                a_batch_is_prepared_again_without_what_is_held
                 a_record_changed_before_its_batch_stays
                 a_record_changed_after_its_preparation_stays
                 a_record_gone_before_its_batch_is_not_in_it

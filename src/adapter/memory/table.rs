@@ -14,13 +14,15 @@ pub(super) struct Table {
     pub(super) rows: Vec<Vec<Value>>,
 }
 
+type Named = Vec<(String, Value)>;
+
 /// One row with the rows that it links to, copied out of the store.
 #[derive(Clone, Debug)]
 pub struct MemoryRecord {
     key: Key,
-    own: Vec<(String, Value)>,
+    own: Named,
     /// `None` for a link that leads to no row.
-    linked: Vec<(String, Option<Vec<(String, Value)>>)>,
+    linked: Vec<(String, Option<Named>)>,
 }
 
 impl Table {
@@ -36,7 +38,7 @@ impl Table {
                 format!("column `{column}` of `{collection}`"),
                 "there is no such column",
             )
-            .with_help(format!("its columns are {}", names.join(", ")))
+            .with_help(format!("Its columns are {}", names.join(", ")))
         })
     }
 
@@ -54,7 +56,7 @@ impl Table {
                 format!("key column `{name}`"),
                 format!("a value of type {} is no key", other.map_or("unknown", Value::kind)),
             )
-            .with_help("name whole numbers, texts or bytes under `key`")),
+            .with_help("Name whole numbers, texts or bytes under `key`")),
         };
         Ok(Key::from_parts(&names.iter().map(part).collect::<Result<Vec<_>, _>>()?))
     }
@@ -69,7 +71,7 @@ impl Table {
         MemoryRecord { key, own: self.named(row), linked: Vec::new() }
     }
 
-    fn named(&self, row: &[Value]) -> Vec<(String, Value)> {
+    fn named(&self, row: &[Value]) -> Named {
         self.columns.iter().map(|column| column.name.clone()).zip(row.iter().cloned()).collect()
     }
 
@@ -88,7 +90,7 @@ impl Table {
                     "a link",
                     "the linked collection has no key of one column",
                 )
-                .with_help("name the column under `key` in `[[data.link]]`"));
+                .with_help("Name the column under `key` in `[[data.link]]`"));
             }
         };
         Ok(self.refer(column, value).first().copied())
