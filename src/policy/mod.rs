@@ -8,9 +8,11 @@ pub mod diagnostic;
 pub mod document;
 pub mod fieldwork;
 pub mod overlap;
+pub mod reference;
 pub mod rule;
 #[cfg(test)]
 mod sample;
+pub mod schema;
 pub mod select;
 pub mod sentence;
 pub mod strict;

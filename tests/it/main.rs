@@ -3,8 +3,6 @@
 
 mod architecture;
 mod crash;
-mod crash;
-mod daemon;
 mod daemon;
 mod engine;
 mod fixture;
