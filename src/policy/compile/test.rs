@@ -75,7 +75,7 @@ fn test(
     Some(Test {
         name: table.name.as_ref()?.to_string(),
         place: span,
-        record: (**table.record.as_ref()?).clone(),
+        record: by_column(places.get(index), table.record.as_ref()?),
         links: table.links.as_ref().map(|links| (**links).clone()).unwrap_or_default(),
         events: table.events.as_ref().map(|events| (**events).clone()).unwrap_or_default(),
         held: table.holds.as_ref().is_some_and(|holds| holds.0),
@@ -83,6 +83,12 @@ fn test(
         data: index,
         expect,
     })
+}
+
+/// The record with the policy's words (`names`) replaced by the store's columns.
+fn by_column(place: Option<&Place<'_>>, record: &toml::Table) -> toml::Table {
+    let column = |word: &String| place.and_then(|place| place.column_of(word)).unwrap_or_else(|| word.clone());
+    record.iter().map(|(word, value)| (column(word), value.clone())).collect()
 }
 
 fn expect(table: &Section<ExpectTable>, document: &Document, notes: &mut Notes<'_>) -> Expect {
