@@ -3,3 +3,5 @@
 //! Adapters block: one thread, one connection. The engine decides where they run.
 
 pub mod api;
+mod sql;
+pub mod sqlite;
