@@ -71,8 +71,11 @@ pub(crate) trait Dialect {
     /// and where there are several.
     fn through(&self, frame: &Frame, link: &str, inner: &str) -> Result<String, StoreError> {
         let linked = frame.link(link)?;
-        let answer =
-            if linked.unique { inner.to_owned() } else { format!("CASE WHEN count(*) = 1 THEN max({inner}) END") };
+        let answer = if linked.unique {
+            inner.to_owned()
+        } else {
+            format!("CASE WHEN count(*) = 1 THEN max({inner}) END")
+        };
         Ok(format!(
             "(SELECT {answer} FROM {} AS {} WHERE {} = {})",
             self.quoted(&linked.table.name),
@@ -87,9 +90,7 @@ pub(crate) trait Dialect {
         let (link, column) = frame.column(field)?;
         let sql = match link {
             None => self.column(&frame.own.name, &column.name),
-            Some(linked) => {
-                self.through(frame, &linked.link.name, &self.column(LINK_ALIAS, &column.name))?
-            }
+            Some(linked) => self.through(frame, &linked.link.name, &self.column(LINK_ALIAS, &column.name))?,
         };
         Ok(Cell { sql, kind: column.kind, declared: column.declared.clone(), bare: link.is_none() })
     }

@@ -93,9 +93,11 @@ impl Entry {
         let begins = |index: &&Index| {
             !index.partial
                 && index.binary
-                && index.columns.first().and_then(Option::as_deref).is_some_and(|first| {
-                    first.eq_ignore_ascii_case(column)
-                })
+                && index
+                    .columns
+                    .first()
+                    .and_then(Option::as_deref)
+                    .is_some_and(|first| first.eq_ignore_ascii_case(column))
         };
         self.indexes.iter().filter(begins).min_by_key(|index| index.columns.len())
     }

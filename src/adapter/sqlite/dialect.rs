@@ -105,12 +105,10 @@ impl<'a> Sqlite<'a> {
         if need == Need::Truth { format!("({sql})") } else { format!("(({sql}) IS TRUE)") }
     }
 
-    fn start_by_text(
-        &mut self,
-        cell: &str,
-        start: &Arc<Start>,
-        is: &StartIs,
-    ) -> Result<String, StoreError> {
+    fn start_by_text(&mut self, cell: &str, start: &Arc<Start>, is: &StartIs) -> Result<String, StoreError> {
+        if matches!(is, StartIs::In(set) if set.is_empty()) {
+            return Ok(self.truth(false).to_owned());
+        }
         let (asked, state) = (Arc::clone(start), is.clone());
         let function = self.session.function(1, move |call| {
             let value = value::read(call.get_raw(0), ColumnKind::Text);
@@ -174,9 +172,7 @@ impl<'a> Sqlite<'a> {
     fn key_list(&mut self, column: &str, keys: &HashSet<Key>) -> String {
         let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for key in keys {
-            let Ok([part]) = key.parts().map(<[KeyPart; 1]>::try_from).unwrap_or(Ok([KeyPart::Int(0)])).map_err(|_| ()) else {
-                continue;
-            };
+            let Ok(Ok([part])) = key.parts().map(<[KeyPart; 1]>::try_from) else { continue };
             let kind = match part {
                 KeyPart::Int(_) => "integer",
                 KeyPart::Text(_) => "text",
@@ -187,7 +183,12 @@ impl<'a> Sqlite<'a> {
         }
         let lists: Vec<String> = lists
             .into_iter()
-            .map(|(kind, places)| format!("({column} IN ({}) AND typeof({column}) = '{kind}')", places.join(", ")))
+            .map(|(kind, places)| {
+                format!(
+                    "({column} COLLATE BINARY IN ({}) AND typeof({column}) = '{kind}')",
+                    places.join(", ")
+                )
+            })
             .collect();
         if lists.is_empty() { self.truth(false).to_owned() } else { format!("({})", lists.join(" OR ")) }
     }
@@ -345,11 +346,12 @@ impl Dialect for Sqlite<'_> {
             return format!("CASE WHEN typeof({sql}) = 'text' THEN 1 END");
         }
         let place = self.bind(SqlValue::Text(needle.to_owned()));
-        // Bytes, because `substr` on a text stops at a NUL; a character never begins inside another one.
+        // Bytes, because `substr` on a text stops at a NUL; a character never begins inside another one. `IS`, because
+        // a part of no bytes is NULL.
         let (bytes, looked_for) = (format!("CAST({sql} AS BLOB)"), format!("CAST({place} AS BLOB)"));
         let answer = match test {
-            TextTest::StartsWith => format!("substr({bytes}, 1, length({looked_for})) = {looked_for}"),
-            TextTest::EndsWith => format!("substr({bytes}, -length({looked_for})) = {looked_for}"),
+            TextTest::StartsWith => format!("substr({bytes}, 1, length({looked_for})) IS {looked_for}"),
+            TextTest::EndsWith => format!("substr({bytes}, -length({looked_for})) IS {looked_for}"),
             TextTest::Contains => format!("instr(+{sql}, {place}) > 0"),
         };
         format!("CASE WHEN typeof({sql}) = 'text' THEN {answer} END")

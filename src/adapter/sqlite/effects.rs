@@ -71,8 +71,13 @@ fn companions(session: &Session, bound: &Bound, target: &Target) -> Result<Vec<C
                 .with_help("Write `by`: the column there that holds the record's key"));
         };
         if bound.frame.own.key.len() != 1 {
-            let why = format!("records of `{}` have a key of several columns, which `with` cannot follow", bound.entry.name);
-            return Err(session.trouble(StoreErrorKind::Unsupported, why).with_help("Set `key` to one unique column"));
+            let why = format!(
+                "records of `{}` have a key of several columns, which `with` cannot follow",
+                bound.entry.name
+            );
+            return Err(session
+                .trouble(StoreErrorKind::Unsupported, why)
+                .with_help("Set `key` to one unique column"));
         }
         let Some(column) = entry.columns.iter().find(|column| same(&column.name, by)) else {
             let why = format!("table `{}` has no column `{by}`", entry.name);
@@ -195,7 +200,9 @@ fn does(reference: &Reference) -> Option<&'static str> {
 }
 
 fn slow(table: &str, column: &str) -> String {
-    format!("`{column}` of table `{table}` has no index: each look for rows that name a record reads all of it")
+    format!(
+        "`{column}` of table `{table}` has no index: each look for rows that name a record reads all of it"
+    )
 }
 
 fn same(one: &str, other: &str) -> bool {

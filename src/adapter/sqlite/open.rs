@@ -115,6 +115,30 @@ impl Session {
         self.connection.query_row(sql, [], |row| row.get(0)).map_err(|error| self.error(&error))
     }
 
+    /// The one count that a query gives.
+    pub(super) fn number(&self, sql: &str, bound: &[SqlValue]) -> Result<u64, StoreError> {
+        let count: i64 = self
+            .connection
+            .query_row(sql, rusqlite::params_from_iter(bound), |row| row.get(0))
+            .map_err(|error| self.error(&error))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Runs a statement that gives no rows.
+    pub(super) fn run(&self, sql: &str) -> Result<(), StoreError> {
+        self.connection.execute_batch(sql).map_err(|error| self.error(&error))
+    }
+
+    /// Empties the write-ahead log, in which what was deleted would live on. A reader that is still at it keeps that
+    /// from being done; the next writer does it then.
+    pub(super) fn settle(&self) -> Result<(), StoreError> {
+        let mode: String = self.one("PRAGMA journal_mode")?;
+        if mode.eq_ignore_ascii_case("wal") {
+            self.rows("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        }
+        Ok(())
+    }
+
     /// An error of our own about this database.
     pub(super) fn trouble(&self, kind: StoreErrorKind, why: impl Into<String>) -> StoreError {
         StoreError::new(kind, self.place.clone(), why)

@@ -2,8 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use super::affinity;
+use super::affinity::{self, Affinity};
 use super::catalogue::Entry;
+use super::dialect::quoted;
 use super::effects::{self, Effects};
 use super::marks::MARKS;
 use super::open::Session;
@@ -36,10 +37,28 @@ impl Bound {
         self.entry.row_number().is_some()
     }
 
-    /// The key columns that may be NULL: such a row has no key.
-    pub(super) fn nullable_key(&self) -> Vec<&str> {
-        let nullable = |name: &&String| self.frame.own.column(name).is_some_and(|column| column.nullable);
-        self.frame.own.key.iter().filter(nullable).map(String::as_str).collect()
+    /// The key columns that may be NULL.
+    fn nullable_key(&self) -> impl Iterator<Item = &Column> {
+        self.frame
+            .own
+            .key
+            .iter()
+            .filter_map(|name| self.frame.own.column(name))
+            .filter(|column| column.nullable)
+    }
+
+    /// A condition that only rows which have a key meet; `None` where all of them do.
+    pub(super) fn has_key(&self) -> Option<String> {
+        let row_number = self.entry.row_number();
+        let mut guards = Vec::new();
+        for name in self.frame.own.key.iter().filter(|name| row_number != Some(name)) {
+            let Some(column) = self.frame.own.column(name) else { continue };
+            if column.nullable || affinity::affinity(&column.declared) != Affinity::Text {
+                let sql = format!("{}.{}", quoted(&self.frame.own.name), quoted(&column.name));
+                guards.push(format!("typeof({sql}) IN ('integer', 'text', 'blob')"));
+            }
+        }
+        (!guards.is_empty()).then(|| guards.join(" AND "))
     }
 }
 
@@ -60,12 +79,19 @@ pub(super) fn bind(session: &Session, target: &Target) -> Result<Bound, StoreErr
                         "table `{}` has a primary key of several columns, which link `{}` cannot name",
                         there.name, link.name
                     );
-                    return Err(session.trouble(StoreErrorKind::Unsupported, why).with_help("Set the link's `key`"));
+                    return Err(session
+                        .trouble(StoreErrorKind::Unsupported, why)
+                        .with_help("Set the link's `key`"));
                 }
             },
         };
         let unique = there.is_unique(&[&key]);
-        links.push(LinkedTable { link: link.clone(), table: table_of(&there, vec![key.clone()]), key, unique });
+        links.push(LinkedTable {
+            link: link.clone(),
+            table: table_of(&there, vec![key.clone()]),
+            key,
+            unique,
+        });
     }
     Ok(Bound { frame: Frame { own: table_of(&entry, key), links }, entry })
 }
@@ -86,7 +112,11 @@ fn table_of(entry: &Entry, key: Vec<String>) -> Table {
 }
 
 /// The key: what the policy names, else the primary key, else the row number.
-fn key_of(session: &Session, entry: &Entry, named: Option<&[String]>) -> Result<Vec<String>, StoreError> {
+pub(super) fn key_of(
+    session: &Session,
+    entry: &Entry,
+    named: Option<&[String]>,
+) -> Result<Vec<String>, StoreError> {
     if let Some(named) = named {
         let mut key = Vec::new();
         for name in named {
@@ -94,8 +124,11 @@ fn key_of(session: &Session, entry: &Entry, named: Option<&[String]>) -> Result<
         }
         let names: Vec<&str> = key.iter().map(String::as_str).collect();
         if names.is_empty() || !entry.is_unique(&names) {
-            let why =
-                format!("the key ({}) of table `{}` is not unique, so one key may mean several records", names.join(", "), entry.name);
+            let why = format!(
+                "the key ({}) of table `{}` is not unique, so one key may mean several records",
+                names.join(", "),
+                entry.name
+            );
             return Err(session
                 .trouble(StoreErrorKind::Unsupported, why)
                 .with_help("Leave `key` out, or add a unique index over these columns"));
@@ -110,7 +143,9 @@ fn key_of(session: &Session, entry: &Entry, named: Option<&[String]>) -> Result<
         Some(name) => Ok(vec![name.to_owned()]),
         None => {
             let why = format!("table `{}` has no primary key, and columns hide its row numbers", entry.name);
-            Err(session.trouble(StoreErrorKind::Unsupported, why).with_help("Name a unique column with `key`"))
+            Err(session
+                .trouble(StoreErrorKind::Unsupported, why)
+                .with_help("Name a unique column with `key`"))
         }
     }
 }
@@ -165,10 +200,10 @@ fn warnings_of(bound: &Bound) -> Vec<String> {
             ));
         }
     }
-    for name in bound.nullable_key() {
+    for column in bound.nullable_key() {
         warnings.push(format!(
-            "key column `{name}` of table `{}` may be NULL: a record without a key is never disposed of",
-            entry.name
+            "key column `{}` of table `{}` may be NULL: a record without a key is never disposed of",
+            column.name, entry.name
         ));
     }
     for linked in bound.frame.links.iter().filter(|linked| !linked.unique) {

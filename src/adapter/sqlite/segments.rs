@@ -145,7 +145,11 @@ impl Segments {
             if !is_empty(above, until) {
                 numbers.push((above, until));
             }
-            if first_ends { one.next() } else { two.next() };
+            if first_ends {
+                one.next()
+            } else {
+                two.next()
+            };
         }
         Self { nulls: self.nulls && other.nulls, numbers, others: self.others && other.others }
     }
@@ -183,7 +187,10 @@ mod tests {
     use super::*;
 
     fn number() -> impl Strategy<Value = Number> {
-        prop_oneof![(-5_i64..5).prop_map(Number::Int), (-10_i8..10).prop_map(|n| Number::Real(f64::from(n) / 2.0))]
+        prop_oneof![
+            (-5_i64..5).prop_map(Number::Int),
+            (-10_i8..10).prop_map(|n| Number::Real(f64::from(n) / 2.0))
+        ]
     }
 
     fn segments() -> impl Strategy<Value = Segments> {

@@ -6,9 +6,9 @@ use chrono::{NaiveDate, TimeDelta};
 use super::affinity::{Affinity, affinity};
 use super::segments::{Number, Segments};
 use crate::adapter::sql::Frame;
+use crate::model::predicate::StartIs;
 use crate::model::schema::ColumnKind;
 use crate::model::start::{Format, Start, last_plausible};
-use crate::model::predicate::StartIs;
 use crate::model::value::{Field, Value};
 use crate::time::{Instant, StartSet, StartValue};
 
@@ -39,7 +39,9 @@ pub(super) fn reading<'a>(start: &Start, frame: &'a Frame) -> Reading<'a> {
         Some(Format::Unix) => 1_000_000,
         Some(Format::UnixMs) => 1_000,
         Some(Format::UnixUs) => 1,
-        Some(Format::Rfc3339 | Format::DateTime | Format::Date) => return Reading::Texts { column: &column.name },
+        Some(Format::Rfc3339 | Format::DateTime | Format::Date) => {
+            return Reading::Texts { column: &column.name };
+        }
         Some(Format::Pattern(_)) | None => return Reading::Opaque,
     };
     // In a text column every number is kept as text, and a truth column's 0 and 1 are no numbers.
@@ -136,6 +138,3 @@ fn four_digits(date: &NaiveDate) -> bool {
     use chrono::Datelike;
     (0..=9999).contains(&date.year())
 }
-
-#[cfg(test)]
-mod tests;

@@ -33,13 +33,12 @@ pub(super) fn stored(value: &Value) -> SqlValue {
     }
 }
 
-/// One column of a key, by the type it is stored in. NULL is no key; a text that is no UTF-8 is its bytes.
+/// One column of a key, by the type it is stored in. NULL is no key and neither is a number with a fraction, which has
+/// no one spelling; a text that is no UTF-8 is its bytes.
 fn part(value: ValueRef<'_>) -> Option<KeyPart> {
     match value {
-        ValueRef::Null => None,
+        ValueRef::Null | ValueRef::Real(_) => None,
         ValueRef::Integer(number) => Some(KeyPart::Int(number)),
-        // A whole number as every other store would give it; a fraction has no key form but its digits.
-        ValueRef::Real(number) => Some(KeyPart::Text(number.to_string())),
         ValueRef::Text(text) => Some(match std::str::from_utf8(text) {
             Ok(text) => KeyPart::Text(text.to_owned()),
             Err(_) => KeyPart::Bytes(text.to_vec()),
@@ -48,7 +47,7 @@ fn part(value: ValueRef<'_>) -> Option<KeyPart> {
     }
 }
 
-/// The key in these columns; `None` if one is NULL.
+/// The key in these columns; `None` if one of them holds what no key can be made of.
 pub(super) fn key<'a>(columns: usize, get: impl Fn(usize) -> ValueRef<'a>) -> Option<Key> {
     if columns == 1
         && let ValueRef::Integer(number) = get(0)
