@@ -9,3 +9,5 @@ pub mod contract;
 pub mod faulty;
 #[cfg(any(test, debug_assertions))]
 pub mod memory;
+mod sql;
+pub mod sqlite;
