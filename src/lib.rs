@@ -7,8 +7,10 @@
 pub mod adapter;
 pub mod audit;
 pub mod config;
+pub mod daemon;
 pub mod engine;
 pub mod model;
 pub mod policy;
+pub mod schedule;
 pub mod state;
 pub mod time;

@@ -10,7 +10,8 @@ use crate::model::predicate::EventBook;
 use crate::model::schema::{Identity, Schema};
 use crate::model::target::Target;
 use crate::policy::rule::{Data, Policy, Stage};
-use crate::policy::select::{self, Selections};
+use crate::policy::select::{self, Selections, StageSelection};
+use crate::policy::timing;
 use crate::time::{Instant, StartSet, StartValue};
 
 /// The plan for one `[[data]]` of a policy.
@@ -115,7 +116,7 @@ pub fn plan(
     let held = Held::of(circumstances.holds.iter(), &policy.id, &data.target.store, &data.target.collection);
     let scope = scope(data, circumstances);
 
-    let groups = groups(policy, &selections, &held, circumstances);
+    let groups = groups(policy, data, &selections, &held, circumstances);
     let counted = store.count(&scope, &groups)?;
     let total = store.total(&data.target)?;
     let mut tallies = counted.tallies.into_iter();
@@ -123,7 +124,7 @@ pub fn plan(
     let [undetermined, waiting, needed] = [next(), next(), next()].map(|tally| tally.count);
     let mut stages = Vec::new();
     for (place, selection) in selections.stages.iter().enumerate() {
-        let stage = &data.branches[selection.branch].stages[selection.stage];
+        let stage = stage_of(data, selection);
         let due = next();
         let held_back = if held.is_empty() { Tally::default() } else { next() };
         let overdue = if circumstances.overdue_at.is_some() { next() } else { Tally::default() };
@@ -160,7 +161,7 @@ pub fn plan(
 }
 
 /// The questions, in the order in which [`plan`] reads the answers.
-fn groups(policy: &Policy, selections: &Selections, held: &Held, circumstances: &Circumstances) -> Vec<Group> {
+fn groups(policy: &Policy, data: &Data, selections: &Selections, held: &Held, circumstances: &Circumstances) -> Vec<Group> {
     let count = |predicate| Group { predicate, start: None, samples: 0 };
     let mut groups = vec![
         count(selections.undetermined.clone()),
@@ -178,7 +179,7 @@ fn groups(policy: &Policy, selections: &Selections, held: &Held, circumstances: 
             groups.push(count(held_back));
         }
         if let Some(at) = circumstances.overdue_at {
-            groups.push(count(unheld.and(select::due_by(policy, selection, at))));
+            groups.push(count(unheld.and(timing::due_by(policy, stage_of(data, selection), at))));
         }
     }
     groups
@@ -211,6 +212,10 @@ pub fn changes_of(policy: &Policy, data: &Data, stage: &Stage, schema: &Schema) 
 
 /// The set of starts that are due for a selection at another instant.
 pub fn set_at(policy: &Policy, data: &Data, selections: &Selections, place: usize, at: Instant) -> StartSet {
-    let selection = &selections.stages[place];
-    select::due_set(policy, &data.branches[selection.branch].stages[selection.stage], at)
+    timing::due_set(policy, stage_of(data, &selections.stages[place]), at)
+}
+
+/// The stage as the policy has it.
+pub fn stage_of<'a>(data: &'a Data, selection: &StageSelection) -> &'a Stage {
+    &data.branches[selection.branch].stages[selection.stage]
 }

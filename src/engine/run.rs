@@ -11,7 +11,7 @@ use crate::model::ids::{BatchId, RunId, StoreName};
 use crate::model::predicate::Predicate;
 use crate::model::run::{RunState, Trigger};
 use crate::policy::rule::{Data, Policy};
-use crate::policy::select;
+use crate::policy::{select, timing};
 use crate::state::api::{Approval, Curve, PauseScope};
 use crate::time::Instant;
 
@@ -35,6 +35,8 @@ pub struct Occasion {
 pub struct Report {
     /// The run.
     pub run: RunId,
+    /// Whether it began at all: an unresolved policy does not, nor one that another process is running.
+    pub begun: bool,
     /// How it ended as a whole: the worst of its parts.
     pub state: RunState,
     /// Why it ended so.
@@ -153,14 +155,14 @@ impl Begun<'_> {
 
     fn not_begun(&self, state: RunState, reason: &str) -> Report {
         let parts = self.parts(state, reason);
-        Report { run: self.id, state, reason: Some(reason.to_owned()), parts }
+        Report { run: self.id, begun: false, state, reason: Some(reason.to_owned()), parts }
     }
 
     fn report(&self, parts: Vec<Part>) -> Report {
         let worst = parts.iter().max_by_key(|part| severity(part.state));
         let state = worst.map_or(RunState::Complete, |part| part.state);
         let reason = worst.and_then(|part| part.reason.clone());
-        Report { run: self.id, state, reason, parts }
+        Report { run: self.id, begun: true, state, reason, parts }
     }
 
     /// Plans everything and asks every gate before the first deletion anywhere, then acts.
@@ -170,7 +172,7 @@ impl Begun<'_> {
         stop: &Stop,
     ) -> Result<(Vec<Part>, Option<Vec<Curve>>), EngineError> {
         let Self { engine, policy, .. } = *self;
-        if let Some(closed) = self.closed()? {
+        if let Some(closed) = closed(engine, policy, self.now)? {
             return Ok((self.parts(RunState::Paused, &closed), None));
         }
         let circumstances = circumstances(engine, self.now)?;
@@ -220,27 +222,6 @@ impl Begun<'_> {
         }
         let complete = parts.iter().all(|part| part.state == RunState::Complete);
         Ok((parts, (complete && !new_curves.is_empty()).then_some(new_curves)))
-    }
-
-    /// Why nothing may be done now at all: a pause, or the policy's window.
-    fn closed(&self) -> Result<Option<String>, EngineError> {
-        for scope in self.engine.state.pauses()? {
-            let text = match &scope {
-                PauseScope::All => "everything is paused".to_owned(),
-                PauseScope::Policy(id) if *id == self.policy.id => "this policy is paused".to_owned(),
-                PauseScope::Store(store) if self.policy.data.iter().any(|data| data.target.store == *store) => {
-                    format!("store {store} is paused")
-                }
-                _ => continue,
-            };
-            return Ok(Some(format!("{text}: `forfall resume` lets it go on")));
-        }
-        if let Some(window) = &self.policy.window
-            && !window.contains(self.now, self.policy.zone)
-        {
-            return Ok(Some(format!("outside its window {window}")));
-        }
-        Ok(None)
     }
 
     fn gates(
@@ -326,8 +307,8 @@ impl Begun<'_> {
     /// stands guard instead; `Some(Some(n))` where the largest of the last runs does.
     fn baseline(&self, data: &Data, plan: &DataPlan, place: usize) -> Result<Option<Baseline>, EngineError> {
         let selection = &plan.selections.stages[place];
-        let stage = &data.branches[selection.branch].stages[selection.stage];
-        if select::unpredictable(stage) {
+        let stage = plan::stage_of(data, selection);
+        if timing::unpredictable(stage) {
             return Ok(None);
         }
         let Some(crate::time::After::Period(period)) = stage.after else { return Ok(None) };
@@ -536,6 +517,25 @@ fn would_empty(
     scope.target = Arc::clone(&plan.target);
     let start = plan.selections.stages[first.selection].start.as_ref();
     Ok(!engine.inspect(&data.target.store)?.any(&scope, &stays, start)?)
+}
+
+/// Why nothing may be done now at all: a pause, or the policy's window.
+pub fn closed(engine: &Engine, policy: &Policy, now: Instant) -> Result<Option<String>, EngineError> {
+    for scope in engine.state.pauses()? {
+        let text = match &scope {
+            PauseScope::All => "everything is paused".to_owned(),
+            PauseScope::Policy(id) if *id == policy.id => "this policy is paused".to_owned(),
+            PauseScope::Store(store) if policy.data.iter().any(|data| data.target.store == *store) => {
+                format!("store {store} is paused")
+            }
+            _ => continue,
+        };
+        return Ok(Some(format!("{text}: `forfall resume` lets it go on")));
+    }
+    match &policy.window {
+        Some(window) if !window.contains(now, policy.zone) => Ok(Some(format!("outside its window {window}"))),
+        _ => Ok(None),
+    }
 }
 
 /// What all plans of one moment share.

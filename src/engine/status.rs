@@ -3,9 +3,9 @@
 
 use crate::model::run::RunState;
 use crate::policy::rule::Policy;
-use crate::policy::select;
+use crate::policy::timing;
 use crate::state::api::{PastRun, PauseScope};
-use crate::time::{self, After, Instant};
+use crate::time::Instant;
 
 use super::plan::{self, Circumstances, DataPlan};
 use super::{Engine, EngineError};
@@ -82,7 +82,7 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
 pub fn previous_slot(policy: &Policy, now: Instant) -> Option<Instant> {
     [2, 32, 367]
         .into_iter()
-        .find_map(|days| policy.schedule.last_before(now, now - chrono::TimeDelta::days(days), policy.zone))
+        .find_map(|days| policy.schedule.slots_between(now - chrono::TimeDelta::days(days), now, policy.zone, 0).newest)
 }
 
 impl Standing {
@@ -95,24 +95,15 @@ impl Standing {
             self.due += stage.due;
             self.overdue += stage.overdue;
             let selection = &plan.selections.stages[stage.selection];
-            let written = &data.branches[selection.branch].stages[selection.stage];
-            let (Some(start), Some(oldest), Some(after)) = (&written.start, stage.oldest, written.after) else {
-                continue;
-            };
-            let Some(due) = time::due(oldest, after, start.cutoff, policy.zone) else { continue };
-            if stage.overdue > 0 {
+            let written = plan::stage_of(data, selection);
+            let Some(oldest) = stage.oldest else { continue };
+            if stage.overdue > 0
+                && let Some(due) = timing::due_at(policy, written, oldest)
+            {
                 let seconds = (now - due).num_seconds();
                 self.oldest_overdue_seconds = Some(self.oldest_overdue_seconds.unwrap_or(0).max(seconds));
             }
-            let deadline = match written.at_latest {
-                Some(latest) => time::due(oldest, After::Period(latest), start.cutoff, policy.zone),
-                None => time::due(
-                    time::StartValue::Instant(due),
-                    After::Period(policy.grace),
-                    None,
-                    policy.zone,
-                ),
-            };
+            let deadline = timing::deadline(policy, written, oldest);
             self.breach |= deadline.is_some_and(|deadline| deadline < now);
         }
         if let Some(gap) = plan.gaps.first() {
@@ -153,14 +144,4 @@ impl Standing {
         }
         Ok(())
     }
-}
-
-/// Whether a stage's records cannot be forecast at all.
-pub fn unpredictable(policy: &Policy) -> bool {
-    policy
-        .data
-        .iter()
-        .flat_map(|data| &data.branches)
-        .flat_map(|branch| &branch.stages)
-        .any(select::unpredictable)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::action::Action;
 use crate::model::ids::PolicyId;
 use crate::model::predicate::Predicate;
-use crate::model::start::Start;
+use crate::model::start::{Start, StartSource};
 use crate::model::target::Target;
 use crate::time::{After, Period, Schedule, Window, Zone};
 
@@ -178,5 +178,24 @@ impl Stage {
     /// Whether a run may act on it at all.
     pub fn runs(&self) -> bool {
         self.unresolved.is_none()
+    }
+}
+
+impl Policy {
+    /// Whether an event of that name starts a clock or decides a condition of this policy.
+    pub fn names_event(&self, name: &str) -> bool {
+        let asks = |predicate: &Predicate| {
+            let mut asks = false;
+            predicate.visit(&mut |part| asks |= matches!(part, Predicate::Event { name: asked, .. } if asked == name));
+            asks
+        };
+        let starts = |start: &Start| matches!(&start.source, StartSource::Event { name: asked, .. } if asked == name);
+        self.data.iter().any(|data| {
+            asks(&data.scope)
+                || data.branches.iter().any(|branch| {
+                    asks(&branch.when)
+                        || branch.stages.iter().filter_map(|stage| stage.start.as_ref()).any(|start| starts(start))
+                })
+        })
     }
 }
