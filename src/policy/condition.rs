@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use thiserror::Error;
 
+pub(crate) use check::column;
 pub use check::{Finding, check, untested_nullable};
 
 use crate::model::predicate::Predicate;

@@ -1,7 +1,11 @@
 //! The policy language: what is written, what it means, and what it decides for a record. Pure: no I/O, no clock.
 
 pub mod condition;
+pub mod decide;
 pub mod diagnostic;
+pub mod fieldwork;
 pub mod rule;
+#[cfg(test)]
+mod sample;
 pub mod select;
 pub mod timing;
