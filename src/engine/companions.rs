@@ -141,7 +141,7 @@ fn job(with: &With, rows: &[&Row], circumstances: &Circumstances) -> Option<Job>
     let target = Arc::new(Target::new(store, with.collection.clone()));
     let scope = Scope { target, events: Arc::clone(&circumstances.events), now: circumstances.now };
     let expected = values.len() as u64;
-    let due = StartSet::default();
+    let due = StartSet::empty();
     Some(Job { scope, predicate, start: Arc::new(no_start()), due, act: Act::Delete, expected })
 }
 

@@ -236,9 +236,8 @@ struct Evidence {
 }
 
 fn evidence(epoch: &EpochKey, label: &BatchLabel, hash: &str, prepared: &dyn Prepared) -> Evidence {
-    let store = label.store.as_str();
     let commit = |collection: &str, keys: &[Key]| {
-        commitment::commit_all(&epoch.key, &label.batch, store, collection, keys)
+        commitment::commit_all(&epoch.key, &label.batch, &label.store, collection, keys)
     };
     let commitments = commit(&label.collection, prepared.records());
     let mut sorted = commitments.clone();

@@ -87,7 +87,8 @@ pub fn explain(
                 reached.iter().any(|(reach, answer)| reach == asked && *answer)
             };
             let world = World { events: &circumstances.events, reached: &reached };
-            let changes = |stage: &crate::policy::rule::Stage| plan::changes_of(policy, &data, stage, &schema);
+            let all_changes = plan::changes_of(&data, &schema)?;
+            let changes = |stage: &crate::policy::rule::Stage| all_changes.of(stage);
             Some(decide::decide(policy, &data, &*row.fields, &world, held.covers(&key), &changes, now))
         }
         None => None,
@@ -128,8 +129,7 @@ fn history(engine: &Engine, policy: &Policy, target: &Target, key: &Key) -> Resu
             }
             let Some(manifest) = engine.state.manifest(&label.batch)? else { continue };
             let keys = std::slice::from_ref(key);
-            let store = target.store.as_str();
-            let wanted = commitment::commit_all(&epoch.key, &label.batch, store, &target.collection, keys);
+            let wanted = commitment::commit_all(&epoch.key, &label.batch, &target.store, &target.collection, keys);
             let own = usize::try_from(intent.count).unwrap_or(usize::MAX).min(manifest.len());
             if manifest[..own].binary_search(&wanted[0]).is_ok() {
                 let done = done(engine, &placed, &crate::model::key::hex(&wanted[0]))?;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::adapter::api::{Gap, Group, Inspect, Scope, StoreError, Tally, Total};
-use crate::model::action::{Action, Change};
+use crate::adapter::api::{Gap, Group, Inspect, Scope, StoreError, StoreErrorKind, Tally, Total};
+use crate::model::action::{Action, Change, Fieldwork};
 use crate::model::hold::{Held, Hold};
 use crate::model::key::Key;
 use crate::model::predicate::EventBook;
@@ -11,7 +11,7 @@ use crate::model::schema::{Identity, Schema};
 use crate::model::target::Target;
 use crate::policy::rule::{Data, Policy, Stage};
 use crate::policy::select::{self, Selections, StageSelection};
-use crate::policy::timing;
+use crate::policy::{fieldwork, timing};
 use crate::time::{Instant, StartSet, StartValue};
 
 /// The plan for one `[[data]]` of a policy.
@@ -111,7 +111,8 @@ pub fn plan(
     let identity = store.identity()?;
     let schema = store.probe(&data.target)?;
     let data = &with_references(data, &schema);
-    let changes = |stage: &Stage| changes_of(policy, data, stage, &schema);
+    let all_changes = changes_of(data, &schema)?;
+    let changes = |stage: &Stage| all_changes.of(stage);
     let selections = select::selections(policy, data, &changes, circumstances.now);
     let held = Held::of(circumstances.holds.iter(), &policy.id, &data.target.store, &data.target.collection);
     let scope = scope(data, circumstances);
@@ -203,11 +204,37 @@ pub fn with_references(data: &Data, schema: &Schema) -> Data {
     data
 }
 
-/// What a stage does to each field, with `keep-only` spelled out for the collection as it is.
-pub fn changes_of(policy: &Policy, data: &Data, stage: &Stage, schema: &Schema) -> Vec<Change> {
-    let Some(work) = stage.action.fieldwork() else { return Vec::new() };
-    let protected = select::protected(policy, data, schema);
-    select::expand(work, schema, &protected)
+/// What each stage does to each field, with `keep-only` spelled out for the collection as it is. An error when the
+/// collection cannot take it: a protected column, or one that cannot hold what a method leaves behind.
+pub fn changes_of(data: &Data, schema: &Schema) -> Result<Changes, StoreError> {
+    let protected = fieldwork::protected(data, schema);
+    let mut changes = Vec::new();
+    for stage in data.branches.iter().flat_map(|branch| &branch.stages) {
+        let Some(work) = stage.action.fieldwork() else { continue };
+        match fieldwork::expand(work, schema, &protected) {
+            Ok(expanded) => changes.push((work.clone(), expanded)),
+            Err(findings) => {
+                let why: Vec<_> = findings.into_iter().map(|finding| finding.message).collect();
+                let what = format!("{} in store {}", data.target.collection, data.target.store);
+                return Err(StoreError::new(StoreErrorKind::Unsupported, what, why.join("; "))
+                    .with_help("`forfall check` shows where the policy says so"));
+            }
+        }
+    }
+    Ok(Changes(changes))
+}
+
+/// The changes of every stage that changes fields.
+#[derive(Clone, Debug, Default)]
+pub struct Changes(Vec<(Fieldwork, Vec<Change>)>);
+
+impl Changes {
+    /// Those of one stage.
+    pub fn of(&self, stage: &Stage) -> Vec<Change> {
+        let work = stage.action.fieldwork();
+        let found = self.0.iter().find(|(known, _)| work == Some(known));
+        found.map(|(_, changes)| changes.clone()).unwrap_or_default()
+    }
 }
 
 /// The set of starts that are due for a selection at another instant.

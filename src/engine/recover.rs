@@ -58,8 +58,7 @@ fn write_outcome(engine: &Engine, open: &OpenIntent, fate: &Fate) -> Result<(), 
             .filter_map(|left| left.key.as_ref())
             .map(|key| {
                 let keys = std::slice::from_ref(key);
-                let store = label.store.as_str();
-                crate::audit::commitment::commit_all(&epoch.key, &label.batch, store, &label.collection, keys)
+                crate::audit::commitment::commit_all(&epoch.key, &label.batch, &label.store, &label.collection, keys)
             })
             .flat_map(|commitments| commitments.into_iter().map(|commitment| hex(&commitment)))
             .collect(),
