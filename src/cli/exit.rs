@@ -110,6 +110,7 @@ impl From<EngineError> for Failure {
         match error {
             EngineError::State(error) => error.into(),
             EngineError::Store(error) => error.into(),
+            EngineError::Key(error) => Self::usage(error.to_string()),
             EngineError::Refused(reason) => Self::stopped(reason),
         }
     }
