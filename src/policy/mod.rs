@@ -4,8 +4,10 @@ pub mod condition;
 pub mod decide;
 pub mod diagnostic;
 pub mod fieldwork;
+pub mod overlap;
 pub mod rule;
 #[cfg(test)]
 mod sample;
 pub mod select;
+pub mod sentence;
 pub mod timing;
