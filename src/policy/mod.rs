@@ -4,6 +4,7 @@ pub mod condition;
 pub mod decide;
 pub mod diagnostic;
 pub mod fieldwork;
+pub mod fit;
 pub mod overlap;
 pub mod rule;
 #[cfg(test)]

@@ -1,0 +1,169 @@
+//! `forfall policy`: lists, shows and tests policies, and prints the schema of the language.
+
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use super::output::Tone;
+use super::session::{self, Session};
+use super::table::{Column, Grid, maybe};
+use super::{Context, phrase};
+use crate::policy::rule::Policy;
+use crate::policy::{schema, sentence, test};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List the policies
+    List,
+    /// Show a policy: its sentence and its text
+    Show {
+        /// The policy
+        policy: String,
+    },
+    /// Run the policies' own tests
+    Test {
+        /// The policies; all of them, if none is named
+        policies: Vec<String>,
+    },
+    /// Print the JSON Schema of the policy language
+    Schema,
+}
+
+#[derive(Serialize)]
+struct Policies<'a> {
+    policies: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    policy: &'a str,
+    title: &'a str,
+    owner: &'a str,
+    file: String,
+    hash: &'a str,
+    stores: Vec<&'a str>,
+    unresolved: Option<&'a str>,
+    sentence: String,
+}
+
+#[derive(Serialize)]
+struct Tests<'a> {
+    ok: bool,
+    tests: Vec<Tested<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tested<'a> {
+    policy: &'a str,
+    test: &'a str,
+    passed: bool,
+    problems: &'a [String],
+}
+
+pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure> {
+    match command {
+        Command::List => list(context),
+        Command::Show { policy } => show(policy, context),
+        Command::Test { policies } => tests(policies, context),
+        Command::Schema => {
+            context.output.json(&schema::policy_schema())?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn entry(policy: &Policy) -> Entry<'_> {
+    let mut stores: Vec<_> = policy.data.iter().map(|data| data.target.store.as_str()).collect();
+    stores.dedup();
+    Entry {
+        policy: policy.id.as_str(),
+        title: &policy.title,
+        owner: &policy.owner,
+        file: policy.file.display().to_string(),
+        hash: &policy.hash,
+        stores,
+        unresolved: policy.unresolved.as_deref(),
+        sentence: sentence::sentence(policy),
+    }
+}
+
+fn list(context: &Context) -> Result<Exit, Failure> {
+    let session = Session::open(context)?;
+    let entries: Vec<_> = session.policies.iter().map(entry).collect();
+    if context.output.is_json() {
+        context.output.json(&Policies { policies: entries })?;
+    } else {
+        let columns =
+            [Column::Text("policy"), Column::Flexible("title"), Column::Flexible("owner"), Column::Flexible("stores")];
+        let mut grid = Grid::new(context.output, &columns);
+        for entry in entries {
+            let stores = if entry.unresolved.is_some() { "unresolved".to_owned() } else { entry.stores.join(", ") };
+            grid.row([entry.policy.into(), entry.title.into(), entry.owner.into(), maybe(Some(stores))]);
+        }
+        grid.print()?;
+    }
+    session.warn_of_invalid(context);
+    Ok(if session.is_valid() { Exit::Done } else { Exit::Invalid })
+}
+
+fn show(name: &str, context: &Context) -> Result<Exit, Failure> {
+    let session = Session::open(context)?;
+    let policy = session.policy(name)?;
+    let output = context.output;
+    if output.is_json() {
+        output.json(&entry(policy))?;
+        return Ok(Exit::Done);
+    }
+    output.line(output.paint(Tone::Strong, policy.id.as_str()))?;
+    output.prose(&sentence::sentence(policy), 0)?;
+    let approved = match session.state.approval(&policy.id)? {
+        Some(approval) if approval.hash == policy.hash => {
+            format!("approved {}", phrase::local(approval.at, policy.zone))
+        }
+        Some(approval) => format!("another text was approved {}", phrase::local(approval.at, policy.zone)),
+        None => "not approved".to_owned(),
+    };
+    output.line(format!("{}, {approved}, SHA-256 {}", policy.file.display(), policy.hash))?;
+    output.line("")?;
+    output.line(policy.text.trim_end())?;
+    Ok(Exit::Done)
+}
+
+fn tests(names: &[String], context: &Context) -> Result<Exit, Failure> {
+    let loaded = session::load(context);
+    let session = Session::open_valid(context)?;
+    drop(loaded);
+    let output = context.output;
+    let mut results = Vec::new();
+    for policy in session.policies(names)? {
+        for (test, problems) in policy.tests.iter().zip(test::run(policy)) {
+            results.push((policy, test, problems));
+        }
+    }
+    let ok = results.iter().all(|(_, _, problems)| problems.is_empty());
+    if output.is_json() {
+        let tests = results
+            .iter()
+            .map(|(policy, test, problems)| Tested {
+                policy: policy.id.as_str(),
+                test: &test.name,
+                passed: problems.is_empty(),
+                problems,
+            })
+            .collect();
+        output.json(&Tests { ok, tests })?;
+        return Ok(if ok { Exit::Done } else { Exit::Invalid });
+    }
+    for (policy, test, problems) in &results {
+        let word = if problems.is_empty() { output.paint(Tone::Good, "ok    ") } else { output.paint(Tone::Bad, "FAILED") };
+        output.line(format!("{word} {}: {}", policy.id, phrase::safe(&test.name)))?;
+        for problem in problems {
+            output.prose(&format!("       {}", phrase::safe(problem)), 7)?;
+        }
+    }
+    let failed = results.iter().filter(|(_, _, problems)| !problems.is_empty()).count();
+    output.line(format!(
+        "{}, {failed} failed",
+        phrase::counted(results.len() as u64, "test", "tests")
+    ))?;
+    Ok(if ok { Exit::Done } else { Exit::Invalid })
+}
