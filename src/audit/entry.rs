@@ -211,6 +211,9 @@ pub struct StageDone {
     pub stage: usize,
     /// The action's word.
     pub action: String,
+    /// Records that were due and not held when the run began.
+    #[serde(default)]
+    pub due: u64,
     /// Records on which it was carried out.
     pub done: u64,
     /// Records left alone because they changed meanwhile or are held.

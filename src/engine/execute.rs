@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::adapter::api::{Basis, Dispose, Job, Prepared, StoreError, StoreErrorKind};
 use crate::audit::commitment;
 use crate::audit::entry::{Companion, Intent, Outcome};
+use crate::crash;
 use crate::model::batch::{Applied, BatchLabel};
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, hex};
@@ -159,9 +160,11 @@ fn one_batch(
     prepared: Box<dyn Prepared + '_>,
     before_commit: BeforeCommit<'_>,
 ) -> Result<Batch, AuditLost> {
+    crash::here("prepared");
     let evidence = evidence(epoch, label, assignment.hash, &*prepared);
     // The manifest is durable before the commit: afterwards nobody could make it again.
     let written = engine.state.keep_manifest(&label.batch, &evidence.sorted).and_then(|()| {
+        crash::here("manifest");
         let spool = prepared.spool();
         engine.state.record_intent(
             engine.clock.now(),
@@ -183,6 +186,7 @@ fn one_batch(
             return Err(error.into());
         }
     }
+    crash::here("intent");
     let basis = prepared.basis();
     let records = prepared.records().len();
     let ready = before_commit(label, prepared.records())?;
@@ -197,7 +201,9 @@ fn one_batch(
     };
     match applied {
         Ok(applied) => {
+            crash::here("committed");
             record(engine, label, &evidence, &applied, basis)?;
+            crash::here("outcome");
             Ok(Batch::Applied(applied))
         }
         // The commit may or may not have happened: the intent stays open, and the store is asked.

@@ -13,7 +13,7 @@ use crate::model::run::{RunState, Trigger};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::{select, timing};
 use crate::state::api::{Approval, Curve, PauseScope};
-use crate::time::Instant;
+use crate::time::{Instant, guard};
 
 use super::execute::{Assignment, AuditLost, Executed};
 use super::gate::Answer;
@@ -97,6 +97,10 @@ pub fn run(
     let begun = Begun { engine, policy, occasion, id, now };
     if let Some(question) = &policy.unresolved {
         return Ok(begun.not_begun(RunState::Observed, &format!("unresolved: {question}")));
+    }
+    let (_, newest) = engine.state.log_head()?;
+    if let guard::Verdict::Distrusted(why) = guard::judge(now, newest, guard::BUILD_DATE, None) {
+        return Ok(begun.not_begun(RunState::Stopped, &why.to_string()));
     }
     // The lease lives as long as this function: no other process runs the policy meanwhile.
     let Some(_lease) = engine.state.lease(&policy.id)? else {
@@ -357,10 +361,7 @@ impl Begun<'_> {
             plan.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)).collect();
         let mut changed = false;
         for (place, stage) in plan.stages.iter().enumerate() {
-            if !stage.action.changes_the_store() {
-                continue;
-            }
-            let executed = if stage.due == 0 {
+            let executed = if stage.due == 0 || !stage.action.changes_the_store() {
                 Executed::default()
             } else {
                 self.stage(data, plan, place, circumstances, progress, stop)?
@@ -372,6 +373,7 @@ impl Begun<'_> {
                 class: stage.class.clone(),
                 stage: stage.stage,
                 action: stage.action.word().to_owned(),
+                due: stage.due,
                 done: executed.done,
                 skipped: executed.skipped,
                 failed: executed.failed,
@@ -380,6 +382,9 @@ impl Begun<'_> {
             if let Some(scope) = executed.paused {
                 return Ok(part.ended(RunState::Paused, format!("paused in the middle ({scope:?})")));
             }
+        }
+        for stage in plan.stages.iter().filter(|stage| matches!(stage.action, Action::Escalate(_)) && stage.due > 0) {
+            part.remarks.push(format!("{} records wait for a decision (stage {})", stage.due, stage.stage));
         }
         let store = self.engine.dispose(&data.target.store)?;
         if changed && let Err(error) = store.settle(&plan.target) {

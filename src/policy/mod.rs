@@ -1,8 +1,11 @@
 //! The policy language: what is written, what it means, and what it decides for a record. Pure: no I/O, no clock.
 
+pub mod compile;
+pub mod change;
 pub mod condition;
 pub mod decide;
 pub mod diagnostic;
+pub mod document;
 pub mod fieldwork;
 pub mod fit;
 pub mod overlap;
@@ -11,4 +14,5 @@ pub mod rule;
 mod sample;
 pub mod select;
 pub mod sentence;
+pub mod strict;
 pub mod timing;

@@ -34,6 +34,8 @@ pub struct Policy {
     pub source: Option<String>,
     /// Anything else.
     pub note: Option<String>,
+    /// The entry of `bases.toml` that it rests on.
+    pub law: Option<String>,
     /// Catalogue rows that it covers.
     pub rows: Vec<u32>,
     /// The zone of its calendar arithmetic and slots.
@@ -46,6 +48,10 @@ pub struct Policy {
     pub wait: Option<Period>,
     /// How many people must approve.
     pub approvers: u32,
+    /// How long before its first deletion the owner is told.
+    pub notify_before: Option<Period>,
+    /// A record that has waited this long for its start is reported.
+    pub stale_after: Option<Period>,
     /// The distance from due to the deadline where a stage has no `at-latest`.
     pub grace: Period,
     /// The statutory minimum, from the record's effective start.

@@ -1,0 +1,3 @@
+//! stub
+/// stub
+pub fn parts(_: &str) -> Vec<String> { Vec::new() }

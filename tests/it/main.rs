@@ -1,0 +1,7 @@
+//! Everything that needs the whole program: one binary, so that it links once.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod architecture;
+mod crash;
+mod daemon;
+mod fixture;
