@@ -3,7 +3,6 @@
 mod prose;
 mod summary;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -98,9 +97,10 @@ fn entries(list: &List, session: &Session, context: &Context) -> Result<Exit, Fa
         run: list.run,
         from: time(&list.from)?,
         to: time(&list.to)?,
+        newest_first: true,
     };
     let limit = list.limit.unwrap_or(if context.output.is_json() { usize::MAX } else { SHOWN });
-    let (found, passed) = newest(session, &filter, limit)?;
+    let (found, more) = newest(session, &filter, limit)?;
     if context.output.is_json() {
         context.output.json(&Entries { entries: found.iter().map(Summary::of).collect() })?;
         return Ok(Exit::Done);
@@ -123,28 +123,26 @@ fn entries(list: &List, session: &Session, context: &Context) -> Result<Exit, Fa
         ]);
     }
     grid.print()?;
-    if passed > 0 {
-        context.output.say(format!("{} older ones are not shown: --limit N shows more.", phrase::number(passed)));
+    if more {
+        context.output.say("Older entries are not shown: --limit N shows more.");
     }
     Ok(Exit::Done)
 }
 
-/// The newest entries that match, oldest first, and how many older ones match too.
-fn newest(session: &Session, filter: &Filter, limit: usize) -> Result<(VecDeque<Placed>, u64), Failure> {
-    let mut found = VecDeque::new();
-    let (mut after, mut passed) = (None, 0);
-    loop {
+/// The newest entries that match, oldest first, and whether there are older ones.
+fn newest(session: &Session, filter: &Filter, limit: usize) -> Result<(Vec<Placed>, bool), Failure> {
+    let mut found: Vec<Placed> = Vec::new();
+    let mut after = None;
+    while found.len() <= limit {
         let page = session.state.find(filter, after, PAGE)?;
-        let Some(last) = page.last() else { return Ok((found, passed)) };
+        let Some(last) = page.last() else { break };
         after = Some(last.index);
-        for placed in page {
-            found.push_back(placed);
-            if found.len() > limit {
-                found.pop_front();
-                passed += 1;
-            }
-        }
+        found.extend(page);
     }
+    let more = found.len() > limit;
+    found.truncate(limit);
+    found.reverse();
+    Ok((found, more))
 }
 
 fn show(index: u64, session: &Session, context: &Context) -> Result<Exit, Failure> {

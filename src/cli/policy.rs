@@ -87,8 +87,8 @@ fn entry(policy: &Policy) -> Entry<'_> {
 }
 
 fn list(context: &Context) -> Result<Exit, Failure> {
-    let session = Session::open(context)?;
-    let entries: Vec<_> = session.policies.iter().map(entry).collect();
+    let loaded = session::load(context);
+    let entries: Vec<_> = loaded.policies.iter().map(entry).collect();
     if context.output.is_json() {
         context.output.json(&Policies { policies: entries })?;
     } else {
@@ -101,8 +101,7 @@ fn list(context: &Context) -> Result<Exit, Failure> {
         }
         grid.print()?;
     }
-    session.warn_of_invalid(context);
-    Ok(if session.is_valid() { Exit::Done } else { Exit::Invalid })
+    session::load_valid(context).map(|_| Exit::Done)
 }
 
 fn show(name: &str, context: &Context) -> Result<Exit, Failure> {
@@ -129,12 +128,10 @@ fn show(name: &str, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn tests(names: &[String], context: &Context) -> Result<Exit, Failure> {
-    let loaded = session::load(context);
-    let session = Session::open_valid(context)?;
-    drop(loaded);
+    let loaded = session::load_valid(context)?;
     let output = context.output;
     let mut results = Vec::new();
-    for policy in session.policies(names)? {
+    for policy in session::named(&loaded.policies, names)? {
         for (test, problems) in policy.tests.iter().zip(test::run(policy)) {
             results.push((policy, test, problems));
         }

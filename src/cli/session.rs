@@ -48,6 +48,48 @@ pub(super) fn load(context: &Context) -> Loaded {
     loaded
 }
 
+/// The same, or everything that is invalid in it.
+pub(super) fn load_valid(context: &Context) -> Result<Loaded, Failure> {
+    let loaded = load(context);
+    match invalid(&loaded) {
+        Some(text) => Err(Failure::invalid(text)),
+        None => Ok(loaded),
+    }
+}
+
+/// All errors, as they are shown.
+fn invalid(loaded: &Loaded) -> Option<String> {
+    let is_error = |found: &&Diagnostic| found.severity == Severity::Error;
+    let errors: Vec<_> = loaded.diagnostics.iter().filter(is_error).cloned().collect();
+    if errors.is_empty() {
+        return loaded.config.is_none().then(|| "the configuration is invalid".to_owned());
+    }
+    let shown = diagnostic::render(&errors, &loaded.sources, super::output::stderr_colours());
+    Some(format!("{}\n\n{}", diagnostic::summary(&errors), shown.trim_end()))
+}
+
+/// The policy of that name.
+pub(super) fn policy_of<'a>(policies: &'a [Policy], name: &str) -> Result<&'a Policy, Failure> {
+    let known = policies.iter().map(|policy| policy.id.as_str());
+    let found = policies.iter().find(|policy| policy.id.as_str() == name);
+    found.ok_or_else(|| Failure::usage(unknown("policy", name, known)))
+}
+
+/// The named policies, each once, or all of them.
+pub(super) fn named<'a>(policies: &'a [Policy], names: &[String]) -> Result<Vec<&'a Policy>, Failure> {
+    if names.is_empty() {
+        return Ok(policies.iter().collect());
+    }
+    let mut named: Vec<&Policy> = Vec::new();
+    for name in names {
+        let policy = policy_of(policies, name)?;
+        if !named.iter().any(|other| other.id == policy.id) {
+            named.push(policy);
+        }
+    }
+    Ok(named)
+}
+
 impl Session {
     /// Opens what is valid: for commands that must work while some policy is broken.
     pub(super) fn open(context: &Context) -> Result<Self, Failure> {
@@ -64,15 +106,17 @@ impl Session {
     }
 
     pub(super) fn of(loaded: Loaded, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        let errors: Vec<_> =
-            loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
-        let shown = || diagnostic::render(&errors, &loaded.sources, super::output::stderr_colours());
-        let invalid = (!errors.is_empty()).then(|| format!("{}\n\n{}", diagnostic::summary(&errors), shown().trim_end()));
+        let invalid = invalid(&loaded);
         let Some(config) = loaded.config else {
             return Err(Failure::invalid(invalid.unwrap_or_else(|| "the configuration is invalid".to_owned())));
         };
-        let stores: BTreeMap<StoreName, Arc<dyn Dispose>> =
-            config.stores.iter().map(|store| (store.name.clone(), registry::open(&store.name, &store.settings))).collect();
+        let mut stores: BTreeMap<StoreName, Arc<dyn Dispose>> = BTreeMap::new();
+        for store in &config.stores {
+            let opened = registry::open(&store.adapter, &store.name, store.settings.location()).ok_or_else(|| {
+                Failure::invalid(format!("store {}: this program has no adapter {}", store.name, store.adapter))
+            })?;
+            stores.insert(store.name.clone(), opened);
+        }
         let stores = Arc::new(stores);
         let mut policies = loaded.policies;
         overlap::reaches(&mut policies, &|target| primary_key(&stores, target));
@@ -101,31 +145,22 @@ impl Session {
 
     /// The named policies, or all of them.
     pub(super) fn policies(&self, names: &[String]) -> Result<Vec<&Policy>, Failure> {
-        if names.is_empty() {
-            return Ok(self.policies.iter().collect());
-        }
-        let mut named: Vec<&Policy> = Vec::new();
-        for name in names {
-            let policy = self.policy(name)?;
-            if !named.iter().any(|other| other.id == policy.id) {
-                named.push(policy);
-            }
-        }
-        Ok(named)
+        named(&self.policies, names).map_err(|failure| self.explained(names, failure))
     }
 
     /// The policy of that name.
     pub(super) fn policy(&self, name: &str) -> Result<&Policy, Failure> {
-        if let Some(policy) = self.policies.iter().find(|policy| policy.id.as_str() == name) {
-            return Ok(policy);
+        policy_of(&self.policies, name).map_err(|failure| self.explained(&[name.to_owned()], failure))
+    }
+
+    /// A policy that is missing because its file is invalid is another matter than one that nobody wrote.
+    fn explained(&self, names: &[String], failure: Failure) -> Failure {
+        let is_there = |name: &String| self.config.policies.join(format!("{name}.toml")).exists();
+        let missing = names.iter().find(|name| !self.policies.iter().any(|policy| policy.id.as_str() == **name));
+        match (&self.invalid, missing) {
+            (Some(text), Some(name)) if is_there(name) => Failure::invalid(text.clone()),
+            _ => failure,
         }
-        if self.config.policies.join(format!("{name}.toml")).exists()
-            && let Some(text) = &self.invalid
-        {
-            return Err(Failure::invalid(text.clone()));
-        }
-        let known = self.policies.iter().map(|policy| policy.id.as_str());
-        Err(Failure::usage(unknown("policy", name, known)))
     }
 
     /// Fails for a policy that no file names, valid or not.

@@ -28,7 +28,7 @@ pub struct Foreseen {
 pub fn foresee(engine: &Engine, policy: &Policy, at: Instant, samples: usize) -> Result<Vec<Foreseen>, EngineError> {
     let circumstances = Circumstances { samples, ..run::circumstances(engine, at)? };
     let begun = Begun::rehearsed(engine, policy, at);
-    let closed = begun.closed()?;
+    let closed = run::closed(engine, policy, at)?;
     let approval = engine.state.approval(&policy.id)?;
     let before = approval.as_ref().and_then(|approval| (engine.recompile)(&policy.id, &approval.text));
     let curves = engine.state.curves(&policy.id)?;
