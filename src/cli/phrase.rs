@@ -43,13 +43,6 @@ pub(crate) fn day(at: Instant, zone: Zone) -> String {
     zone.local(at).format("%Y-%m-%d").to_string()
 }
 
-/// A starting point: a day as it stands, an instant in the zone.
-pub(crate) fn start(value: StartValue, zone: Zone) -> String {
-    match value {
-        StartValue::Date(day) => day.to_string(),
-        StartValue::Instant(at) => local(at, zone),
-    }
-}
 
 /// A starting point's day, for narrow tables.
 pub(crate) fn start_day(value: StartValue, zone: Zone) -> String {
