@@ -63,9 +63,8 @@ pub fn explain(
         Some(row) => {
             let mut trouble: Option<StoreError> = None;
             let reached = data.target.reached_by.iter().map(|reach| {
-                let asked = Predicate::Reached(reach.clone()).and(Predicate::KeyIn(std::sync::Arc::new(
-                    std::iter::once(key.clone()).collect(),
-                )));
+                let asked = Predicate::Reached(reach.clone())
+                    .and(Predicate::KeyIn(std::sync::Arc::new(std::iter::once(key.clone()).collect())));
                 match store.any(&scope, &asked, None) {
                     Ok(reached) => (reach.clone(), reached),
                     Err(error) => {
@@ -138,7 +137,8 @@ fn history(engine: &Engine, policy: &Policy, target: &Target, key: &Key) -> Resu
             }
             let Some(manifest) = engine.state.manifest(&label.batch)? else { continue };
             let keys = std::slice::from_ref(key);
-            let wanted = commitment::commit_all(&epoch.key, &label.batch, &target.store, &target.collection, keys);
+            let wanted =
+                commitment::commit_all(&epoch.key, &label.batch, &target.store, &target.collection, keys);
             let own = usize::try_from(intent.count).unwrap_or(usize::MAX).min(manifest.len());
             if manifest[..own].binary_search(&wanted[0]).is_ok() {
                 let done = done(engine, &placed, &crate::model::key::hex(&wanted[0]))?;

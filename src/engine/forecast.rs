@@ -90,12 +90,7 @@ pub fn expected(curve: &Curve, at: Instant) -> u64 {
 
 /// What the curve says for the first point at or after an instant: never too little.
 pub fn expected_by(curve: &Curve, at: Instant) -> u64 {
-    curve
-        .points
-        .iter()
-        .find(|(point, _)| *point >= at)
-        .or(curve.points.last())
-        .map_or(0, |(_, count)| *count)
+    curve.points.iter().find(|(point, _)| *point >= at).or(curve.points.last()).map_or(0, |(_, count)| *count)
 }
 
 /// Whether the curve reaches as far as that instant.

@@ -61,10 +61,8 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
         standing.reason = Some(question.clone());
         return Ok(standing);
     }
-    let circumstances = Circumstances {
-        overdue_at: previous_slot(policy, now),
-        ..super::run::circumstances(engine, now)?
-    };
+    let circumstances =
+        Circumstances { overdue_at: previous_slot(policy, now), ..super::run::circumstances(engine, now)? };
     for data in &policy.data {
         let planned = engine
             .inspect(&data.target.store)
@@ -80,9 +78,9 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
 
 /// The newest slot that is not later than now, looked for over the last year.
 pub fn previous_slot(policy: &Policy, now: Instant) -> Option<Instant> {
-    [2, 32, 367]
-        .into_iter()
-        .find_map(|days| policy.schedule.slots_between(now - chrono::TimeDelta::days(days), now, policy.zone, 0).newest)
+    [2, 32, 367].into_iter().find_map(|days| {
+        policy.schedule.slots_between(now - chrono::TimeDelta::days(days), now, policy.zone, 0).newest
+    })
 }
 
 impl Standing {

@@ -1,3 +1,5 @@
 //! stub
 /// stub
-pub fn parts(_: &str) -> Vec<String> { Vec::new() }
+pub fn parts(_: &str) -> Vec<String> {
+    Vec::new()
+}

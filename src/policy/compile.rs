@@ -91,7 +91,10 @@ fn whole(document: &Document, id: PolicyId, defaults: &Defaults, notes: &mut Not
         law: text_of(document.law.as_ref()),
         rows: document.rows.iter().flatten().map(|row| row.0).collect(),
         zone,
-        schedule: document.schedule.as_ref().map_or_else(|| defaults.schedule.clone(), |own| own.value.clone()),
+        schedule: document
+            .schedule
+            .as_ref()
+            .map_or_else(|| defaults.schedule.clone(), |own| own.value.clone()),
         window: document.window.as_ref().map(|own| own.value).or(defaults.window),
         wait: document.wait.as_ref().map(|own| own.value).or(defaults.wait),
         approvers: document.approvers.as_ref().map_or(defaults.approvers, |own| own.0),
@@ -113,7 +116,12 @@ fn whole(document: &Document, id: PolicyId, defaults: &Defaults, notes: &mut Not
     }
 }
 
-fn compiled(document: &Document, place: &Place<'_>, minimum: Option<Period>, notes: &mut Notes<'_>) -> Vec<Branch> {
+fn compiled(
+    document: &Document,
+    place: &Place<'_>,
+    minimum: Option<Period>,
+    notes: &mut Notes<'_>,
+) -> Vec<Branch> {
     let branches = branches(document, place, notes);
     order::check(document, &branches, minimum, notes);
     protect::check(document, place, &branches, notes);
@@ -141,13 +149,15 @@ fn check_class(document: &Document, index: usize, class: &Spot<ClassTable>, note
     notes.need(&class.name, "name", &span, "the class", "name = \"hired\"");
     notes.need(&class.when, "when", &span, "the class", "when = \"outcome == 'hired'\"");
     if class.stage.is_empty() && !notes.may_hold("stage") {
-        notes
-            .error(span, "the class has no stages")
-            .help("add `[[class.stage]]` below it; to keep its records for ever, with `action = \"preserve\"`");
+        notes.error(span, "the class has no stages").help(
+            "add `[[class.stage]]` below it; to keep its records for ever, with `action = \"preserve\"`",
+        );
     }
     let Some(name) = &class.name else { return };
     if &***name == "none" {
-        notes.error(name.span(), "`none` is no name for a class").help("tests write `none` for records of no class");
+        notes
+            .error(name.span(), "`none` is no name for a class")
+            .help("tests write `none` for records of no class");
     }
     let earlier = &document.class[..index];
     if earlier.iter().any(|other| other.name.as_ref().is_some_and(|other| **other == **name)) {
@@ -198,7 +208,13 @@ fn minimum(document: &Document, defaults: &Defaults, notes: &mut Notes<'_>) -> O
     let own = document.keep_at_least.as_ref().map(|period| period.value);
     let Some(law) = &document.law else { return own };
     let Some(basis) = defaults.bases.iter().find(|basis| basis.name == ***law) else {
-        notes.unknown(law.span(), "legal basis", law, defaults.bases.iter().map(|basis| basis.name.as_str()), "`bases.toml`");
+        notes.unknown(
+            law.span(),
+            "legal basis",
+            law,
+            defaults.bases.iter().map(|basis| basis.name.as_str()),
+            "`bases.toml`",
+        );
         return own;
     };
     if let Some(ended) = basis.valid_until.filter(|until| *until < defaults.today) {
@@ -215,7 +231,10 @@ fn minimum(document: &Document, defaults: &Defaults, notes: &mut Notes<'_>) -> O
         (Some(own), Some(theirs)) if !own.is_certainly_at_least(theirs) => {
             let span = document.keep_at_least.as_ref().map_or(0..0, Spot::span);
             notes
-                .error(span, format!("`{}` prescribes at least {theirs}, and {own} may be shorter", basis.name))
+                .error(
+                    span,
+                    format!("`{}` prescribes at least {theirs}, and {own} may be shorter", basis.name),
+                )
                 .help(format!("write `keep-at-least = \"{theirs}\"` or more, or leave it to the law"));
             Some(theirs)
         }

@@ -1,7 +1,7 @@
 //! The policy language: what is written, what it means, and what it decides for a record. Pure: no I/O, no clock.
 
-pub mod compile;
 pub mod change;
+pub mod compile;
 pub mod condition;
 pub mod decide;
 pub mod diagnostic;

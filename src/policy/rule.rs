@@ -192,15 +192,22 @@ impl Policy {
     pub fn names_event(&self, name: &str) -> bool {
         let asks = |predicate: &Predicate| {
             let mut asks = false;
-            predicate.visit(&mut |part| asks |= matches!(part, Predicate::Event { name: asked, .. } if asked == name));
+            predicate.visit(&mut |part| {
+                asks |= matches!(part, Predicate::Event { name: asked, .. } if asked == name)
+            });
             asks
         };
-        let starts = |start: &Start| matches!(&start.source, StartSource::Event { name: asked, .. } if asked == name);
+        let starts =
+            |start: &Start| matches!(&start.source, StartSource::Event { name: asked, .. } if asked == name);
         self.data.iter().any(|data| {
             asks(&data.scope)
                 || data.branches.iter().any(|branch| {
                     asks(&branch.when)
-                        || branch.stages.iter().filter_map(|stage| stage.start.as_ref()).any(|start| starts(start))
+                        || branch
+                            .stages
+                            .iter()
+                            .filter_map(|stage| stage.start.as_ref())
+                            .any(|start| starts(start))
                 })
         })
     }

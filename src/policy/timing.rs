@@ -27,7 +27,9 @@ pub fn due_set(policy: &Policy, stage: &Stage, at: Instant) -> StartSet {
 /// A record whose stage is due at `at`, as far as its start says.
 pub fn due_by(policy: &Policy, stage: &Stage, at: Instant) -> Predicate {
     match &stage.start {
-        Some(start) => Predicate::Start { start: Arc::clone(start), is: StartIs::In(due_set(policy, stage, at)) },
+        Some(start) => {
+            Predicate::Start { start: Arc::clone(start), is: StartIs::In(due_set(policy, stage, at)) }
+        }
         None => Predicate::Always(false),
     }
 }

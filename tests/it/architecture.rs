@@ -85,7 +85,10 @@ fn imported(text: &str) -> Vec<String> {
 
 #[test]
 fn the_test_itself_sees_an_import() {
-    assert_eq!(imported("use crate::engine::run;\n// crate::cli\n    let x = crate::time::due();"), ["engine", "time"]);
+    assert_eq!(
+        imported("use crate::engine::run;\n// crate::cli\n    let x = crate::time::due();"),
+        ["engine", "time"]
+    );
 }
 
 fn users_of(needles: &[&str]) -> Vec<String> {
@@ -109,7 +112,10 @@ fn records_go_in_one_place_only() {
     let users = users_of(&[".walk("]);
     let allowed = ["src/adapter/contract", "src/adapter/faulty", "src/engine/execute.rs"];
     for user in users {
-        assert!(allowed.iter().any(|allowed| user.starts_with(allowed)), "{user} walks records to dispose of them");
+        assert!(
+            allowed.iter().any(|allowed| user.starts_with(allowed)),
+            "{user} walks records to dispose of them"
+        );
     }
 }
 

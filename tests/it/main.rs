@@ -4,4 +4,5 @@
 mod architecture;
 mod crash;
 mod daemon;
+mod engine;
 mod fixture;

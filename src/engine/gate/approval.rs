@@ -52,7 +52,10 @@ pub fn judge(
             ));
         }
         None => {
-            return Answer::Stop(format!("store {} was not part of the approval: approve again", data.target.store));
+            return Answer::Stop(format!(
+                "store {} was not part of the approval: approve again",
+                data.target.store
+            ));
         }
     }
     if approval.fingerprints.get(data.index).map(String::as_str) != Some(fingerprint) {

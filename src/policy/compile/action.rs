@@ -77,9 +77,9 @@ fn when(table: &Spot<StageTable>, word: ActionWord, notes: &mut Notes<'_>) {
                 .help("remove `unresolved` if the question is answered, else remove `after`");
         }
         (None, None) if !notes.may_hold("after") => {
-            notes
-                .error(table.span(), "the stage does not say when it is due")
-                .help("add `after = \"30 days\"` with the rule's period, or `unresolved = \"the open question\"`");
+            notes.error(table.span(), "the stage does not say when it is due").help(
+                "add `after = \"30 days\"` with the rule's period, or `unresolved = \"the open question\"`",
+            );
         }
         _ => {}
     }
@@ -90,7 +90,13 @@ fn when(table: &Spot<StageTable>, word: ActionWord, notes: &mut Notes<'_>) {
         && !latest.value.is_certainly_at_least(after.value.period())
     {
         notes
-            .error(latest.span(), format!("the deadline may come before the stage is due: {} after {}", latest.value, after.value))
+            .error(
+                latest.span(),
+                format!(
+                    "the deadline may come before the stage is due: {} after {}",
+                    latest.value, after.value
+                ),
+            )
             .help(format!("write `{}` or longer", after.value));
     }
 }

@@ -21,7 +21,9 @@ pub(super) fn read_links(
     for link in &table.link {
         let span = link.span();
         if store.is_some_and(|store| store.kind == StoreKind::Files) {
-            notes.error(span, "files have no links").help("name the record's own files with `[[data.with]]` in the policy of the table");
+            notes
+                .error(span, "files have no links")
+                .help("name the record's own files with `[[data.with]]` in the policy of the table");
             continue;
         }
         notes.need(&link.name, "name", &span, "the link", "name = \"recruitment\"");
@@ -29,7 +31,9 @@ pub(super) fn read_links(
         notes.need(&link.by, "by", &span, "the link", "by = \"recruitment_id\"");
         let Some(name) = &link.name else { continue };
         if name.contains('.') {
-            notes.error(name.span(), "a link's name has no full stop").help("its fields are written `name.field`");
+            notes
+                .error(name.span(), "a link's name has no full stop")
+                .help("its fields are written `name.field`");
         }
         // The name is made known even if the rest is wrong, so that its fields are not reported as well.
         if !names.links.insert(name.to_string()) {
@@ -47,11 +51,21 @@ pub(super) fn read_links(
 }
 
 /// Reads what goes with a record.
-pub(super) fn with(table: &DataTable, place: &Place<'_>, defaults: &Defaults, notes: &mut Notes<'_>) -> Vec<With> {
+pub(super) fn with(
+    table: &DataTable,
+    place: &Place<'_>,
+    defaults: &Defaults,
+    notes: &mut Notes<'_>,
+) -> Vec<With> {
     table.with.iter().filter_map(|with| one(with, place, defaults, notes)).collect()
 }
 
-fn one(with: &Spot<WithTable>, place: &Place<'_>, defaults: &Defaults, notes: &mut Notes<'_>) -> Option<With> {
+fn one(
+    with: &Spot<WithTable>,
+    place: &Place<'_>,
+    defaults: &Defaults,
+    notes: &mut Notes<'_>,
+) -> Option<With> {
     let span = with.span();
     notes.need(&with.collection, "collection", &span, "what goes along", "collection = \"attachment\"");
     let store = match &with.store {
@@ -93,11 +107,7 @@ fn one(with: &Spot<WithTable>, place: &Place<'_>, defaults: &Defaults, notes: &m
 }
 
 /// A pattern in which the policy's words are replaced by the store's columns.
-fn paths(
-    collection: &Spot<Text>,
-    place: &Place<'_>,
-    notes: &mut Notes<'_>,
-) -> Option<String> {
+fn paths(collection: &Spot<Text>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<String> {
     let pattern = match pattern::read(collection) {
         Ok(pattern) => pattern,
         Err(fault) => {

@@ -56,8 +56,12 @@ pub(super) fn place<'a>(
     let mut place = Place { table: Some(table), store, ..Place::nowhere(zone) };
     place.read_collection(notes);
     companions::read_links(table, &mut place.names, &mut place.links, store, notes);
-    place.names.columns =
-        table.names.iter().flat_map(|names| &names.0).map(|(word, column)| (word.to_string(), column.to_string())).collect();
+    place.names.columns = table
+        .names
+        .iter()
+        .flat_map(|names| &names.0)
+        .map(|(word, column)| (word.to_string(), column.to_string()))
+        .collect();
     place.with = companions::with(table, &place, defaults, notes);
     place.key = place.read_key(notes);
     place.subject = table.subject.as_ref().and_then(|subject| place.field(subject, notes));
@@ -179,7 +183,9 @@ impl<'a> Place<'a> {
         match condition::compile(text, &self.names) {
             Ok(predicate) => {
                 for field in predicate.fields() {
-                    let at = text.find(field.column.as_str()).map_or(0..text.len(), |at| at..at + field.column.len());
+                    let at = text
+                        .find(field.column.as_str())
+                        .map_or(0..text.len(), |at| at..at + field.column.len());
                     self.is_there(field, inside(notes.text(), &text.span(), &at), notes);
                 }
                 predicate
@@ -223,9 +229,9 @@ impl<'a> Place<'a> {
             StoreKind::Files => match pattern::read(collection) {
                 Ok(pattern) => {
                     if !pattern.narrows && !entire {
-                        notes
-                            .error(collection.span(), "this pattern matches every file of the store")
-                            .help("name the files that are meant; if it is really all of them, add `entire = true`");
+                        notes.error(collection.span(), "this pattern matches every file of the store").help(
+                            "name the files that are meant; if it is really all of them, add `entire = true`",
+                        );
                     }
                     self.pattern = Some(pattern);
                 }
@@ -253,15 +259,12 @@ impl<'a> Place<'a> {
             links: self.links.clone(),
             with: self.with.clone(),
             subject: self.subject.clone(),
-            prune_empty_dirs: self.table.is_some_and(|table| table.prune_empty_dirs.as_ref().is_some_and(|prune| **prune)),
+            prune_empty_dirs: self
+                .table
+                .is_some_and(|table| table.prune_empty_dirs.as_ref().is_some_and(|prune| **prune)),
             ..Target::new(StoreName::new(store), collection)
         };
-        Data {
-            target: Arc::new(target),
-            scope: self.scope.clone(),
-            branches,
-            index,
-        }
+        Data { target: Arc::new(target), scope: self.scope.clone(), branches, index }
     }
 
     pub(super) fn places(&self) -> DataPlaces {

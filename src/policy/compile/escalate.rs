@@ -13,7 +13,13 @@ pub(super) fn escalate(owner: &str, table: &Spot<StageTable>, notes: &mut Notes<
         let (each, most) = (extend.each.as_ref()?, extend.at_most.as_ref()?);
         if !most.value.is_certainly_at_least(each.value) {
             notes
-                .error(most.span(), format!("all extensions together ({}) may be shorter than one ({})", most.value, each.value))
+                .error(
+                    most.span(),
+                    format!(
+                        "all extensions together ({}) may be shorter than one ({})",
+                        most.value, each.value
+                    ),
+                )
                 .help(format!("write `{}` or longer", each.value));
         }
         Some((each.value, most.value))
@@ -41,7 +47,9 @@ fn decisions(table: &StageTable, notes: &mut Notes<'_>) -> Vec<String> {
             .collect();
     };
     if given.is_empty() {
-        notes.error(given.span(), "nothing may be decided").help("name at least one decision, such as \"preserve\"");
+        notes
+            .error(given.span(), "nothing may be decided")
+            .help("name at least one decision, such as \"preserve\"");
     }
     super::start::twice(given.iter().map(|word| (word.span(), word.text.as_str())), notes);
     let extends = given.iter().find(|word| word.value == Decision::Extend);
@@ -52,7 +60,9 @@ fn decisions(table: &StageTable, notes: &mut Notes<'_>) -> Vec<String> {
                 .help("add `extend = { each = \"3 years\", at-most = \"9 years\" }`");
         }
         (None, Some(extend)) => {
-            notes.error(extend.span(), "`extend` is not one of the decisions").help("add \"extend\" to `decisions`");
+            notes
+                .error(extend.span(), "`extend` is not one of the decisions")
+                .help("add \"extend\" to `decisions`");
         }
         _ => {}
     }

@@ -26,9 +26,9 @@ pub(super) fn shield(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut No
     refuse_files(table, place, notes);
     match (&table.flag, &table.fields) {
         (None, None) if !notes.may_hold("flag") && !notes.may_hold("fields") => {
-            notes
-                .error(table.span(), "nothing says how the record is shielded")
-                .help("add `flag = \"shielded\"`, or in a published copy `fields.name = { method = \"hide\" }`");
+            notes.error(table.span(), "nothing says how the record is shielded").help(
+                "add `flag = \"shielded\"`, or in a published copy `fields.name = { method = \"hide\" }`",
+            );
         }
         (Some(_), Some(fields)) => {
             notes.error(fields.span(), "the stage has `flag` and `fields`").help("keep one of them");
@@ -57,7 +57,9 @@ fn refuse_files(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut Notes<'
 fn changes(table: &StageTable, place: &Place<'_>, notes: &mut Notes<'_>) -> Vec<Change> {
     let Some(entries) = &table.fields else { return Vec::new() };
     if entries.0.is_empty() {
-        notes.error(entries.span(), "no field is named").help("add for example `fields.caller = { method = \"null\" }`");
+        notes
+            .error(entries.span(), "no field is named")
+            .help("add for example `fields.caller = { method = \"null\" }`");
     }
     let mut changes: Vec<Change> = Vec::new();
     for (word, table) in &entries.0 {
@@ -76,7 +78,8 @@ fn changes(table: &StageTable, place: &Place<'_>, notes: &mut Notes<'_>) -> Vec<
 fn keep_only(table: &StageTable, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<Vec<String>> {
     let kept = table.keep_only.as_ref()?;
     super::start::twice(kept.iter().map(|word| (word.span(), &***word)), notes);
-    let changed = |word: &str| table.fields.iter().flat_map(|fields| &fields.0).any(|(other, _)| &***other == word);
+    let changed =
+        |word: &str| table.fields.iter().flat_map(|fields| &fields.0).any(|(other, _)| &***other == word);
     for word in kept.iter().filter(|word| changed(word)) {
         notes
             .error(word.span(), format!("`{word}` is to be kept and to be changed"))
@@ -125,7 +128,10 @@ fn method(table: &Spot<MethodTable>, notes: &mut Notes<'_>) -> Option<Method> {
                 Granule::Month => Granularity::Month,
                 Granule::Year => Granularity::Year,
             };
-            Some(Method::GeneralizeDate { to, format: table.format.as_ref().map(|format| format.value.0.clone()) })
+            Some(Method::GeneralizeDate {
+                to,
+                format: table.format.as_ref().map(|format| format.value.0.clone()),
+            })
         }
         MethodWord::Round | MethodWord::KeyedHash | MethodWord::RedactPattern => {
             notes

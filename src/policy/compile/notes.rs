@@ -68,7 +68,8 @@ impl<'a> Notes<'a> {
         example: &str,
     ) {
         if value.is_none() && !self.may_hold(key) {
-            self.error(span.clone(), format!("{whose} has no `{key}`")).help(format!("add for example `{example}`"));
+            self.error(span.clone(), format!("{whose} has no `{key}`"))
+                .help(format!("add for example `{example}`"));
         }
     }
 

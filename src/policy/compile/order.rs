@@ -11,7 +11,12 @@ use crate::policy::strict::Spot;
 use crate::time::{After, Period};
 
 /// Checks every branch of one `[[data]]`.
-pub(super) fn check(document: &Document, branches: &[Branch], minimum: Option<Period>, notes: &mut Notes<'_>) {
+pub(super) fn check(
+    document: &Document,
+    branches: &[Branch],
+    minimum: Option<Period>,
+    notes: &mut Notes<'_>,
+) {
     let classes = document.class.iter().map(|class| class.stage.as_slice());
     for (branch, tables) in branches.iter().zip(classes.chain([document.stage.as_slice()])) {
         let stages: Vec<Written<'_>> = branch
@@ -49,9 +54,16 @@ impl Written<'_> {
 fn last(stages: &[Written<'_>], notes: &mut Notes<'_>) {
     for (one, next) in stages.iter().zip(stages.iter().skip(1)) {
         let (why, help) = match one.stage.action {
-            Action::Escalate(_) => ("after `escalate` only a person's decision counts", "move the `escalate` stage to the end"),
-            Action::Preserve => ("nothing follows `preserve`", "move the `preserve` stage to the end, or make it a class of its own"),
-            Action::Delete if one.stage.runs() => ("after `delete` nothing is left of the record", "move the `delete` stage to the end"),
+            Action::Escalate(_) => {
+                ("after `escalate` only a person's decision counts", "move the `escalate` stage to the end")
+            }
+            Action::Preserve => (
+                "nothing follows `preserve`",
+                "move the `preserve` stage to the end, or make it a class of its own",
+            ),
+            Action::Delete if one.stage.runs() => {
+                ("after `delete` nothing is left of the record", "move the `delete` stage to the end")
+            }
             _ => continue,
         };
         notes.error(next.table.span(), format!("this stage can never be reached: {why}")).help(help);
@@ -83,20 +95,27 @@ fn against_minimum(stage: &Written<'_>, minimum: Option<Period>, notes: &mut Not
         && !latest.is_certainly_at_least(minimum)
     {
         notes
-            .error(written.span(), format!("this deadline can never be met: records are kept for at least {minimum}"))
+            .error(
+                written.span(),
+                format!("this deadline can never be met: records are kept for at least {minimum}"),
+            )
             .help("raise `at-latest`, or correct `keep-at-least`");
     } else if let Some(after) = stage.stage.after
         && !after.period().is_certainly_at_least(minimum)
     {
         notes
-            .warning(stage.after(), format!("this stage waits for the statutory minimum: {minimum} instead of {after}"))
+            .warning(
+                stage.after(),
+                format!("this stage waits for the statutory minimum: {minimum} instead of {after}"),
+            )
             .help(format!("write `after = \"{minimum}\"` if that is meant"));
     }
 }
 
 /// What no forecast can foresee needs a hard cap.
 fn foreseeable(stage: &Written<'_>, document: &Document, notes: &mut Notes<'_>) {
-    let capped = document.limit.as_ref().is_some_and(|limit| limit.records.is_some()) || notes.may_hold("records");
+    let capped =
+        document.limit.as_ref().is_some_and(|limit| limit.records.is_some()) || notes.may_hold("records");
     if capped || !stage.stage.action.changes_the_store() {
         return;
     }
@@ -106,7 +125,10 @@ fn foreseeable(stage: &Written<'_>, document: &Document, notes: &mut Notes<'_>) 
         _ => return,
     };
     notes
-        .warning(stage.after(), format!("no forecast can tell how many records this stage will act on: {why}"))
+        .warning(
+            stage.after(),
+            format!("no forecast can tell how many records this stage will act on: {why}"),
+        )
         .help("add `[limit]` with `records = N`: above it nothing is done, and somebody is asked");
 }
 
@@ -121,7 +143,11 @@ fn alone(stages: &[Written<'_>], notes: &mut Notes<'_>) {
             notes
                 .warning(
                     stage.action(),
-                    format!("`{}` hides `{}` only in part, and no `delete` stage follows", change.method.word(), change.column),
+                    format!(
+                        "`{}` hides `{}` only in part, and no `delete` stage follows",
+                        change.method.word(),
+                        change.column
+                    ),
                 )
                 .help("add a `delete` stage, or use a method that removes the value, such as `null`");
         }

@@ -42,10 +42,12 @@ impl Pattern {
 /// Reads a pattern such as `cam{camera}/{recorded:%Y%m%d}.mp4`.
 pub(super) fn read(text: &str) -> Result<Pattern, Fault> {
     if text.starts_with('/') || text.split('/').any(|step| step == ".." || step == ".") {
-        return Err(Fault::new("a pattern stays inside its store").with_help("write it relative to the store's root, without `..`"));
+        return Err(Fault::new("a pattern stays inside its store")
+            .with_help("write it relative to the store's root, without `..`"));
     }
     if text.contains("//") || text.ends_with('/') {
-        return Err(Fault::new("a pattern ends with a file's name").with_help("for every file below a directory write `DIRECTORY/**`"));
+        return Err(Fault::new("a pattern ends with a file's name")
+            .with_help("for every file below a directory write `DIRECTORY/**`"));
     }
     let mut pattern = Pattern::default();
     let mut rest = text;
@@ -61,7 +63,8 @@ pub(super) fn read(text: &str) -> Result<Pattern, Fault> {
         };
         let part = part(&inside[..close])?;
         if pattern.parts.iter().any(|other| other.name == part.name) {
-            return Err(Fault::new(format!("the part `{}` is named twice", part.name)).with_help("give each its own name"));
+            return Err(Fault::new(format!("the part `{}` is named twice", part.name))
+                .with_help("give each its own name"));
         }
         pattern.narrows |= part.format.is_some();
         pattern.parts.push(part);
@@ -81,10 +84,14 @@ fn part(text: &str) -> Result<Part, Fault> {
     let plain = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
     if !plain {
-        return Err(Fault::new(format!("`{name}` is no name for a part")).with_help("use letters, digits and `_`"));
+        return Err(
+            Fault::new(format!("`{name}` is no name for a part")).with_help("use letters, digits and `_`")
+        );
     }
     if ATTRIBUTES.contains(&name) {
-        return Err(Fault::new(format!("every file has `{name}` already")).with_help("give the part another name"));
+        return Err(
+            Fault::new(format!("every file has `{name}` already")).with_help("give the part another name")
+        );
     }
     if let Some(format) = format {
         if !format.contains('%') {

@@ -59,7 +59,9 @@ fn start(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> 
 /// Keys that belong to another kind of start.
 fn strays(table: &Spot<StartTable>, notes: &mut Notes<'_>) {
     if let (Some(optional), None) = (&table.optional, &table.latest) {
-        notes.error(optional.span(), "`optional` is for `latest`").help("write `start.latest = [..]`, or remove `optional`");
+        notes
+            .error(optional.span(), "`optional` is for `latest`")
+            .help("write `start.latest = [..]`, or remove `optional`");
     }
     if let (Some(by), None) = (&table.by, &table.event) {
         notes.error(by.span(), "`by` is for `event`").help("write `start.event = \"..\"`, or remove `by`");
@@ -70,7 +72,8 @@ fn strays(table: &Spot<StartTable>, notes: &mut Notes<'_>) {
                 .error(format.span(), "an event has no format: its instant is recorded with it")
                 .help("remove `start.format`");
         }
-        let empty = table.waiting_if.iter().flat_map(|words| words.iter()).find(|is| is.value == WaitingIf::Empty);
+        let empty =
+            table.waiting_if.iter().flat_map(|words| words.iter()).find(|is| is.value == WaitingIf::Empty);
         if let Some(empty) = empty {
             notes
                 .error(empty.span(), "an event that is not recorded is always waited for")
@@ -79,7 +82,9 @@ fn strays(table: &Spot<StartTable>, notes: &mut Notes<'_>) {
     }
     if let Some(words) = &table.waiting_if {
         if words.is_empty() {
-            notes.error(words.span(), "this list is empty").help("write `[\"empty\"]`, `[\"future\"]` or both, or remove the key");
+            notes
+                .error(words.span(), "this list is empty")
+                .help("write `[\"empty\"]`, `[\"future\"]` or both, or remove the key");
         }
         twice(words.iter().map(|word| (word.span(), word.text.as_str())), notes);
     }
@@ -124,16 +129,21 @@ fn latest(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) ->
     let names: &Spot<Vec<Spot<Text>>> = table.latest.as_ref()?;
     let before = notes.count();
     if names.len() < 2 {
-        notes.error(names.span(), "`latest` needs two fields or more").help("for one field write `start.field = \"..\"`");
+        notes
+            .error(names.span(), "`latest` needs two fields or more")
+            .help("for one field write `start.field = \"..\"`");
     }
     twice(names.iter().map(|name| (name.span(), &***name)), notes);
     let optional: &[Spot<Text>] = table.optional.as_ref().map_or(&[], |names| names.as_slice());
     twice(optional.iter().map(|name| (name.span(), &***name)), notes);
     for name in optional.iter().filter(|name| !names.iter().any(|other| **other == ***name)) {
-        notes.error(name.span(), format!("`{name}` is not one of `latest`")).help("`optional` names fields of `latest`");
+        notes
+            .error(name.span(), format!("`{name}` is not one of `latest`"))
+            .help("`optional` names fields of `latest`");
     }
     let is_optional = |name: &Spot<Text>| optional.iter().any(|other| **other == **name);
-    if let Some(all) = table.optional.as_ref().filter(|_| !names.is_empty() && names.iter().all(is_optional)) {
+    if let Some(all) = table.optional.as_ref().filter(|_| !names.is_empty() && names.iter().all(is_optional))
+    {
         notes
             .error(all.span(), "all fields of `latest` are optional, so nothing would ever be waited for")
             .help("leave out the one that always comes");

@@ -11,7 +11,12 @@ use crate::policy::rule::{Data, Expect, Test};
 use crate::policy::strict::{Language as _, Spot};
 
 /// Compiles the tests.
-pub(super) fn tests(document: &Document, places: &[Place<'_>], data: &[Data], notes: &mut Notes<'_>) -> Vec<Test> {
+pub(super) fn tests(
+    document: &Document,
+    places: &[Place<'_>],
+    data: &[Data],
+    notes: &mut Notes<'_>,
+) -> Vec<Test> {
     let mut names = BTreeSet::new();
     let mut tests = Vec::new();
     for table in &document.test {
@@ -34,7 +39,13 @@ fn test(
 ) -> Option<Test> {
     let span = table.span();
     notes.need(&table.name, "name", &span, "the test", "name = \"a call from 31 days ago goes\"");
-    notes.need(&table.record, "record", &span, "the test", "record = { called_at = \"2026-10-01T12:00:00+02:00\" }");
+    notes.need(
+        &table.record,
+        "record",
+        &span,
+        "the test",
+        "record = { called_at = \"2026-10-01T12:00:00+02:00\" }",
+    );
     notes.need(&table.at, "at", &span, "the test", "at = \"2026-11-01T12:00:00+01:00\"");
     notes.need(&table.expect, "expect", &span, "the test", "expect = { action = \"delete\" }");
     let index = table.data.as_ref().map_or(0, |number| number.0 as usize - 1);
@@ -46,9 +57,9 @@ fn test(
     }
     if let (Some(place), Some(record)) = (places.get(index), &table.record) {
         for field in record.keys().filter(|field| place.lacks(field)) {
-            notes
-                .error(record.span(), format!("the pattern gives a file no field `{field}`"))
-                .help("a file has the parts in braces, and `path`, `name`, `ext`, `size`, `modified`, `created`");
+            notes.error(record.span(), format!("the pattern gives a file no field `{field}`")).help(
+                "a file has the parts in braces, and `path`, `name`, `ext`, `size`, `modified`, `created`",
+            );
         }
     }
     if let (Some(place), Some(links)) = (places.get(index), &table.links) {
@@ -76,14 +87,17 @@ fn test(
 
 fn expect(table: &Spot<ExpectTable>, document: &Document, notes: &mut Notes<'_>) -> Expect {
     if table.action.is_none() && table.due.is_none() && table.class.is_none() && !notes.may_hold("action") {
-        notes.error(table.span(), "the test expects nothing").help("write `expect = { action = \"delete\" }`, with `due` or `class` if you like");
+        notes
+            .error(table.span(), "the test expects nothing")
+            .help("write `expect = { action = \"delete\" }`, with `due` or `class` if you like");
     }
     if let (Some(action), Some(due)) = (&table.action, &table.due)
-        && matches!(action.value, ExpectedAction::Preserve | ExpectedAction::Waiting | ExpectedAction::Undetermined)
+        && matches!(
+            action.value,
+            ExpectedAction::Preserve | ExpectedAction::Waiting | ExpectedAction::Undetermined
+        )
     {
-        notes
-            .error(due.span(), format!("`{}` has no due instant", action.text))
-            .help("remove `due`");
+        notes.error(due.span(), format!("`{}` has no due instant", action.text)).help("remove `due`");
     }
     if let Some(class) = table.class.as_ref().filter(|class| &****class != "none") {
         let names = document.class.iter().filter_map(|class| class.name.as_ref()).map(|name| &***name);
@@ -103,7 +117,13 @@ fn check_events(events: &Spot<toml::Table>, data: &Data, notes: &mut Notes<'_>) 
     let known = known_events(data);
     for (name, value) in &**events {
         if !known.contains(name) {
-            notes.unknown(events.span(), "event", name, known.iter().map(String::as_str), "a start or a condition of the policy");
+            notes.unknown(
+                events.span(),
+                "event",
+                name,
+                known.iter().map(String::as_str),
+                "a start or a condition of the policy",
+            );
         }
         let instants: Vec<&toml::Value> = match value {
             toml::Value::Table(by_key) => by_key.values().collect(),

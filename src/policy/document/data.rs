@@ -52,7 +52,11 @@ fn outcome() -> serde_json::Value {
 
 /// `start`: the moment at which a record's clock starts. Exactly one of `field`, `latest` and `event` says where it stands.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table such as { field = \"called_at\" }")]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    expecting = "a table such as { field = \"called_at\" }"
+)]
 pub struct StartTable {
     /// In this field: the record's own, a link's (`recruitment.closed_at`), or a file's (`modified`).
     #[schemars(example = &"called_at", example = &"recruitment.closed_at")]

@@ -93,7 +93,11 @@ words! {
 
 /// `extend`: how long each extension lasts, and all of them together.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table such as { each = \"3 years\", at-most = \"9 years\" }")]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    expecting = "a table such as { each = \"3 years\", at-most = \"9 years\" }"
+)]
 pub struct ExtendTable {
     /// One extension.
     #[schemars(required, example = &"3 years")]

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use super::language::{Moment, words};
 use crate::policy::strict::{Count, Spot, Text, Written};
@@ -53,7 +53,11 @@ fn links() -> serde_json::Value {
 
 /// `expect`: what is left out is not compared.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table such as { action = \"delete\" }")]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    expecting = "a table such as { action = \"delete\" }"
+)]
 pub struct ExpectTable {
     /// What would be done now.
     #[schemars(example = &"delete")]

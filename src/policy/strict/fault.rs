@@ -7,8 +7,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::place::{self, Way};
 use super::Home;
+use super::place::{self, Way};
 use crate::policy::diagnostic::Diagnostic;
 
 /// What is wrong and what to write instead, not yet at a place.
@@ -113,7 +113,8 @@ fn unknown_key(
     if !table.is_empty() && homes.first().is_some_and(has) {
         meant.insert(key.to_owned());
         let first = if homes.iter().any(|home| home.name.starts_with("[[")) { "[[" } else { "[" };
-        return fault.with_help(format!("`{key}` is a key of the top level: move it above the first `{first}`"));
+        return fault
+            .with_help(format!("`{key}` is a key of the top level: move it above the first `{first}`"));
     }
     let near = nearest(key, known.iter().map(String::as_str));
     if let Some(near) = near.filter(|near| strsim::damerau_levenshtein(near, key) == 1) {
@@ -150,7 +151,8 @@ fn wrong_type(key: &str, way: &Way, expected: &str, found: Option<&DeValue<'_>>,
             fault.with_help(format!("write two brackets: `{double}`"))
         }
         Some(DeValue::Array(items))
-            if expected.starts_with("a table") && matches!(items.first().map(Spanned::get_ref), Some(DeValue::Table(_))) =>
+            if expected.starts_with("a table")
+                && matches!(items.first().map(Spanned::get_ref), Some(DeValue::Table(_))) =>
         {
             fault.with_help(format!("write single brackets, once: `[{key}]`"))
         }
