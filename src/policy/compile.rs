@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use super::diagnostic::{Diagnostic, Severity};
 use super::document::{self, ClassTable, Document, StageTable};
 use super::rule::{Branch, Limit, Places, Policy, Stage};
-use super::strict::{Spot, Text};
+use super::strict::{Section, Spot, Text};
 use crate::model::ids::PolicyId;
 use crate::model::predicate::Predicate;
 use crate::time::Period;
@@ -144,7 +144,7 @@ fn check_stages_exist(document: &Document, unresolved: bool, top: &Range<usize>,
     }
 }
 
-fn check_class(document: &Document, index: usize, class: &Spot<ClassTable>, notes: &mut Notes<'_>) {
+fn check_class(document: &Document, index: usize, class: &Section<ClassTable>, notes: &mut Notes<'_>) {
     let span = class.span();
     notes.need(&class.name, "name", &span, "the class", "name = \"hired\"");
     notes.need(&class.when, "when", &span, "the class", "when = \"outcome == 'hired'\"");
@@ -189,7 +189,7 @@ fn branches(document: &Document, place: &Place<'_>, notes: &mut Notes<'_>) -> Ve
 
 fn stages(
     document: &Document,
-    tables: &[Spot<StageTable>],
+    tables: &[Section<StageTable>],
     place: &Place<'_>,
     outer: &Nearest,
     notes: &mut Notes<'_>,
@@ -251,8 +251,8 @@ fn limit(document: &Document) -> Limit {
     }
 }
 
-fn headers(tables: &[Spot<StageTable>]) -> Vec<Range<usize>> {
-    tables.iter().map(Spot::span).collect()
+fn headers(tables: &[Section<StageTable>]) -> Vec<Range<usize>> {
+    tables.iter().map(Section::span).collect()
 }
 
 fn text_of(text: Option<&Spot<Text>>) -> Option<String> {

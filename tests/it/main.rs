@@ -6,3 +6,4 @@ mod crash;
 mod daemon;
 mod engine;
 mod fixture;
+mod policies;

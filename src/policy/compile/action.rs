@@ -9,12 +9,12 @@ use super::{escalate, fieldwork};
 use crate::model::action::Action;
 use crate::policy::document::{ActionWord, StageTable};
 use crate::policy::rule::Stage;
-use crate::policy::strict::Spot;
+use crate::policy::strict::{Section, Spot};
 
 /// Compiles one stage; `None` if it is too incomplete to be looked at further, which has been reported.
 pub(super) fn stage(
     owner: &str,
-    table: &Spot<StageTable>,
+    table: &Section<StageTable>,
     number: usize,
     start: &Nearest,
     place: &Place<'_>,
@@ -55,12 +55,12 @@ pub(super) fn stage(
 }
 
 /// `after`, `at-latest` and `unresolved` against each other.
-fn when(table: &Spot<StageTable>, word: ActionWord, notes: &mut Notes<'_>) {
+fn when(table: &Section<StageTable>, word: ActionWord, notes: &mut Notes<'_>) {
     if word == ActionWord::Preserve {
         let keys = [
             ("after", table.after.as_ref().map(Spot::span)),
             ("at-latest", table.at_latest.as_ref().map(Spot::span)),
-            ("start", table.start.as_ref().map(Spot::span)),
+            ("start", table.start.as_ref().map(Section::span)),
             ("unresolved", table.unresolved.as_ref().map(Spot::span)),
         ];
         for (key, span) in keys.into_iter().filter_map(|(key, span)| Some((key, span?))) {
@@ -92,10 +92,7 @@ fn when(table: &Spot<StageTable>, word: ActionWord, notes: &mut Notes<'_>) {
         notes
             .error(
                 latest.span(),
-                format!(
-                    "the deadline may come before the stage is due: {} after {}",
-                    latest.value, after.value
-                ),
+                format!("the deadline ({}) may come before the stage is due ({})", latest.value, after.value),
             )
             .help(format!("write `{}` or longer", after.value));
     }
@@ -108,12 +105,12 @@ fn strays(table: &StageTable, word: ActionWord, notes: &mut Notes<'_>) {
         ("fields", table.fields.as_ref().map(Spot::span), &[Anonymize, Shield]),
         ("keep-only", table.keep_only.as_ref().map(Spot::span), &[Anonymize]),
         ("flag", table.flag.as_ref().map(Spot::span), &[Shield]),
-        ("aggregate", table.aggregate.as_ref().map(Spot::span), &[Delete]),
+        ("aggregate", table.aggregate.as_ref().map(Section::span), &[Delete]),
         ("to", table.to.as_ref().map(Spot::span), &[Escalate]),
         ("question", table.question.as_ref().map(Spot::span), &[Escalate]),
         ("remind", table.remind.as_ref().map(Spot::span), &[Escalate]),
         ("decisions", table.decisions.as_ref().map(Spot::span), &[Escalate]),
-        ("extend", table.extend.as_ref().map(Spot::span), &[Escalate]),
+        ("extend", table.extend.as_ref().map(Section::span), &[Escalate]),
         ("needs", table.needs.as_ref().map(Spot::span), &[Escalate]),
     ];
     for (key, span, belongs) in keys.into_iter().filter_map(|(key, span, to)| Some((key, span?, to))) {

@@ -8,7 +8,7 @@ use crate::model::ids::StoreName;
 use crate::model::target::{Link, With};
 use crate::policy::condition::Names;
 use crate::policy::document::{DataTable, WithTable};
-use crate::policy::strict::{Spot, Text};
+use crate::policy::strict::{Section, Spot, Text};
 
 /// Reads the links, and makes their names known to conditions.
 pub(super) fn read_links(
@@ -61,7 +61,7 @@ pub(super) fn with(
 }
 
 fn one(
-    with: &Spot<WithTable>,
+    with: &Section<WithTable>,
     place: &Place<'_>,
     defaults: &Defaults,
     notes: &mut Notes<'_>,

@@ -17,12 +17,12 @@ use crate::model::value::Field;
 use crate::policy::condition::{self, Names};
 use crate::policy::document::DataTable;
 use crate::policy::rule::{Branch, Data, DataPlaces};
-use crate::policy::strict::{Spot, Text, inside};
+use crate::policy::strict::{Section, Spot, Text, inside};
 use crate::time::Zone;
 
 /// One `[[data]]` table, compiled as far as the stages need it.
 pub(super) struct Place<'a> {
-    table: Option<&'a Spot<DataTable>>,
+    table: Option<&'a Section<DataTable>>,
     store: Option<&'a KnownStore>,
     pattern: Option<Pattern>,
     names: Names,
@@ -37,7 +37,7 @@ pub(super) struct Place<'a> {
 
 /// Compiles everything of a `[[data]]` table but the stages.
 pub(super) fn place<'a>(
-    table: &'a Spot<DataTable>,
+    table: &'a Section<DataTable>,
     zone: Zone,
     defaults: &'a Defaults,
     notes: &mut Notes<'_>,
@@ -136,7 +136,7 @@ impl<'a> Place<'a> {
 
     /// The place of its table, for what concerns it as a whole.
     pub(super) fn span(&self) -> Range<usize> {
-        self.table.map_or(0..0, Spot::span)
+        self.table.map_or(0..0, Section::span)
     }
 
     /// A field by the policy's word for it.
@@ -274,7 +274,7 @@ impl<'a> Place<'a> {
             store: place_of(table.store.as_ref(), &table.span()),
             collection: place_of(table.collection.as_ref(), &table.span()),
             condition: table.condition.as_ref().map(Spot::span),
-            start: table.start.as_ref().map(Spot::span),
+            start: table.start.as_ref().map(Section::span),
         }
     }
 }

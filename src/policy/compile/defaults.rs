@@ -67,6 +67,8 @@ pub struct Basis {
     pub name: String,
     /// What it is called.
     pub title: String,
+    /// Where it can be read.
+    pub source: Option<String>,
     /// The first day on which it is in force.
     pub valid_from: Option<NaiveDate>,
     /// The last day on which it is in force.

@@ -3,10 +3,10 @@
 use super::notes::Notes;
 use crate::model::action::Escalate;
 use crate::policy::document::{Decision, StageTable};
-use crate::policy::strict::Spot;
+use crate::policy::strict::Section;
 
 /// Compiles the keys of an `escalate` stage. Without `to`, the policy's owner is told.
-pub(super) fn escalate(owner: &str, table: &Spot<StageTable>, notes: &mut Notes<'_>) -> Escalate {
+pub(super) fn escalate(owner: &str, table: &Section<StageTable>, notes: &mut Notes<'_>) -> Escalate {
     let extend = table.extend.as_ref().and_then(|extend| {
         notes.need(&extend.each, "each", &extend.span(), "the extension", "each = \"3 years\"");
         notes.need(&extend.at_most, "at-most", &extend.span(), "the extension", "at-most = \"9 years\"");

@@ -8,12 +8,13 @@ use super::notes::Notes;
 use crate::model::action::{Change, Fieldwork};
 use crate::model::method::{Granularity, Method};
 use crate::policy::document::{Granule, MethodTable, MethodWord, StageTable};
-use crate::policy::strict::Spot;
+use crate::policy::strict::{Section, Spot};
 
 /// Compiles the keys of an `anonymize` stage.
-pub(super) fn anonymize(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Fieldwork {
+pub(super) fn anonymize(table: &Section<StageTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Fieldwork {
     refuse_files(table, place, notes);
-    if table.fields.is_none() && table.keep_only.is_none() && !notes.may_hold("fields") {
+    let unread = notes.may_hold("fields") || notes.may_hold("keep-only");
+    if table.fields.is_none() && table.keep_only.is_none() && !unread {
         notes
             .error(table.span(), "nothing says which fields are anonymized")
             .help("add for example `fields.caller = { method = \"null\" }`, or `keep-only = [..]`");
@@ -22,7 +23,7 @@ pub(super) fn anonymize(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut
 }
 
 /// Compiles the keys of a `shield` stage.
-pub(super) fn shield(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Fieldwork {
+pub(super) fn shield(table: &Section<StageTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Fieldwork {
     refuse_files(table, place, notes);
     match (&table.flag, &table.fields) {
         (None, None) if !notes.may_hold("flag") && !notes.may_hold("fields") => {
@@ -45,7 +46,7 @@ pub(super) fn shield(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut No
     Fieldwork { fields: changes(table, place, notes), keep_only: None, flag }
 }
 
-fn refuse_files(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut Notes<'_>) {
+fn refuse_files(table: &Section<StageTable>, place: &Place<'_>, notes: &mut Notes<'_>) {
     if place.holds_files() {
         let span = table.action.as_ref().map_or_else(|| table.span(), Spot::span);
         notes
@@ -56,7 +57,7 @@ fn refuse_files(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut Notes<'
 
 fn changes(table: &StageTable, place: &Place<'_>, notes: &mut Notes<'_>) -> Vec<Change> {
     let Some(entries) = &table.fields else { return Vec::new() };
-    if entries.0.is_empty() {
+    if entries.0.is_empty() && !notes.may_hold("fields") {
         notes
             .error(entries.span(), "no field is named")
             .help("add for example `fields.caller = { method = \"null\" }`");
@@ -88,7 +89,7 @@ fn keep_only(table: &StageTable, place: &Place<'_>, notes: &mut Notes<'_>) -> Op
     Some(kept.iter().filter_map(|word| place.own_column(word, notes)).collect())
 }
 
-fn method(table: &Spot<MethodTable>, notes: &mut Notes<'_>) -> Option<Method> {
+fn method(table: &Section<MethodTable>, notes: &mut Notes<'_>) -> Option<Method> {
     notes.need(&table.method, "method", &table.span(), "the field", "method = \"null\"");
     let word = table.method.as_ref()?;
     strays(table, word.value, notes);

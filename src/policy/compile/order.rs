@@ -7,7 +7,7 @@ use crate::model::action::Action;
 use crate::model::start::{Start, StartSource};
 use crate::policy::document::{Document, StageTable};
 use crate::policy::rule::{Branch, Stage};
-use crate::policy::strict::Spot;
+use crate::policy::strict::{Section, Spot};
 use crate::time::{After, Period};
 
 /// Checks every branch of one `[[data]]`.
@@ -37,7 +37,7 @@ pub(super) fn check(
 /// A stage with its table.
 struct Written<'a> {
     stage: &'a Stage,
-    table: &'a Spot<StageTable>,
+    table: &'a Section<StageTable>,
 }
 
 impl Written<'_> {

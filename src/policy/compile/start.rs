@@ -7,7 +7,7 @@ use super::notes::Notes;
 use crate::model::start::{Format, LatestField, Start, StartSource};
 use crate::model::value::Field;
 use crate::policy::document::{StartTable, WaitingIf};
-use crate::policy::strict::{Spot, Text};
+use crate::policy::strict::{Section, Spot, Text};
 
 /// The start that stands nearest to a stage.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub(super) enum Nearest {
 impl Nearest {
     /// This table's start; without a table the one that stands further out.
     pub(super) fn of(
-        table: Option<&Spot<StartTable>>,
+        table: Option<&Section<StartTable>>,
         place: &Place<'_>,
         outer: &Self,
         notes: &mut Notes<'_>,
@@ -40,7 +40,7 @@ impl Nearest {
     }
 }
 
-fn start(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<Start> {
+fn start(table: &Section<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<Start> {
     strays(table, notes);
     let source = source(table, place, notes)?;
     let format = format(table, &source, place, notes);
@@ -57,7 +57,7 @@ fn start(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> 
 }
 
 /// Keys that belong to another kind of start.
-fn strays(table: &Spot<StartTable>, notes: &mut Notes<'_>) {
+fn strays(table: &Section<StartTable>, notes: &mut Notes<'_>) {
     if let (Some(optional), None) = (&table.optional, &table.latest) {
         notes
             .error(optional.span(), "`optional` is for `latest`")
@@ -90,7 +90,7 @@ fn strays(table: &Spot<StartTable>, notes: &mut Notes<'_>) {
     }
 }
 
-fn source(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<StartSource> {
+fn source(table: &Section<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<StartSource> {
     let given = [
         table.field.as_ref().map(|value| ("field", value.span())),
         table.latest.as_ref().map(|value| ("latest", value.span())),
@@ -125,7 +125,7 @@ fn source(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) ->
     }
 }
 
-fn latest(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<Vec<LatestField>> {
+fn latest(table: &Section<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<Vec<LatestField>> {
     let names: &Spot<Vec<Spot<Text>>> = table.latest.as_ref()?;
     let before = notes.count();
     if names.len() < 2 {
@@ -159,7 +159,7 @@ fn latest(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) ->
 
 /// The declared format; for a dated part of a path the one in the braces.
 fn format(
-    table: &Spot<StartTable>,
+    table: &Section<StartTable>,
     source: &StartSource,
     place: &Place<'_>,
     notes: &mut Notes<'_>,

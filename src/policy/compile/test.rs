@@ -8,7 +8,7 @@ use crate::model::predicate::Predicate;
 use crate::model::start::StartSource;
 use crate::policy::document::{Document, ExpectTable, ExpectedAction, Moment, TestTable};
 use crate::policy::rule::{Data, Expect, Test};
-use crate::policy::strict::{Language as _, Spot};
+use crate::policy::strict::{Language as _, Section, Spot};
 
 /// Compiles the tests.
 pub(super) fn tests(
@@ -31,7 +31,7 @@ pub(super) fn tests(
 }
 
 fn test(
-    table: &Spot<TestTable>,
+    table: &Section<TestTable>,
     document: &Document,
     places: &[Place<'_>],
     data: &[Data],
@@ -85,7 +85,7 @@ fn test(
     })
 }
 
-fn expect(table: &Spot<ExpectTable>, document: &Document, notes: &mut Notes<'_>) -> Expect {
+fn expect(table: &Section<ExpectTable>, document: &Document, notes: &mut Notes<'_>) -> Expect {
     if table.action.is_none() && table.due.is_none() && table.class.is_none() && !notes.may_hold("action") {
         notes
             .error(table.span(), "the test expects nothing")

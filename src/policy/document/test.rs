@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use super::language::{Moment, words};
-use crate::policy::strict::{Count, Spot, Text, Written};
+use crate::policy::strict::{Count, Section, Spot, Text, Written};
 
 /// `[[test]]`: one unit test of the policy.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -24,7 +24,7 @@ pub struct TestTable {
     pub at: Option<Spot<Written<Moment>>>,
     /// What the policy should decide then.
     #[schemars(required)]
-    pub expect: Option<Spot<ExpectTable>>,
+    pub expect: Option<Section<ExpectTable>>,
     /// Events that are recorded: each name with its instant, or with a table of key and instant.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>", example = events())]
     pub events: Option<Spot<toml::Table>>,

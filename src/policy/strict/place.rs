@@ -33,6 +33,26 @@ impl Way {
         })
     }
 
+    /// The last key as its author would write it: with the keys of the tables that stand inline before it.
+    pub(super) fn written(&self, homes: &[super::Home]) -> String {
+        let mut keys: Vec<&str> = Vec::new();
+        for (at, step) in self.steps.iter().enumerate() {
+            match step {
+                // Inside a list of tables the keys begin anew; a list's own element is named by its key.
+                Step::Item(_) if at + 1 < self.steps.len() => keys.clear(),
+                Step::Item(_) => {}
+                Step::Key(key) => {
+                    let header = format!("[{}]", keys.join("."));
+                    if homes.iter().any(|home| home.name == header) {
+                        keys.clear();
+                    }
+                    keys.push(key);
+                }
+            }
+        }
+        keys.join(".")
+    }
+
     /// Whether the last step is an element of a list.
     pub(super) fn is_item(&self) -> bool {
         matches!(self.steps.last(), Some(Step::Item(_)))
@@ -67,6 +87,11 @@ fn in_table(table: &DeTable<'_>, span: &Range<usize>, steps: &mut Vec<Step>) -> 
 fn in_value(value: &Spanned<DeValue<'_>>, span: &Range<usize>, steps: &mut Vec<Step>) -> Option<bool> {
     match value.get_ref() {
         DeValue::Table(inner) => in_table(inner, span, steps),
+        // The first `[[header]]` is the place of the list too, and the list is what an error there is about:
+        // its tables are only ever wrong in what they hold.
+        DeValue::Array(items) if value.span() == *span && items.iter().any(|item| item.span() == *span) => {
+            None
+        }
         DeValue::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 steps.push(Step::Item(index));
