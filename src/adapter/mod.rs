@@ -10,3 +10,5 @@ pub mod faulty;
 #[cfg(any(test, debug_assertions))]
 pub mod memory;
 pub mod registry;
+mod sql;
+pub mod sqlite;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::api::Dispose;
+use super::sqlite::SqliteStore;
 use crate::model::ids::StoreName;
 
 /// An adapter: its name in `forfall.toml`, and how a store of its kind is opened.
@@ -16,7 +17,9 @@ pub struct Adapter {
 }
 
 /// All of them.
-pub const ADAPTERS: [Adapter; 0] = [];
+pub const ADAPTERS: [Adapter; 1] = [
+    Adapter { name: "sqlite", open: |name, place| Arc::new(SqliteStore::open(name.clone(), place.to_owned())) },
+];
 
 /// Opens a store; `None` if no adapter has that name.
 pub fn open(adapter: &str, store: &StoreName, place: &Path) -> Option<Arc<dyn Dispose>> {

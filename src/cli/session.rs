@@ -35,17 +35,9 @@ pub struct Session {
     invalid: Option<String>,
 }
 
-/// Reads the configuration and every policy, and holds the policies against each other.
+/// Reads the configuration and every policy.
 pub(super) fn load(context: &Context) -> Loaded {
-    let mut loaded = config::load(&context.config, context.clock.now().date_naive());
-    for overlap in overlap::overlaps(&loaded.policies) {
-        let (id, index) = &overlap.second;
-        let Some(policy) = loaded.policies.iter().find(|policy| policy.id == *id) else { continue };
-        let place = policy.places.data.get(*index).map_or(0..0, |places| places.collection.clone());
-        let found = Diagnostic::error(&policy.file, place, overlap.message).with_help(overlap.help);
-        loaded.diagnostics.push(found);
-    }
-    loaded
+    config::load(&context.config, context.clock.now().date_naive())
 }
 
 /// The same, or everything that is invalid in it.
