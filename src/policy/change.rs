@@ -49,7 +49,6 @@ fn same_rule(old: &Policy, new: &Policy) -> bool {
         && old.data.iter().zip(&new.data).all(|(one, other)| {
             one.target == other.target
                 && one.scope == other.scope
-                && one.prune_empty_dirs == other.prune_empty_dirs
                 && course::same_branches(&one.branches, &other.branches)
         });
     data && old.id == new.id
@@ -121,7 +120,7 @@ fn bindings(old: &Policy, new: &Policy, data: &Data, dangers: &mut Vec<String>) 
         if !narrower(&before.scope, &data.scope) {
             found.push(format!("wider or other `where` for {name}"));
         }
-        if data.prune_empty_dirs && !before.prune_empty_dirs {
+        if data.target.prune_empty_dirs && !before.target.prune_empty_dirs {
             found.push(format!("empty directories of {name} are removed now"));
         }
         let reached = !before.target.reached_by.is_empty();
