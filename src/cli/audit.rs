@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::Session;
-use super::table::{Column, Grid, maybe};
+use super::table::{Column, Grid};
 use super::{Context, event, phrase};
 use crate::audit::verify::{Report, Verifier};
 use crate::model::ids::{PolicyId, RunId, StoreName};
@@ -109,16 +109,13 @@ fn entries(list: &List, session: &Session, context: &Context) -> Result<Exit, Fa
         context.output.say("No entry matches.");
         return Ok(Exit::Done);
     }
-    let columns =
-        [Column::Number("index"), Column::Text("time"), Column::Text("kind"), Column::Flexible("policy"), Column::Flexible("what")];
+    let columns = [Column::Number("index"), Column::Text("time"), Column::Text("kind"), Column::Flexible("what")];
     let mut grid = Grid::new(context.output, &columns);
     for placed in &found {
-        let summary = Summary::of(placed);
         grid.row([
             phrase::number(placed.index).into(),
             phrase::local(placed.entry.time, session.zone()).into(),
-            summary.kind.into(),
-            maybe(summary.policy.clone()),
+            summary::kind(&placed.entry.body).into(),
             prose::short(&placed.entry.body).into(),
         ]);
     }

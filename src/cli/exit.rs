@@ -56,34 +56,40 @@ impl Exit {
 }
 
 /// A command that could not do what it was asked. The message says what failed, where, and what to do now.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 #[error("{message}")]
 pub struct Failure {
     /// How the process ends.
     pub exit: Exit,
     /// The whole message, without the word "error".
     pub message: String,
+    /// What is shown before it: diagnostics with their excerpts.
+    pub shown: Option<String>,
 }
 
 impl Failure {
     /// The command line names something that does not exist or makes no sense.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: message.into() }
+        Self::new(Exit::Usage, message)
     }
 
     /// The configuration or a policy is invalid.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Invalid, message: message.into() }
+        Self::new(Exit::Invalid, message)
+    }
+
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), shown: None }
     }
 
     /// A safety gate refuses.
     pub(crate) fn stopped(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Stopped, message: message.into() }
+        Self::new(Exit::Stopped, message)
     }
 
     /// What the program stands on failed.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Internal, message: message.into() }
+        Self::new(Exit::Internal, message)
     }
 }
 
@@ -101,7 +107,7 @@ impl From<StateError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self { exit: Exit::Incomplete, message: error.to_string() }
+        Self::new(Exit::Incomplete, error.to_string())
     }
 }
 

@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
+use super::output::Tone;
 use super::session::{self, Session};
-use super::table::{Column, Grid, maybe};
 use super::{Context, phrase};
 use crate::engine::explain;
 use crate::model::hold::{Hold, HoldScope};
@@ -129,7 +129,7 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
         context.output.json(&Added { hold: entry(&hold, session), already_gone: gone })?;
         return Ok(Exit::Done);
     }
-    context.output.line(format!("Hold {} is in force: {}.", hold.id, covers(&hold, session)))?;
+    context.output.line(format!("Hold {} is in force and keeps {}.", hold.id, covers(&hold, session)))?;
     for past in gone {
         context.output.line(format!(
             "  It came too late for batch {}: {} on {}.",
@@ -205,13 +205,14 @@ fn list(session: &Session, context: &Context) -> Result<Exit, Failure> {
         context.output.say("No hold is in force.");
         return Ok(Exit::Done);
     }
-    let columns = [Column::Text("hold"), Column::Flexible("covers"), Column::Flexible("reason"), Column::Text("review")];
-    let mut grid = Grid::new(context.output, &columns);
     for hold in &holds {
-        let review = maybe(hold.review.map(|day| day.to_string()));
-        grid.row([hold.id.to_string().into(), covers(hold, session).into(), hold.reason.as_str().into(), review]);
+        context.output.line(context.output.paint(Tone::Strong, &hold.id.to_string()))?;
+        context.output.prose(&format!("  keeps {}", covers(hold, session)), 4)?;
+        let authority = hold.authority.as_ref().map_or(String::new(), |who| format!(", ordered by {}", phrase::safe(who)));
+        let review = hold.review.map_or(String::new(), |day| format!(", to be reviewed by {day}"));
+        let since = phrase::local(hold.since, session.zone());
+        context.output.prose(&format!("  {} since {since}{authority}{review}", phrase::safe(&hold.reason)), 4)?;
     }
-    grid.print()?;
     Ok(Exit::Done)
 }
 

@@ -122,6 +122,9 @@ impl Output {
 
 /// Tells what failed, on stderr.
 pub(crate) fn report(failure: &Failure) {
+    if let Some(shown) = &failure.shown {
+        let _ = writeln!(io::stderr(), "{shown}\n");
+    }
     let _ = writeln!(io::stderr(), "{}: {failure}", paint(stderr_colours(), Tone::Bad, "error"));
 }
 

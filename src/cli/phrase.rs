@@ -76,22 +76,26 @@ pub(crate) fn span(seconds: i64) -> String {
     counted(seconds, "second", "seconds")
 }
 
-/// The text broken into lines of at most `width` columns, each line but the first after `indent` blanks.
+/// The text broken into lines of at most `width` columns, each line but the first after `indent` blanks. Blanks in
+/// front of the text stay.
 pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
-    let mut lines = String::new();
-    let mut used = 0;
+    let lead = text.len() - text.trim_start_matches(' ').len();
+    let mut lines = " ".repeat(lead);
+    let mut used = lead;
+    let mut begun = false;
     for word in text.split_whitespace() {
         let wide = unicode_width::UnicodeWidthStr::width(word);
-        if used > 0 && used + 1 + wide > width {
+        if begun && used + 1 + wide > width {
             lines.push('\n');
             lines.push_str(&" ".repeat(indent));
             used = indent;
-        } else if used > 0 {
+        } else if begun {
             lines.push(' ');
             used += 1;
         }
         lines.push_str(word);
         used += wide;
+        begun = true;
     }
     lines
 }
@@ -153,6 +157,7 @@ mod tests {
         assert_eq!(wrap("one two three four", 9, 2), "one two\n  three\n  four");
         assert_eq!(wrap("a-word-that-is-too-long x", 5, 0), "a-word-that-is-too-long\nx");
         assert_eq!(wrap("", 5, 0), "");
+        assert_eq!(wrap("  one two", 7, 4), "  one\n    two");
     }
 
     #[test]

@@ -121,7 +121,8 @@ fn show(name: &str, context: &Context) -> Result<Exit, Failure> {
         Some(approval) => format!("another text was approved {}", phrase::local(approval.at, policy.zone)),
         None => "not approved".to_owned(),
     };
-    output.line(format!("{}, {approved}, SHA-256 {}", policy.file.display(), policy.hash))?;
+    output.line(format!("{}: {approved}", policy.file.display()))?;
+    output.line(format!("SHA-256 {}", policy.hash))?;
     output.line("")?;
     output.line(policy.text.trim_end())?;
     Ok(Exit::Done)

@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for policy in policies {
         if stop.is_asked() {
             context.output.warn(format!("policy {} was not begun: stopped by a signal", policy.id));
-            trouble.get_or_insert(Failure { exit: Exit::Incomplete, message: "stopped by a signal".to_owned() });
+            trouble.get_or_insert(Failure::new(Exit::Incomplete, "stopped by a signal"));
             continue;
         }
         match engine_run::run(&session.engine, policy, &occasion, &*watcher, &stop) {
@@ -138,11 +138,12 @@ pub(super) fn print(reports: &[(&Policy, Report)], context: &Context) -> Result<
                 super::table::Field::from(part.state.to_string()).toned(tone)
             };
             let head = || (policy.id.as_str().into(), part.collection.as_str().into());
-            if part.stages.is_empty() {
+            let acted: Vec<_> = part.stages.iter().filter(|stage| stage.action != "preserve").collect();
+            if acted.is_empty() {
                 let (id, collection) = head();
                 grid.row([id, collection, state(), maybe(None), maybe(None), maybe(None), maybe(None)]);
             }
-            for (place, done) in part.stages.iter().enumerate() {
+            for (place, done) in acted.into_iter().enumerate() {
                 let (id, collection) = if place == 0 { head() } else { ("".into(), "".into()) };
                 let of = match &done.class {
                     Some(class) => format!("{class}: {}", done.action),

@@ -32,7 +32,7 @@ pub struct Session {
     /// What carries policies out.
     pub engine: Engine,
     /// What is wrong with other policies, as it is shown.
-    invalid: Option<String>,
+    invalid: Option<Failure>,
 }
 
 /// Reads the configuration and every policy.
@@ -44,20 +44,21 @@ pub(super) fn load(context: &Context) -> Loaded {
 pub(super) fn load_valid(context: &Context) -> Result<Loaded, Failure> {
     let loaded = load(context);
     match invalid(&loaded) {
-        Some(text) => Err(Failure::invalid(text)),
+        Some(failure) => Err(failure),
         None => Ok(loaded),
     }
 }
 
 /// All errors, as they are shown.
-fn invalid(loaded: &Loaded) -> Option<String> {
+fn invalid(loaded: &Loaded) -> Option<Failure> {
     let is_error = |found: &&Diagnostic| found.severity == Severity::Error;
     let errors: Vec<_> = loaded.diagnostics.iter().filter(is_error).cloned().collect();
     if errors.is_empty() {
-        return loaded.config.is_none().then(|| "the configuration is invalid".to_owned());
+        return loaded.config.is_none().then(|| Failure::invalid("the configuration is invalid"));
     }
     let shown = diagnostic::render(&errors, &loaded.sources, super::output::stderr_colours());
-    Some(format!("{}\n\n{}", diagnostic::summary(&errors), shown.trim_end()))
+    let message = format!("{} in the configuration or its policies: nothing is done until that is corrected", diagnostic::summary(&errors));
+    Some(Failure { shown: Some(shown.trim_end().to_owned()), ..Failure::invalid(message) })
 }
 
 /// The policy of that name.
@@ -92,7 +93,7 @@ impl Session {
     pub(super) fn open_valid(context: &Context) -> Result<Self, Failure> {
         let session = Self::open(context)?;
         match session.invalid {
-            Some(text) => Err(Failure::invalid(text)),
+            Some(failure) => Err(failure),
             None => Ok(session),
         }
     }
@@ -100,7 +101,7 @@ impl Session {
     pub(super) fn of(loaded: Loaded, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         let invalid = invalid(&loaded);
         let Some(config) = loaded.config else {
-            return Err(Failure::invalid(invalid.unwrap_or_else(|| "the configuration is invalid".to_owned())));
+            return Err(invalid.unwrap_or_else(|| Failure::invalid("the configuration is invalid")));
         };
         let mut stores: BTreeMap<StoreName, Arc<dyn Dispose>> = BTreeMap::new();
         for store in &config.stores {
@@ -129,8 +130,8 @@ impl Session {
 
     /// Tells of policies that could not be read.
     pub(super) fn warn_of_invalid(&self, context: &Context) {
-        if let Some(text) = &self.invalid {
-            context.output.say(text);
+        if let Some(failure) = &self.invalid {
+            super::output::report(failure);
             context.output.warn("what is invalid is missing above");
         }
     }
@@ -150,7 +151,7 @@ impl Session {
         let is_there = |name: &String| self.config.policies.join(format!("{name}.toml")).exists();
         let missing = names.iter().find(|name| !self.policies.iter().any(|policy| policy.id.as_str() == **name));
         match (&self.invalid, missing) {
-            (Some(text), Some(name)) if is_there(name) => Failure::invalid(text.clone()),
+            (Some(invalid), Some(name)) if is_there(name) => invalid.clone(),
             _ => failure,
         }
     }

@@ -90,7 +90,7 @@ pub(super) fn print(standings: &[(&Policy, Standing)], context: &Context) -> Res
         return Ok(());
     }
     let (tone, headline) = headline(standings);
-    output.line(output.paint(tone, &headline))?;
+    output.line(output.paint(tone, &phrase::wrap(&headline, output.width, 2)))?;
     let columns = [
         Column::Flexible("policy"),
         Column::Text("state"),
@@ -153,6 +153,9 @@ fn headline(standings: &[(&Policy, Standing)]) -> (Tone, String) {
 fn details(policy: &Policy, standing: &Standing) -> String {
     let mut parts = Vec::new();
     parts.extend(standing.reason.clone());
+    if standing.escalated > 0 {
+        parts.push(format!("{} for a person's decision", phrase::counted(standing.escalated, "record waits", "records wait")));
+    }
     if standing.needed > 0 {
         parts.push(format!("{} needed by kept records", phrase::number(standing.needed)));
     }

@@ -59,6 +59,7 @@ struct ColumnEntry {
     smallest: Option<String>,
     largest: Option<String>,
     format_needed: bool,
+    likely_format: Option<&'static str>,
 }
 
 pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure> {
@@ -163,9 +164,9 @@ fn print(one: &Listed, context: &Context) -> Result<(), Failure> {
     for line in grid.lines(2) {
         output.line(line)?;
     }
-    let unsettled: Vec<_> = columns_of(one).filter(|(column, _)| needs_format(column)).map(|(column, _)| column.name.as_str()).collect();
-    if !unsettled.is_empty() {
-        output.prose(&format!("  As a start these need `start.format`: {}.", unsettled.join(", ")), 2)?;
+    for (column, extremes) in columns_of(one).filter(|(column, _)| needs_format(column)) {
+        let Some(format) = extremes.and_then(|(smallest, largest)| likely_format(smallest, largest)) else { continue };
+        output.prose(&format!("  As a start, {} needs `start.format`; its values look like {format:?}.", column.name), 4)?;
     }
     for warning in &one.schema.warnings {
         output.prose(&format!("  {}", phrase::safe(warning)), 2)?;
@@ -189,6 +190,27 @@ fn kind(column: &StoreColumn) -> String {
 /// Columns that could hold a time without saying how.
 fn needs_format(column: &StoreColumn) -> bool {
     matches!(column.kind, ColumnKind::Int | ColumnKind::Real | ColumnKind::Text | ColumnKind::Any)
+}
+
+/// The format that both ends of a column have: a hint for the person who writes the policy, who knows better.
+fn likely_format(smallest: &Value, largest: &Value) -> Option<&'static str> {
+    let one = format_of(smallest)?;
+    (format_of(largest) == Some(one)).then_some(one)
+}
+
+fn format_of(value: &Value) -> Option<&'static str> {
+    // From 1990 to 2100, in seconds.
+    let plausible = 631_152_000..4_102_444_800_i64;
+    match value {
+        Value::Text(text) if text.parse::<chrono::NaiveDate>().is_ok() => Some("date"),
+        Value::Text(text) if chrono::DateTime::parse_from_rfc3339(text).is_ok() => Some("rfc3339"),
+        Value::Text(text) => text.replacen(' ', "T", 1).parse::<chrono::NaiveDateTime>().ok().map(|_| "datetime"),
+        Value::Int(number) if plausible.contains(number) => Some("unix"),
+        Value::Int(number) if plausible.contains(&(number / 1_000)) => Some("unix-ms"),
+        Value::Int(number) if plausible.contains(&(number / 1_000_000)) => Some("unix-us"),
+        Value::Real(number) => (631_152_000.0..4_102_444_800.0).contains(number).then_some("unix"),
+        _ => None,
+    }
 }
 
 /// The smallest and largest values are shown on purpose, to the operator who asked: they tell seconds from
@@ -226,6 +248,9 @@ fn json(name: &StoreName, adapter: &str, listed: &Result<Vec<Listed>, StoreError
                 smallest: extremes.map(|(smallest, _)| value(smallest)),
                 largest: extremes.map(|(_, largest)| value(largest)),
                 format_needed: needs_format(column),
+                likely_format: extremes
+                    .filter(|_| needs_format(column))
+                    .and_then(|(smallest, largest)| likely_format(smallest, largest)),
             })
             .collect(),
         warnings: one.schema.warnings.clone(),

@@ -4,25 +4,25 @@ use crate::audit::entry::{Body, Intent, Outcome, Phase, RunNote};
 use crate::cli::phrase;
 use crate::time::Zone;
 
-/// One line for a table; the policy stands in its own column.
+/// One line for a table.
 pub(super) fn short(body: &Body) -> String {
     match body {
         Body::Genesis(_) => "the log begins".to_owned(),
-        Body::Policy(_) => "text seen for the first time".to_owned(),
-        Body::Approval(given) => format!("approved, {} due", phrase::number(given.count)),
+        Body::Policy(seen) => format!("{}: new text", seen.policy),
+        Body::Approval(given) => format!("{}: {} due", given.policy, phrase::number(given.count)),
         Body::Run(note) => match note.state {
-            None => "began".to_owned(),
-            Some(state) => format!("{state}, {} done", phrase::number(done(note))),
+            None => format!("{}: began", note.policy),
+            Some(state) => format!("{}: {state}, {} done", note.policy, phrase::number(done(note))),
         },
         Body::Intent(intent) => {
             let label = &intent.label;
-            format!("will {} {} of {}", label.action, phrase::number(intent.count), label.collection)
+            format!("{}: {} {}", label.policy, label.action, phrase::number(intent.count))
         }
-        Body::Outcome(outcome) => outcome_counts(outcome),
-        Body::Recovery(recovery) => format!("found after a crash: {}", fate(&recovery.fate)),
-        Body::Hold(hold) => format!("{} ({})", changed(&hold.change), hold.reason),
-        Body::Event(event) => format!("{} {}", event.name, changed(&event.change)),
-        Body::Pause(pause) => format!("{}: {}", pause.change, pause.scope),
+        Body::Outcome(outcome) => format!("{}: {}", outcome.policy, outcome_counts(outcome)),
+        Body::Recovery(recovery) => format!("after a crash: {}", fate(&recovery.fate)),
+        Body::Hold(hold) => format!("{} {}", hold.change, hold.reason),
+        Body::Event(event) => format!("{} {}", event.change, event.name),
+        Body::Pause(pause) => format!("{} {}", pause.change, pause.scope),
         Body::Heartbeat {} => "the log is alive".to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{NaiveDate, TimeDelta, Timelike};
 use rusqlite::{Connection, Transaction, params};
 
 use super::super::exit::Failure;
@@ -28,6 +28,8 @@ pub(super) struct Known {
 /// Fills the stores of the demo under `dir`.
 pub(super) fn fill(dir: &Path, now: Instant, zone: Zone) -> Result<Known, Failure> {
     fs_err::create_dir_all(dir)?;
+    // Whole seconds, as such logs have.
+    let now = now.with_nanosecond(0).unwrap_or(now);
     let today = zone.local(now).date();
     calls(&dir.join("switchboard.db"), now)?;
     let clip = clips(&dir.join("cctv"), now, zone)?;
