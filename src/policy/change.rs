@@ -49,6 +49,7 @@ fn same_rule(old: &Policy, new: &Policy) -> bool {
         && old.data.iter().zip(&new.data).all(|(one, other)| {
             one.target == other.target
                 && one.scope == other.scope
+                && one.target.prune_empty_dirs == other.target.prune_empty_dirs
                 && course::same_branches(&one.branches, &other.branches)
         });
     data && old.id == new.id

@@ -74,7 +74,8 @@ fn imported(text: &str) -> Vec<String> {
             for (at, _) in line.match_indices(start) {
                 let rest = &line[at + start.len()..];
                 let name: String = rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
-                if !name.is_empty() {
+                // A macro stands at the crate's root and says nothing of layers.
+                if !name.is_empty() && !rest[name.len()..].starts_with('!') {
                     names.push(name);
                 }
             }

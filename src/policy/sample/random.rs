@@ -136,7 +136,7 @@ pub(in crate::policy) fn policies() -> impl Strategy<Value = Policy> {
             if reached {
                 target.reached_by.push(Reach { collection: "o".into(), by: "t".into(), key: "id".into() });
             }
-            let data = Data { target: Arc::new(target), scope, branches, prune_empty_dirs: false, index: 0 };
+            let data = Data { target: Arc::new(target), scope, branches, index: 0 };
             let keep_at_least = keep.map(|months| Period { months, days: 1, hours: 0 });
             Policy { keep_at_least, ..super::policy(vec![data]) }
         },

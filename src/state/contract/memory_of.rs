@@ -72,6 +72,7 @@ pub(crate) fn runs_are_listed_newest_first(state: &dyn StateStore) {
         class: None,
         stage: 1,
         action: "delete".to_owned(),
+        due: 4,
         done: 3,
         skipped: 1,
         failed: 0,
