@@ -49,7 +49,6 @@ fn same_rule(old: &Policy, new: &Policy) -> bool {
         && old.data.iter().zip(&new.data).all(|(one, other)| {
             one.target == other.target
                 && one.scope == other.scope
-                && one.target.prune_empty_dirs == other.target.prune_empty_dirs
                 && course::same_branches(&one.branches, &other.branches)
         });
     data && old.id == new.id
@@ -121,9 +120,6 @@ fn bindings(old: &Policy, new: &Policy, data: &Data, dangers: &mut Vec<String>) 
         if !narrower(&before.scope, &data.scope) {
             found.push(format!("wider or other `where` for {name}"));
         }
-        if data.target.prune_empty_dirs && !before.target.prune_empty_dirs {
-            found.push(format!("empty directories of {name} are removed now"));
-        }
         let reached = !before.target.reached_by.is_empty();
         course::compare((old, &before.branches), (new, &data.branches), reached, &mut found);
         if nearest.as_ref().is_none_or(|nearest| found.len() < nearest.len()) {
@@ -136,6 +132,9 @@ fn bindings(old: &Policy, new: &Policy, data: &Data, dangers: &mut Vec<String>) 
 fn target(old: &Target, new: &Target, name: &str, found: &mut Vec<String>) {
     if old.key != new.key {
         found.push(format!("other `key` for {name}"));
+    }
+    if new.prune_empty_dirs && !old.prune_empty_dirs {
+        found.push(format!("empty directories of {name} are removed now"));
     }
     if old.links != new.links {
         found.push(format!("other `[[data.link]]` for {name}"));

@@ -80,16 +80,5 @@ impl ConditionError {
     }
 }
 
-/// The candidate that a reader would take `word` for: the same in other letters, or at most a third mistyped.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
-    let wanted = plain(word);
-    let (off_by, candidate) = candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&plain(candidate), &wanted), candidate))
-        .min_by_key(|(off_by, _)| *off_by)?;
-    (off_by * 3 <= wanted.chars().count()).then_some(candidate)
-}
-
 #[cfg(test)]
 mod tests;

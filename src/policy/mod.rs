@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod fieldwork;
 pub mod fit;
+pub mod limits;
 pub mod overlap;
 pub mod rule;
 #[cfg(test)]

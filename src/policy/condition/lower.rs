@@ -5,9 +5,10 @@ use std::ops::Range;
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr, SourceInfo, operators as op};
 use chrono::NaiveDate;
 
-use super::{ConditionError, Names, nearest};
+use super::{ConditionError, Names};
 use crate::model::predicate::{Comparison, Operand, Predicate, TextTest};
 use crate::model::value::{Field, Value};
+use crate::policy::strict::nearest;
 use crate::time::{Instant, whole_micros};
 
 const FUNCTIONS: [&str; 5] = ["startsWith", "endsWith", "contains", "timestamp", "event"];
