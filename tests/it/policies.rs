@@ -97,3 +97,43 @@ fn every_error_says_what_to_do_instead() {
         }
     }
 }
+
+/// The stores of `forfall demo`.
+fn demo() -> Defaults {
+    let store = |name: &str, kind, published| KnownStore {
+        name: StoreName::new(name),
+        kind,
+        published,
+        earliest: None,
+    };
+    Defaults {
+        stores: vec![
+            store("switchboard", StoreKind::Rows, false),
+            store("cctv", StoreKind::Files, false),
+            store("hr", StoreKind::Rows, false),
+            store("journal", StoreKind::Rows, true),
+            store("archive", StoreKind::Rows, false),
+        ],
+        ..defaults()
+    }
+}
+
+#[test]
+fn the_policies_that_come_along_are_sound_and_pass_their_own_tests() {
+    let files = files("policies");
+    assert_eq!(files.len(), 5);
+    let mut policies = Vec::new();
+    for path in files {
+        let text = fs_err::read_to_string(&path).unwrap();
+        let id = PolicyId::new(path.file_stem().unwrap().to_str().unwrap());
+        let compiled = compile(&path, id, &text, &demo());
+        let mut sources = Sources::default();
+        sources.insert(&path, text.into());
+        let shown = render(&compiled.diagnostics, &sources, false);
+        assert!(shown.is_empty(), "{shown}");
+        let policy = compiled.policy.unwrap();
+        assert!(policy.tests.len() >= 4, "{} has too few tests", policy.id);
+        policies.push(policy);
+    }
+    assert!(forfall::policy::overlap::overlaps(&policies).is_empty());
+}

@@ -152,7 +152,7 @@ fn wrong_type(way: &Way, expected: &str, found: Option<&DeValue<'_>>, homes: &[H
     let fault = Fault::new(format!("expected {expected}, found {}", kind(found)));
     let example = match (expected, found) {
         (_, Some(DeValue::Table(_))) if many => {
-            return fault.with_help(format!("write two brackets: `{double}`"));
+            return fault.with_help(format!("write `{double}`, with two brackets, above what belongs to it"));
         }
         (_, Some(DeValue::Array(items))) if expected.starts_with("a table") && of_tables(items) => {
             return fault.with_help(format!("write single brackets, once: `[{key}]`"));
