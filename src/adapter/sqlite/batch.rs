@@ -8,7 +8,7 @@ use super::dialect::quoted;
 use super::value;
 use super::walk::{Follower, SqliteWalk};
 use crate::adapter::api::{Act, Basis, Prepared, StoreError, StoreErrorKind};
-use crate::model::batch::Applied;
+use crate::model::batch::{Applied, Leftover};
 use crate::model::ids::BatchId;
 use crate::model::key::Key;
 
@@ -90,6 +90,8 @@ pub(super) struct Frozen<'a> {
     batch: BatchId,
     strike: Option<Strike>,
     records: Vec<Key>,
+    /// So many of the records were struck; the others, behind them, hold what a method cannot work on.
+    struck: usize,
     companions: Vec<(String, Vec<Key>)>,
 }
 
@@ -103,8 +105,14 @@ impl<'a> Frozen<'a> {
     ) -> Result<Self, StoreError> {
         // IMMEDIATE: the lock is taken now, so that a busy database is noticed before anything was done.
         walk.session.run("BEGIN IMMEDIATE")?;
-        let mut frozen =
-            Self { walk, batch, strike: Some(strike), records: Vec::new(), companions: Vec::new() };
+        let mut frozen = Self {
+            walk,
+            batch,
+            strike: Some(strike),
+            records: Vec::new(),
+            struck: 0,
+            companions: Vec::new(),
+        };
         // From here on an error drops `frozen`, which takes everything back.
         frozen.act()?;
         frozen.walk.session.mark(&frozen.batch, frozen.walk.settled.as_ref())?;
@@ -136,7 +144,13 @@ impl<'a> Frozen<'a> {
                 self.companions.push((follower.collection.clone(), gone));
             }
         }
+        let unfit = match &walk.verb.works {
+            Some(works) => keys_of(walk, &format!("{whole} AND NOT ({works})"), &values)?,
+            None => Vec::new(),
+        };
         self.records = strike(walk, &whole, &values)?;
+        self.struck = self.records.len();
+        self.records.extend(unfit);
         if announced.is_some_and(|announced| sorted(announced) != sorted(self.records.clone())) {
             return Err(changed(walk, "rows that go with a record decide whether it goes")
                 .with_help("Take their table out of the policy's conditions"));
@@ -169,7 +183,8 @@ fn strike(walk: &SqliteWalk, whole: &str, values: &[SqlValue]) -> Result<Vec<Key
     let verb = &walk.verb;
     let hint = if walk.bound.has_row_number() { "NOT INDEXED" } else { "" };
     let key: Vec<String> = walk.bound.frame.own.key.iter().map(|name| quoted(name)).collect();
-    let sql = format!("{} {hint} {} WHERE {whole} RETURNING {}", verb.head, verb.set, key.join(", "));
+    let works = verb.works.as_ref().map(|works| format!(" AND {works}")).unwrap_or_default();
+    let sql = format!("{} {hint} {} WHERE {whole}{works} RETURNING {}", verb.head, verb.set, key.join(", "));
     keys(walk, &sql, values, key.len())
 }
 
@@ -307,8 +322,12 @@ impl Prepared for Frozen<'_> {
         self.walk.session.run("COMMIT")?;
         self.walk.settled = Some(self.batch);
         self.walk.cursor = self.strike.take().map(Strike::cursor);
-        let done = u64::try_from(self.records.len()).unwrap_or(u64::MAX);
-        Ok(Applied { done, ..Applied::default() })
+        let reason = "it holds a value that the method cannot work on";
+        let failed = (self.struck..self.records.len())
+            .map(|place| Leftover { place, reason: reason.to_owned() })
+            .collect();
+        let done = u64::try_from(self.struck).unwrap_or(u64::MAX);
+        Ok(Applied { done, failed, ..Applied::default() })
     }
 
     fn abort(self: Box<Self>) -> Result<(), StoreError> {

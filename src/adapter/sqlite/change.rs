@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::dialect::Sqlite;
 use super::value;
-use crate::adapter::api::{Act, StoreError};
+use crate::adapter::api::{Act, StoreError, StoreErrorKind};
 use crate::adapter::sql::{Cell, Dialect, Frame};
 use crate::model::action::Change;
-use crate::model::method::{Method, MethodError};
+use crate::model::method::Method;
 use crate::model::schema::ColumnKind;
-use crate::model::value::{Field, Value};
+use crate::model::value::Field;
 
 /// The act as SQL.
 #[derive(Clone, Debug)]
@@ -18,7 +18,8 @@ pub(super) struct Verb {
     pub(super) head: String,
     /// `SET ..` for a change, else empty.
     pub(super) set: String,
-    /// A condition that only rows meet whose values the methods can work on; `None` where they work on any.
+    /// A condition that only rows meet whose values the methods can work on; `None` where they work on any. The
+    /// other rows stay as they are, and the outcome says so.
     pub(super) works: Option<String>,
 }
 
@@ -32,6 +33,7 @@ pub(super) fn verb(dialect: &mut Sqlite<'_>, frame: &Frame, act: &Act) -> Result
     let mut works = Vec::new();
     for Change { column, method } in changes {
         let cell = dialect.cell(frame, &Field::own(column.as_str()))?;
+        refuse_unfit(dialect, frame, column, method)?;
         let name = dialect.quoted(column);
         set.push(format!("{name} = {}", changed(dialect, &cell, method)?));
         works.extend(can_work(dialect, &cell, method)?);
@@ -49,16 +51,29 @@ fn changed(dialect: &Sqlite<'_>, cell: &Cell, method: &Arc<Method>) -> Result<St
     }
     let (method, kind) = (Arc::clone(method), cell.kind);
     let function = dialect.session.function(1, move |call| {
-        apply(&method, &value::read(call.get_raw(0), kind))
+        method
+            .apply(&value::read(call.get_raw(0), kind))
             .map(|changed| value::stored(&changed))
             .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))
     })?;
     Ok(format!("{function}({})", cell.sql))
 }
 
-/// A truth value in a column that only knows numbers is a number there.
-fn apply(method: &Method, value: &Value) -> Result<Value, MethodError> {
-    method.apply(value)
+/// What `check` should have refused is refused again here: nothing else stands between it and the data.
+fn refuse_unfit(
+    dialect: &Sqlite<'_>,
+    frame: &Frame,
+    column: &str,
+    method: &Method,
+) -> Result<(), StoreError> {
+    let refused = |why: String| Err(dialect.session.trouble(StoreErrorKind::Unsupported, why));
+    if frame.own.key.iter().any(|key| key.eq_ignore_ascii_case(column)) {
+        return refused(format!("`{column}` is part of the key, which stays"));
+    }
+    match frame.own.column(column).map(|column| method.fits(column)) {
+        Some(Err(why)) => refused(why),
+        _ => Ok(()),
+    }
 }
 
 fn can_work(dialect: &Sqlite<'_>, cell: &Cell, method: &Arc<Method>) -> Result<Option<String>, StoreError> {

@@ -216,7 +216,7 @@ impl Counting<'_> {
         for part in in_order(&way.set) {
             let (condition, bound) = self.condition(way, &part)?;
             let tally = self.tallied(group, &self.by_way_of(way.index), &condition, &bound)?;
-            tally::add(&mut sum, tally, group.samples);
+            tally::add(&mut sum, tally, group);
         }
         Ok(Some(sum))
     }

@@ -16,29 +16,25 @@ use crate::model::predicate::EventBook;
 use crate::model::start::{Start, StartState};
 use crate::time::{Instant, StartValue};
 
-/// Where a start lies on the time line, for putting starts in order. A day counts from its beginning.
-pub(super) fn moment(start: StartValue) -> i64 {
-    match start {
-        StartValue::Instant(instant) => instant.timestamp_micros(),
-        StartValue::Date(date) => date.and_time(NaiveTime::MIN).and_utc().timestamp_micros(),
+/// Where a start lies on the time line, for putting starts in order. One field gives only days or only instants, so
+/// that a day need not be looked up in its zone.
+pub(super) fn moment(start: &Start, value: StartValue) -> i64 {
+    match value {
+        StartValue::Date(date) if start.single_field().is_some() => {
+            date.and_time(NaiveTime::MIN).and_utc().timestamp_micros()
+        }
+        value => start.instant_of(value).timestamp_micros(),
     }
 }
 
 /// Adds to a tally what another part of the same group gave.
-pub(super) fn add(into: &mut Tally, from: Tally, samples: usize) {
+pub(super) fn add(into: &mut Tally, from: Tally, group: &Group) {
+    let at = |value: StartValue| group.start.as_ref().map(|start| moment(start, value));
     into.count += from.count;
-    into.oldest = earlier(into.oldest, from.oldest);
-    into.newest = later(into.newest, from.newest);
-    let room = samples.saturating_sub(into.samples.len());
+    into.oldest = [into.oldest, from.oldest].into_iter().flatten().min_by_key(|value| at(*value));
+    into.newest = [into.newest, from.newest].into_iter().flatten().max_by_key(|value| at(*value));
+    let room = group.samples.saturating_sub(into.samples.len());
     into.samples.extend(from.samples.into_iter().take(room));
-}
-
-fn earlier(one: Option<StartValue>, other: Option<StartValue>) -> Option<StartValue> {
-    [one, other].into_iter().flatten().min_by_key(|start| moment(*start))
-}
-
-fn later(one: Option<StartValue>, other: Option<StartValue>) -> Option<StartValue> {
-    [one, other].into_iter().flatten().max_by_key(|start| moment(*start))
 }
 
 /// A tally function that was made for one group: its call, and where its answer will be.
@@ -103,8 +99,8 @@ struct Counter {
 #[derive(Default)]
 struct Seen {
     count: u64,
-    oldest: Option<StartValue>,
-    newest: Option<StartValue>,
+    oldest: Option<(i64, StartValue)>,
+    newest: Option<(i64, StartValue)>,
     /// The earliest so far, earliest first. Records without a known start come last.
     samples: Vec<(i64, Key)>,
 }
@@ -118,18 +114,18 @@ impl Aggregate<Seen, SqlValue> for Counter {
         seen.count += 1;
         let known = self.start.as_ref().and_then(|(start, arguments)| {
             match start.read(&arguments.given(|at| call.get_raw(at)), &self.events, self.now) {
-                StartState::Known(value) => Some(value),
+                StartState::Known(value) => Some((moment(start, value), value)),
                 StartState::Waiting | StartState::Undetermined(_) => None,
             }
         });
-        if let Some(value) = known {
-            seen.oldest = earlier(seen.oldest, Some(value));
-            seen.newest = later(seen.newest, Some(value));
+        if let Some(known) = known {
+            seen.oldest = Some(seen.oldest.filter(|oldest| oldest.0 <= known.0).unwrap_or(known));
+            seen.newest = Some(seen.newest.filter(|newest| newest.0 >= known.0).unwrap_or(known));
         }
         if self.samples == 0 {
             return Ok(());
         }
-        let at = known.map_or(i64::MAX, moment);
+        let at = known.map_or(i64::MAX, |(at, _)| at);
         if seen.samples.len() == self.samples && seen.samples.last().is_some_and(|(last, _)| *last <= at) {
             return Ok(());
         }
@@ -145,8 +141,8 @@ impl Aggregate<Seen, SqlValue> for Counter {
         let seen = seen.unwrap_or_default();
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Tally {
             count: seen.count,
-            oldest: seen.oldest,
-            newest: seen.newest,
+            oldest: seen.oldest.map(|(_, value)| value),
+            newest: seen.newest.map(|(_, value)| value),
             samples: seen.samples.into_iter().map(|(_, key)| key).collect(),
         };
         Ok(SqlValue::Null)

@@ -69,7 +69,6 @@ pub(super) struct SqliteWalk {
     path: PathBuf,
     file: Option<(u64, u64)>,
     forgot: bool,
-    gaps: Vec<Gap>,
 }
 
 /// A table whose rows go before their record.
@@ -97,7 +96,6 @@ impl SqliteWalk {
         let verb = verb(&mut dialect, &bound.frame, &job.act)?;
         let mut conditions = vec![lower(&mut dialect, &bound.frame, &job.predicate, Need::Truth)?];
         conditions.extend(bound.has_key());
-        conditions.extend(verb.works.clone());
         let start = Arguments::of_start(&dialect, &bound.frame, &job.start)?;
         let left_out = Arc::new(Mutex::new(HashSet::new()));
         let is_left_out = left_out_function(&dialect, &bound, &left_out)?;
@@ -117,7 +115,6 @@ impl SqliteWalk {
             path,
             file,
             forgot: false,
-            gaps: Vec::new(),
             session,
             bound,
             job,
@@ -208,27 +205,12 @@ impl SqliteWalk {
             .with_help("Run again; if it is another database, it needs a new approval"))
     }
 
-    /// At the end: the last mark has done its work, and what the methods could not work on is told.
-    fn finish(&mut self) -> Result<(), StoreError> {
+    /// At the end the last mark has done its work.
+    fn finish(&mut self) {
         if let Some(settled) = self.settled.take() {
             // It is pruned after a year in any case; an error here is no reason to call the run incomplete.
             let _ = self.session.unmark(&settled);
         }
-        let Some(works) = &self.verb.works else { return Ok(()) };
-        let mut dialect = Sqlite::new(&self.session, &self.job.scope.events);
-        let predicate = lower(&mut dialect, &self.bound.frame, &self.job.predicate, Need::Truth)?;
-        let table = quoted(&self.bound.entry.name);
-        let sql = format!("SELECT count(*) FROM {table} WHERE {predicate} AND NOT ({works})");
-        let count = self.session.number(&sql, &dialect.bound)?;
-        if count > 0 {
-            self.gaps = vec![Gap {
-                place: format!("table `{}`", self.bound.entry.name),
-                reason: format!(
-                    "{count} records hold a value that a method cannot work on; they were left as they are"
-                ),
-            }];
-        }
-        Ok(())
     }
 }
 
@@ -242,7 +224,7 @@ impl Walk for SqliteWalk {
         self.check_file()?;
         self.left_out.lock().unwrap_or_else(PoisonError::into_inner).clone_from(without);
         let Some(strike) = self.next_strike(want)? else {
-            self.finish()?;
+            self.finish();
             return Ok(None);
         };
         let forget = !std::mem::replace(&mut self.forgot, true);
@@ -250,7 +232,8 @@ impl Walk for SqliteWalk {
     }
 
     fn gaps(&self) -> Vec<Gap> {
-        self.gaps.clone()
+        // An error ends the walk; nothing is passed over in silence.
+        Vec::new()
     }
 }
 

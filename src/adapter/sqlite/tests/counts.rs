@@ -34,14 +34,16 @@ proptest! {
                 .collect();
             prop_assert_eq!(tally.count, members.len() as u64);
             let known = |row: &&crate::adapter::api::Row| {
-                match group.start.as_ref()?.read(row.fields.as_ref(), &scope.events, scope.now) {
-                    StartState::Known(value) => Some(moment(value)),
+                let start = group.start.as_ref()?;
+                match start.read(row.fields.as_ref(), &scope.events, scope.now) {
+                    StartState::Known(value) => Some(moment(start, value)),
                     _ => None,
                 }
             };
             let times: Vec<i64> = members.iter().filter_map(known).collect();
-            prop_assert_eq!(tally.oldest.map(moment), times.iter().min().copied());
-            prop_assert_eq!(tally.newest.map(moment), times.iter().max().copied());
+            let at = |value| moment(group.start.as_ref().unwrap(), value);
+            prop_assert_eq!(tally.oldest.map(at), times.iter().min().copied());
+            prop_assert_eq!(tally.newest.map(at), times.iter().max().copied());
             let keys: HashSet<_> = members.iter().map(|row| row.key.clone()).collect();
             prop_assert_eq!(tally.samples.len(), group.samples.min(members.len()));
             prop_assert!(tally.samples.iter().all(|key| keys.contains(key)));

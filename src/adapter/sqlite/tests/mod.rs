@@ -1,6 +1,7 @@
 //! Tests against real database files.
 
 mod counts;
+mod fixture;
 mod lowering;
 mod made_up;
 
