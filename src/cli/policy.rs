@@ -8,7 +8,8 @@ use super::session::{self, Session};
 use super::table::{Column, Grid, maybe};
 use super::{Context, phrase};
 use crate::policy::rule::Policy;
-use crate::policy::{schema, sentence, test};
+use crate::policy::test::{self, TestResult};
+use crate::policy::{schema, sentence};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -56,7 +57,9 @@ struct Tested<'a> {
     policy: &'a str,
     test: &'a str,
     passed: bool,
-    problems: &'a [String],
+    expected: &'a str,
+    got: &'a str,
+    why: &'a [String],
 }
 
 pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure> {
@@ -133,35 +136,35 @@ fn tests(names: &[String], context: &Context) -> Result<Exit, Failure> {
     let output = context.output;
     let mut results = Vec::new();
     for policy in session::named(&loaded.policies, names)? {
-        for (test, problems) in policy.tests.iter().zip(test::run(policy)) {
-            results.push((policy, test, problems));
-        }
+        results.extend(test::run(policy).into_iter().map(|result| (policy, result)));
     }
-    let ok = results.iter().all(|(_, _, problems)| problems.is_empty());
+    let failed = results.iter().filter(|(_, result)| !result.passed).count();
+    let exit = if failed == 0 { Exit::Done } else { Exit::Invalid };
     if output.is_json() {
-        let tests = results
-            .iter()
-            .map(|(policy, test, problems)| Tested {
+        let mut tests = Vec::new();
+        for (policy, result) in &results {
+            tests.push(Tested {
                 policy: policy.id.as_str(),
-                test: &test.name,
-                passed: problems.is_empty(),
-                problems,
-            })
-            .collect();
-        output.json(&Tests { ok, tests })?;
-        return Ok(if ok { Exit::Done } else { Exit::Invalid });
+                test: &result.name,
+                passed: result.passed,
+                expected: &result.expected,
+                got: &result.got,
+                why: &result.why,
+            });
+        }
+        output.json(&Tests { ok: failed == 0, tests })?;
+        return Ok(exit);
     }
-    for (policy, test, problems) in &results {
-        let word = if problems.is_empty() { output.paint(Tone::Good, "ok    ") } else { output.paint(Tone::Bad, "FAILED") };
-        output.line(format!("{word} {}: {}", policy.id, phrase::safe(&test.name)))?;
-        for problem in problems {
-            output.prose(&format!("       {}", phrase::safe(problem)), 7)?;
+    for (policy, result) in &results {
+        let word = if result.passed { output.paint(Tone::Good, "ok    ") } else { output.paint(Tone::Bad, "FAILED") };
+        output.line(format!("{word} {}: {}", policy.id, phrase::safe(&result.name)))?;
+        if !result.passed {
+            output.prose(&format!("       expected {}, got {}", result.expected, result.got), 9)?;
+            for sentence in &result.why {
+                output.prose(&format!("       {}", phrase::safe(sentence)), 9)?;
+            }
         }
     }
-    let failed = results.iter().filter(|(_, _, problems)| !problems.is_empty()).count();
-    output.line(format!(
-        "{}, {failed} failed",
-        phrase::counted(results.len() as u64, "test", "tests")
-    ))?;
-    Ok(if ok { Exit::Done } else { Exit::Invalid })
+    output.line(format!("{}, {failed} failed", phrase::counted(results.len() as u64, "test", "tests")))?;
+    Ok(exit)
 }

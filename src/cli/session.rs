@@ -14,11 +14,14 @@ use crate::model::ids::{PolicyId, StoreName};
 use crate::model::target::Target;
 use crate::policy::compile;
 use crate::policy::diagnostic::{Diagnostic, Severity};
-use crate::policy::overlap;
+use crate::policy::{limits, overlap};
 use crate::policy::rule::{Data, Policy};
 use crate::state::api::{Actor, StateStore};
 use crate::state::sqlite::SqliteState;
 use crate::time::{Clock, Zone};
+
+/// The opened stores.
+type Stores = BTreeMap<StoreName, Arc<dyn Dispose>>;
 
 /// A configuration with everything opened that it names. Opening a store connects to nothing: a store that is down
 /// shows when it is asked.
@@ -35,9 +38,13 @@ pub struct Session {
     invalid: Option<Failure>,
 }
 
-/// Reads the configuration and every policy.
+/// Reads the configuration and every policy, and asks of each whether its schedule can keep what it promises.
 pub(super) fn load(context: &Context) -> Loaded {
-    config::load(&context.config, context.clock.now().date_naive())
+    let now = context.clock.now();
+    let mut loaded = config::load(&context.config, now.date_naive());
+    let limits: Vec<_> = loaded.policies.iter().flat_map(|policy| limits::limits(policy, now)).collect();
+    loaded.diagnostics.extend(limits);
+    loaded
 }
 
 /// The same, or everything that is invalid in it.
@@ -103,7 +110,7 @@ impl Session {
         let Some(config) = loaded.config else {
             return Err(invalid.unwrap_or_else(|| Failure::invalid("the configuration is invalid")));
         };
-        let mut stores: BTreeMap<StoreName, Arc<dyn Dispose>> = BTreeMap::new();
+        let mut stores = Stores::new();
         for store in &config.stores {
             let opened = registry::open(&store.adapter, &store.name, store.settings.location()).ok_or_else(|| {
                 Failure::invalid(format!("store {}: this program has no adapter {}", store.name, store.adapter))
@@ -114,7 +121,8 @@ impl Session {
         let mut policies = loaded.policies;
         overlap::reaches(&mut policies, &|target| primary_key(&stores, target));
         let state: Arc<dyn StateStore> = Arc::new(SqliteState::open_as(&config.state, clock.now(), config.audit.origin.as_deref())?);
-        let engine = Engine { clock, state: Arc::clone(&state), stores, recompile: recompile(&config) };
+        let recompile = recompile(&config, &policies, &stores);
+        let engine = Engine { clock, state: Arc::clone(&state), stores, recompile };
         Ok(Self { config, policies, state, engine, invalid })
     }
 
@@ -206,7 +214,7 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
 }
 
 /// The one key column of a collection, as its store says.
-fn primary_key(stores: &BTreeMap<StoreName, Arc<dyn Dispose>>, target: &Target) -> Option<String> {
+fn primary_key(stores: &Stores, target: &Target) -> Option<String> {
     let schema = stores.get(&target.store)?.inspect().probe(target).ok()?;
     match schema.key.as_slice() {
         [column] => Some(column.clone()),
@@ -214,12 +222,18 @@ fn primary_key(stores: &BTreeMap<StoreName, Arc<dyn Dispose>>, target: &Target) 
     }
 }
 
-/// Approved texts are read again with the configuration of today.
-fn recompile(config: &Config) -> Recompile {
+/// Approved texts are read again with the configuration of today, beside the other policies of today: so the two
+/// readings differ only where the texts do.
+fn recompile(config: &Config, policies: &[Policy], stores: &Arc<Stores>) -> Recompile {
     let defaults = config.defaults.clone();
+    let (policies, stores) = (policies.to_vec(), Arc::clone(stores));
     Arc::new(move |id: &PolicyId, text: &str| {
         let file = format!("{id}.toml");
-        compile::compile(Path::new(&file), id.clone(), text, &defaults).policy
+        let approved = compile::compile(Path::new(&file), id.clone(), text, &defaults).policy?;
+        let others = policies.iter().filter(|policy| policy.id != *id).cloned();
+        let mut all: Vec<Policy> = std::iter::once(approved).chain(others).collect();
+        overlap::reaches(&mut all, &|target| primary_key(&stores, target));
+        all.into_iter().next()
     })
 }
 
