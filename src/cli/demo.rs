@@ -95,7 +95,10 @@ fn approve_and_run(session: &Session) -> Result<Vec<(&Policy, Report)>, Failure>
     for policy in &session.policies {
         let count = approve::offer(&session.engine, policy, 0)?.count;
         approve::give(&session.engine, policy, &session::actor(), count)?;
-        reports.push((policy, engine_run::run(&session.engine, policy, &occasion, &Unwatched, &Stop::default())?));
+        reports.push((
+            policy,
+            engine_run::run(&session.engine, policy, &occasion, &Unwatched, &Stop::default())?,
+        ));
     }
     Ok(reports)
 }

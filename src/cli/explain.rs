@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::Context;
 use super::exit::{Exit, Failure};
-use super::session::Session;
 use super::phrase;
+use super::session::Session;
 use crate::audit::entry::Body;
 use crate::engine::explain::{self as engine_explain, Explanation, Past};
 use crate::model::start::StartState;
@@ -105,7 +105,12 @@ fn explanations(session: &Session, policy: &Policy, args: &Args) -> Result<Vec<E
 }
 
 /// The lines that `explain` prints for one record of a policy's first data; for the demo.
-pub(super) fn lines(session: &Session, policy: &Policy, key: &str, context: &Context) -> Result<Vec<String>, Failure> {
+pub(super) fn lines(
+    session: &Session,
+    policy: &Policy,
+    key: &str,
+    context: &Context,
+) -> Result<Vec<String>, Failure> {
     let told = engine_explain::explain(&session.engine, policy, &policy.data[0], key)?;
     Ok(prose::lines(policy, key, &told, &context.output))
 }
@@ -140,7 +145,9 @@ fn json<'a>(policy: &'a Policy, key: &'a str, told: &'a Explanation) -> Answer<'
 /// When the stage that the verdict speaks of is due.
 fn due(decision: &Decision) -> Option<Instant> {
     match decision.verdict {
-        Verdict::Held(due) | Verdict::Needed(due) | Verdict::Due(due) | Verdict::Escalated(due) => Some(due.due),
+        Verdict::Held(due) | Verdict::Needed(due) | Verdict::Due(due) | Verdict::Escalated(due) => {
+            Some(due.due)
+        }
         Verdict::NotDue { next_due } => next_due,
         _ => None,
     }

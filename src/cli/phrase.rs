@@ -43,7 +43,6 @@ pub(crate) fn day(at: Instant, zone: Zone) -> String {
     zone.local(at).format("%Y-%m-%d").to_string()
 }
 
-
 /// A starting point's day, for narrow tables.
 pub(crate) fn start_day(value: StartValue, zone: Zone) -> String {
     match value {
@@ -105,7 +104,8 @@ pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
 pub(crate) fn safe(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for letter in text.chars() {
-        let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let turns =
+            matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if letter.is_control() || turns {
             clean.extend(letter.escape_unicode());
         } else {
@@ -116,7 +116,8 @@ pub(crate) fn safe(text: &str) -> String {
 }
 
 fn wall_clock(wall: NaiveDateTime) -> String {
-    let pattern = if wall.second() == 0 && wall.nanosecond() == 0 { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" };
+    let pattern =
+        if wall.second() == 0 && wall.nanosecond() == 0 { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" };
     wall.format(pattern).to_string()
 }
 

@@ -76,7 +76,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for policy in session.policies(&args.policies)? {
         planned.push((policy, foresee::foresee(&session.engine, policy, at, args.sample)?));
     }
-    let plan = Plan { at, policies: planned.iter().flat_map(|(policy, parts)| entries(policy, parts)).collect() };
+    let plan =
+        Plan { at, policies: planned.iter().flat_map(|(policy, parts)| entries(policy, parts)).collect() };
     if let Some(file) = &args.out {
         let text = serde_json::to_string_pretty(&plan).map_err(std::io::Error::from)?;
         fs_err::write(file, text + "\n")?;
@@ -86,7 +87,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         context.output.json(&plan)?;
     } else {
         let zone = session.zone();
-        context.output.line(format!("Plan for {}. Nothing is changed by it.", phrase::local_named(at, zone)))?;
+        context
+            .output
+            .line(format!("Plan for {}. Nothing is changed by it.", phrase::local_named(at, zone)))?;
         for (policy, parts) in &planned {
             context.output.line("")?;
             print(policy, parts, context)?;
@@ -122,7 +125,8 @@ fn entries<'a>(policy: &'a Policy, parts: &'a [Foreseen]) -> Vec<Entry<'a>> {
             entry.stages = plan.stages.iter().map(|stage| stage_json(plan, stage)).collect();
             entry.total = Some(plan.total.count);
             entry.total_exact = plan.total.exact;
-            (entry.undetermined, entry.waiting, entry.needed) = (plan.undetermined, plan.waiting, plan.needed);
+            (entry.undetermined, entry.waiting, entry.needed) =
+                (plan.undetermined, plan.waiting, plan.needed);
         }
         entry
     };

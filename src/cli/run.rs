@@ -150,14 +150,29 @@ pub(super) fn print(reports: &[(&Policy, Report)], context: &Context) -> Result<
                     None => done.action.clone(),
                 };
                 let state = if place == 0 { state() } else { "".into() };
-                let row =
-                    [id, collection, state, of.into(), count(done.done), count(done.skipped), count(done.failed)];
+                let row = [
+                    id,
+                    collection,
+                    state,
+                    of.into(),
+                    count(done.done),
+                    count(done.skipped),
+                    count(done.failed),
+                ];
                 grid.row(row);
             }
         }
         if report.parts.is_empty() {
             let state = report.state.to_string();
-            grid.row([policy.id.as_str().into(), maybe(None), state.into(), maybe(None), maybe(None), maybe(None), maybe(None)]);
+            grid.row([
+                policy.id.as_str().into(),
+                maybe(None),
+                state.into(),
+                maybe(None),
+                maybe(None),
+                maybe(None),
+                maybe(None),
+            ]);
         }
     }
     if !grid.is_empty() {
@@ -174,7 +189,10 @@ pub(super) fn print(reports: &[(&Policy, Report)], context: &Context) -> Result<
 /// Every reason once: the parts of a run often share it.
 fn reasons(report: &Report) -> Vec<&str> {
     let mut reasons: Vec<&str> = Vec::new();
-    let of_parts = report.parts.iter().flat_map(|part| part.reason.as_deref().into_iter().chain(part.remarks.iter().map(String::as_str)));
+    let of_parts = report
+        .parts
+        .iter()
+        .flat_map(|part| part.reason.as_deref().into_iter().chain(part.remarks.iter().map(String::as_str)));
     for reason in of_parts.chain(report.reason.as_deref()) {
         if !reasons.contains(&reason) {
             reasons.push(reason);
@@ -203,7 +221,13 @@ mod tests {
     use crate::model::ids::RunId;
 
     fn report(state: RunState) -> Report {
-        Report { run: RunId::at(chrono::DateTime::UNIX_EPOCH), state, reason: None, parts: Vec::new() }
+        Report {
+            run: RunId::at(chrono::DateTime::UNIX_EPOCH),
+            begun: true,
+            state,
+            reason: None,
+            parts: Vec::new(),
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::model::ids::{PolicyId, StoreName};
 use crate::model::target::Target;
 use crate::policy::compile;
 use crate::policy::diagnostic::{Diagnostic, Severity};
-use crate::policy::{limits, overlap};
 use crate::policy::rule::{Data, Policy};
+use crate::policy::{limits, overlap};
 use crate::state::api::{Actor, StateStore};
 use crate::state::sqlite::SqliteState;
 use crate::time::{Clock, Zone};
@@ -64,7 +64,10 @@ fn invalid(loaded: &Loaded) -> Option<Failure> {
         return loaded.config.is_none().then(|| Failure::invalid("the configuration is invalid"));
     }
     let shown = diagnostic::render(&errors, &loaded.sources, super::output::stderr_colours());
-    let message = format!("{} in the configuration or its policies: nothing is done until that is corrected", diagnostic::summary(&errors));
+    let message = format!(
+        "{} in the configuration or its policies: nothing is done until that is corrected",
+        diagnostic::summary(&errors)
+    );
     Some(Failure { shown: Some(shown.trim_end().to_owned()), ..Failure::invalid(message) })
 }
 
@@ -112,15 +115,20 @@ impl Session {
         };
         let mut stores = Stores::new();
         for store in &config.stores {
-            let opened = registry::open(&store.adapter, &store.name, store.settings.location()).ok_or_else(|| {
-                Failure::invalid(format!("store {}: this program has no adapter {}", store.name, store.adapter))
-            })?;
+            let opened =
+                registry::open(&store.adapter, &store.name, store.settings.location()).ok_or_else(|| {
+                    Failure::invalid(format!(
+                        "store {}: this program has no adapter {}",
+                        store.name, store.adapter
+                    ))
+                })?;
             stores.insert(store.name.clone(), opened);
         }
         let stores = Arc::new(stores);
         let mut policies = loaded.policies;
         overlap::reaches(&mut policies, &|target| primary_key(&stores, target));
-        let state: Arc<dyn StateStore> = Arc::new(SqliteState::open_as(&config.state, clock.now(), config.audit.origin.as_deref())?);
+        let state: Arc<dyn StateStore> =
+            Arc::new(SqliteState::open_as(&config.state, clock.now(), config.audit.origin.as_deref())?);
         let recompile = recompile(&config, &policies, &stores);
         let engine = Engine { clock, state: Arc::clone(&state), stores, recompile };
         Ok(Self { config, policies, state, engine, invalid })
@@ -157,7 +165,8 @@ impl Session {
     /// A policy that is missing because its file is invalid is another matter than one that nobody wrote.
     fn explained(&self, names: &[String], failure: Failure) -> Failure {
         let is_there = |name: &String| self.config.policies.join(format!("{name}.toml")).exists();
-        let missing = names.iter().find(|name| !self.policies.iter().any(|policy| policy.id.as_str() == **name));
+        let missing =
+            names.iter().find(|name| !self.policies.iter().any(|policy| policy.id.as_str() == **name));
         match (&self.invalid, missing) {
             (Some(invalid), Some(name)) if is_there(name) => invalid.clone(),
             _ => failure,
@@ -261,7 +270,8 @@ mod tests {
 
     #[test]
     fn a_user_is_found_by_number() {
-        let users = "root:x:0:0:root:/root:/bin/bash\nforfall:x:998:998::/var/lib/forfall:/usr/sbin/nologin\n";
+        let users =
+            "root:x:0:0:root:/root:/bin/bash\nforfall:x:998:998::/var/lib/forfall:/usr/sbin/nologin\n";
         assert_eq!(name_of(users, 998).as_deref(), Some("forfall"));
         assert_eq!(name_of(users, 1), None);
     }
@@ -270,6 +280,9 @@ mod tests {
     fn a_misspelt_name_gets_the_nearest() {
         let known = || ["cctv", "switchboard-log"].into_iter();
         assert_eq!(unknown("policy", "cctc", known()), "there is no policy cctc: did you mean cctv?");
-        assert_eq!(unknown("policy", "xyz-abc", known()), "there is no policy xyz-abc: there are cctv, switchboard-log");
+        assert_eq!(
+            unknown("policy", "xyz-abc", known()),
+            "there is no policy xyz-abc: there are cctv, switchboard-log"
+        );
     }
 }

@@ -92,7 +92,8 @@ fn applicants(file: &Path, today: NaiveDate) -> Result<(), Failure> {
                name text not null, email text not null, outcome text not null, consent_until text);
              create index applicant_by_recruitment on applicant (recruitment_id);",
         )?;
-        let posts = [("Librarian", Some(200)), ("Planner", Some(130)), ("Caretaker", Some(30)), ("Archivist", None)];
+        let posts =
+            [("Librarian", Some(200)), ("Planner", Some(130)), ("Caretaker", Some(30)), ("Archivist", None)];
         let mut insert = rows.prepare("insert into recruitment (post, closed_at) values (?1, ?2)")?;
         for (post, closed) in posts {
             insert.execute(params![post, closed.map(|days| ago(today, days))])?;
@@ -128,7 +129,11 @@ fn journal(file: &Path, today: NaiveDate) -> Result<(), Failure> {
         let mut insert = rows.prepare("insert into entry (entry_date, title, party) values (?1, ?2, ?3)")?;
         for number in 0..400_i64 {
             let day = ago(today, 730 - number * 730 / 400);
-            insert.execute(params![day, format!("Letter no. {number}"), format!("Sample Person {number}")])?;
+            insert.execute(params![
+                day,
+                format!("Letter no. {number}"),
+                format!("Sample Person {number}")
+            ])?;
         }
         Ok(())
     })

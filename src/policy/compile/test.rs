@@ -87,7 +87,8 @@ fn test(
 
 /// The record with the policy's words (`names`) replaced by the store's columns.
 fn by_column(place: Option<&Place<'_>>, record: &toml::Table) -> toml::Table {
-    let column = |word: &String| place.and_then(|place| place.column_of(word)).unwrap_or_else(|| word.clone());
+    let column =
+        |word: &String| place.and_then(|place| place.column_of(word)).unwrap_or_else(|| word.clone());
     record.iter().map(|(word, value)| (column(word), value.clone())).collect()
 }
 
