@@ -14,7 +14,6 @@ use super::settings::{AuditSettings, Config, MetricsSettings, NotifySettings};
 use super::stores::{self, Stores};
 use crate::policy::compile::{Basis, Defaults, compile};
 use crate::policy::diagnostic::{Diagnostic, Severity};
-use crate::policy::overlap;
 use crate::policy::rule::Policy;
 use crate::policy::strict::{Dropped, Home, Reader, Spot, Text};
 use crate::time::{Period, Schedule, Zone};
@@ -67,22 +66,11 @@ pub fn load(file: &Path, today: NaiveDate) -> Loaded {
             loaded.policies.extend(compiled.policy);
         }
     }
-    loaded.apart();
     loaded.config = config.map(|config| Config { defaults, ..config });
     loaded
 }
 
 impl Loaded {
-    /// One record has one rule: bindings of all policies are held against each other.
-    fn apart(&mut self) {
-        for found in overlap::overlaps(&self.policies) {
-            let (id, data) = &found.second;
-            let Some(policy) = self.policies.iter().find(|policy| policy.id == *id) else { continue };
-            let span = policy.places.data.get(*data).map_or(0..0, |places| places.collection.clone());
-            self.diagnostics.push(Diagnostic::error(&policy.file, span, found.message).with_help(found.help));
-        }
-    }
-
     fn read(&mut self, path: &Path, help: &str) -> Option<Arc<str>> {
         match fs_err::read_to_string(path) {
             Ok(text) => {

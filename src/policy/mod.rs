@@ -7,11 +7,14 @@ pub mod decide;
 pub mod diagnostic;
 pub mod document;
 pub mod fieldwork;
+pub mod fit;
 pub mod limits;
 pub mod overlap;
+pub mod reference;
 pub mod rule;
 #[cfg(test)]
 mod sample;
+pub mod schema;
 pub mod select;
 pub mod sentence;
 pub mod strict;

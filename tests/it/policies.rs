@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use forfall::config::diagnostic::{Sources, render};
 use forfall::model::ids::{PolicyId, StoreName};
 use forfall::policy::compile::{Basis, Compiled, Defaults, KnownStore, StoreKind, compile};
+use forfall::policy::limits::limits;
+use forfall::policy::overlap::overlaps;
 use forfall::time::Period;
 
 /// The stores and laws that the files may name.
@@ -96,4 +98,46 @@ fn every_error_says_what_to_do_instead() {
             assert!(found.help.is_some(), "{}: {} has no help", path.display(), found.message);
         }
     }
+}
+
+/// The stores of `forfall demo`.
+fn demo() -> Defaults {
+    let store = |name: &str, kind, published| KnownStore {
+        name: StoreName::new(name),
+        kind,
+        published,
+        earliest: None,
+    };
+    Defaults {
+        stores: vec![
+            store("switchboard", StoreKind::Rows, false),
+            store("cctv", StoreKind::Files, false),
+            store("hr", StoreKind::Rows, false),
+            store("journal", StoreKind::Rows, true),
+            store("archive", StoreKind::Rows, false),
+        ],
+        ..defaults()
+    }
+}
+
+#[test]
+fn the_policies_that_come_along_are_sound_and_pass_their_own_tests() {
+    let files = files("policies");
+    assert_eq!(files.len(), 5);
+    let mut policies = Vec::new();
+    for path in files {
+        let text = fs_err::read_to_string(&path).unwrap();
+        let id = PolicyId::new(path.file_stem().unwrap().to_str().unwrap());
+        let compiled = compile(&path, id, &text, &demo());
+        let mut sources = Sources::default();
+        sources.insert(&path, text.into());
+        let shown = render(&compiled.diagnostics, &sources, false);
+        assert!(shown.is_empty(), "{shown}");
+        let policy = compiled.policy.unwrap();
+        assert!(policy.tests.len() >= 4, "{} has too few tests", policy.id);
+        let unmet = limits(&policy, "2026-11-20T12:00:00Z".parse().unwrap());
+        assert!(unmet.is_empty(), "{unmet:?}");
+        policies.push(policy);
+    }
+    assert!(overlaps(&policies).is_empty());
 }

@@ -146,16 +146,6 @@ fn what_must_be_there_is_asked_for() {
 }
 
 #[test]
-fn policies_that_bind_the_same_data_are_refused() {
-    let (_dir, loaded) =
-        loaded(&[("forfall.toml", CONFIG), ("policies/a.toml", CALLS), ("policies/b.toml", CALLS)]);
-    assert!(!loaded.is_sound());
-    let found = loaded.diagnostics.iter().find(|found| found.file.ends_with("b.toml")).unwrap();
-    let text = loaded.sources.text(&found.file).unwrap();
-    assert_eq!(&text[found.span.clone()], "\"call_log\"");
-}
-
-#[test]
 fn legal_bases_supply_the_minimum_and_are_dated() {
     let bases = "[bokforing-13]\ntitle = \"Bookkeeping act section 13\"\nkeep-at-least = \"5 years\"\n\
                  [old]\ntitle = \"Archive act 1992\"\nvalid-until = \"2025-12-31\"\n";

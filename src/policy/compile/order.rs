@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::notes::Notes;
 use crate::model::action::Action;
-use crate::model::start::{Start, StartSource};
 use crate::policy::document::{Document, StageTable};
 use crate::policy::rule::{Branch, Stage};
 use crate::policy::strict::{Section, Spot};
+use crate::policy::timing;
 use crate::time::{After, Period};
 
 /// Checks every branch of one `[[data]]`.
@@ -79,10 +79,9 @@ fn rising(stages: &[Written<'_>], notes: &mut Notes<'_>) {
         });
         let Some(earlier) = before.and_then(|earlier| earlier.stage.after) else { continue };
         if !after.is_certainly_longer_than(earlier) {
-            let message = match earlier.is_certainly_longer_than(after) || earlier == after {
-                true => format!("{after} is not later than the stage before, which is due after {earlier}"),
-                false => format!("{after} may come before the stage before, which is due after {earlier}"),
-            };
+            let certain = earlier == after || earlier.is_certainly_longer_than(after);
+            let verb = if certain { "is not later than" } else { "may come before" };
+            let message = format!("{after} {verb} the stage before, which is due after {earlier}");
             notes.error(later.after(), message).help("write the stages in rising order");
         }
     }
@@ -116,13 +115,12 @@ fn against_minimum(stage: &Written<'_>, minimum: Option<Period>, notes: &mut Not
 fn foreseeable(stage: &Written<'_>, document: &Document, notes: &mut Notes<'_>) {
     let capped =
         document.limit.as_ref().is_some_and(|limit| limit.records.is_some()) || notes.may_hold("records");
-    if capped || !stage.stage.action.changes_the_store() {
+    if capped || !timing::unpredictable(stage.stage) {
         return;
     }
-    let why = match (stage.stage.start.as_deref(), stage.stage.after) {
-        (Some(Start { source: StartSource::Event { .. }, .. }), Some(_)) => "an event comes without notice",
-        (Some(Start { cutoff: None, .. }), Some(After::AtOnce)) => "`at once` comes without notice",
-        _ => return,
+    let why = match stage.stage.after {
+        Some(After::AtOnce) => "`at once` comes without notice",
+        _ => "an event comes without notice",
     };
     notes
         .warning(

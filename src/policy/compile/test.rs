@@ -38,16 +38,16 @@ fn test(
     notes: &mut Notes<'_>,
 ) -> Option<Test> {
     let span = table.span();
-    notes.need(&table.name, "name", &span, "the test", "name = \"a call from 31 days ago goes\"");
+    notes.need(table.name.as_ref(), "name", &span, "the test", "name = \"a call from 31 days ago goes\"");
     notes.need(
-        &table.record,
+        table.record.as_ref(),
         "record",
         &span,
         "the test",
         "record = { called_at = \"2026-10-01T12:00:00+02:00\" }",
     );
-    notes.need(&table.at, "at", &span, "the test", "at = \"2026-11-01T12:00:00+01:00\"");
-    notes.need(&table.expect, "expect", &span, "the test", "expect = { action = \"delete\" }");
+    notes.need(table.at.as_ref(), "at", &span, "the test", "at = \"2026-11-01T12:00:00+01:00\"");
+    notes.need(table.expect.as_ref(), "expect", &span, "the test", "expect = { action = \"delete\" }");
     let index = table.data.as_ref().map_or(0, |number| number.0 as usize - 1);
     if let Some(number) = table.data.as_ref().filter(|_| index >= places.len()) {
         let count = places.len();
@@ -115,7 +115,7 @@ fn expect(table: &Section<ExpectTable>, document: &Document, notes: &mut Notes<'
     Expect {
         action: table.action.as_ref().map(|action| action.text.clone()),
         due: table.due.as_ref().map(|due| due.value.0),
-        class: table.class.as_ref().map(|class| class.to_string()),
+        class: table.class.as_ref().map(ToString::to_string),
     }
 }
 

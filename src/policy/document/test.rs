@@ -26,10 +26,10 @@ pub struct TestTable {
     #[schemars(required)]
     pub expect: Option<Section<ExpectTable>>,
     /// Events that are recorded: each name with its instant, or with a table of key and instant.
-    #[schemars(with = "serde_json::Map<String, serde_json::Value>", example = events())]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>", example = events())]
     pub events: Option<Spot<toml::Table>>,
     /// The rows that the record links to, each by the link's name.
-    #[schemars(with = "serde_json::Map<String, serde_json::Value>", example = links())]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>", example = links())]
     pub links: Option<Spot<toml::Table>>,
     /// Whether the record is held: true, or the list of the holds' reasons.
     #[schemars(example = true)]

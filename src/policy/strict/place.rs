@@ -59,11 +59,48 @@ impl Way {
     }
 }
 
-/// The deepest key or element whose place holds `span`.
+/// The key or element that has exactly this place, the outermost if there are several; else the deepest whose place
+/// holds it. (A list of tables has the place of its first header, and so has its first table: an error there is about
+/// the list. The header of `[[data.link]]` holds the word `data`, and an error there is about `data`.)
 pub(super) fn locate(root: &Spanned<DeTable<'_>>, span: &Range<usize>) -> Option<Way> {
     let mut steps = Vec::new();
-    let on_key = in_table(root.get_ref(), span, &mut steps)?;
+    let exact = exactly(root.get_ref(), span, &mut steps);
+    let on_key = exact.or_else(|| in_table(root.get_ref(), span, &mut steps))?;
     Some(Way { steps, on_key })
+}
+
+fn exactly(table: &DeTable<'_>, span: &Range<usize>, steps: &mut Vec<Step>) -> Option<bool> {
+    for (key, value) in table {
+        steps.push(Step::Key(key.get_ref().to_string()));
+        if key.span() == *span {
+            return Some(true);
+        }
+        if let Some(found) = exact_value(value, span, steps) {
+            return Some(found);
+        }
+        steps.pop();
+    }
+    None
+}
+
+fn exact_value(value: &Spanned<DeValue<'_>>, span: &Range<usize>, steps: &mut Vec<Step>) -> Option<bool> {
+    if value.span() == *span {
+        return Some(false);
+    }
+    match value.get_ref() {
+        DeValue::Table(inner) => exactly(inner, span, steps),
+        DeValue::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                steps.push(Step::Item(index));
+                if let Some(found) = exact_value(item, span, steps) {
+                    return Some(found);
+                }
+                steps.pop();
+            }
+            None
+        }
+        _ => None,
+    }
 }
 
 fn in_table(table: &DeTable<'_>, span: &Range<usize>, steps: &mut Vec<Step>) -> Option<bool> {
@@ -87,11 +124,6 @@ fn in_table(table: &DeTable<'_>, span: &Range<usize>, steps: &mut Vec<Step>) -> 
 fn in_value(value: &Spanned<DeValue<'_>>, span: &Range<usize>, steps: &mut Vec<Step>) -> Option<bool> {
     match value.get_ref() {
         DeValue::Table(inner) => in_table(inner, span, steps),
-        // The first `[[header]]` is the place of the list too, and the list is what an error there is about:
-        // its tables are only ever wrong in what they hold.
-        DeValue::Array(items) if value.span() == *span && items.iter().any(|item| item.span() == *span) => {
-            None
-        }
         DeValue::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 steps.push(Step::Item(index));
