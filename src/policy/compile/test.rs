@@ -56,7 +56,9 @@ fn test(
             .help(format!("it has {count}, counted from 1"));
     }
     if let (Some(place), Some(record)) = (places.get(index), &table.record) {
-        for field in record.keys().filter(|field| place.lacks(field)) {
+        for field in
+            record.keys().filter(|field| place.column_of(field).is_none_or(|column| place.lacks(&column)))
+        {
             notes.error(record.span(), format!("the pattern gives a file no field `{field}`")).help(
                 "a file has the parts in braces, and `path`, `name`, `ext`, `size`, `modified`, `created`",
             );
@@ -87,7 +89,8 @@ fn test(
 
 /// The record with the policy's words (`names`) replaced by the store's columns.
 fn by_column(place: Option<&Place<'_>>, record: &toml::Table) -> toml::Table {
-    let column = |word: &String| place.and_then(|place| place.column_of(word)).unwrap_or_else(|| word.clone());
+    let column =
+        |word: &String| place.and_then(|place| place.column_of(word)).unwrap_or_else(|| word.clone());
     record.iter().map(|(word, value)| (column(word), value.clone())).collect()
 }
 
