@@ -206,6 +206,7 @@ macro_rules! contract {
                 an_aborted_batch_leaves_everything_and_comes_again
                 a_dropped_batch_is_an_aborted_one
                 what_is_left_out_stays
+                a_batch_is_prepared_again_without_what_is_held
                 a_record_changed_before_its_batch_stays
                 a_record_changed_after_its_preparation_stays
                 a_record_gone_before_its_batch_is_not_in_it

@@ -225,3 +225,6 @@ impl Prepared for FaultyBatch<'_> {
         plan.call("abort", || inner.abort())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,8 +124,8 @@ impl Tables {
         );
         let distance = |other: &&String| strsim::damerau_levenshtein(other, name);
         match self.by_name.keys().min_by_key(distance) {
-            Some(nearest) => error.with_help(format!("did you mean `{nearest}`?")),
-            None => error.with_help("the store has no collections at all"),
+            Some(nearest) => error.with_help(format!("Did you mean `{nearest}`?")),
+            None => error.with_help("The store has no collections at all"),
         }
     }
 

@@ -1,6 +1,5 @@
 //! Changes of fields: once, only those fields, never the start.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::suite::{Make, Suite, due, edges, instant, record, skip};
@@ -123,9 +122,10 @@ pub fn an_aborted_change_changes_nothing(make: Make<'_>) {
     let Some(suite) = changeable(make, edges) else { return };
     let before = suite.fixture.left();
     let mut walk = suite.store().walk(change(&suite, &suite.fixture.names().word, Method::Hide)).unwrap();
-    let batch = walk.prepare(&suite.label(), 100, &HashSet::new()).unwrap().expect("records are due");
-    assert!(batch.companions().iter().all(|(_, keys)| keys.is_empty()));
-    batch.abort().unwrap();
+    suite.first(walk.as_mut(), |batch| {
+        assert!(batch.companions().iter().all(|(_, keys)| keys.is_empty()));
+        batch.abort().unwrap();
+    });
     drop(walk);
     assert_eq!(suite.fixture.left(), before);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::suite::{Make, Suite, done_by, due, edges, instant, now, skip};
 use super::{At, Content, Record};
-use crate::adapter::api::Act;
+use crate::adapter::api::{Act, Prepared};
 use crate::model::predicate::Predicate;
 use crate::time::StartSet;
 
@@ -81,22 +81,25 @@ pub fn only_the_exact_intervals_are_due(make: Make<'_>) {
 pub fn an_aborted_batch_leaves_everything_and_comes_again(make: Make<'_>) {
     let suite = Suite::adopted(make);
     let mut walk = suite.store().walk(suite.deletion(ALL)).unwrap();
-    let mut prepared = Vec::new();
-    for _ in 0..2 {
-        let batch = walk.prepare(&suite.label(), 100, &HashSet::new()).unwrap().expect("records are due");
-        prepared.push(suite.ids(batch.records()));
-        batch.abort().unwrap();
+    let mut abort = || {
+        let ids = suite.first(walk.as_mut(), |batch| {
+            let ids = suite.ids(batch.records());
+            batch.abort().unwrap();
+            ids
+        });
         assert_eq!(suite.left(), suite.all());
-    }
-    assert_eq!(prepared[0], prepared[1]);
-    assert_eq!(prepared[0].len(), 5);
+        ids
+    };
+    let first = abort();
+    assert_eq!(first, abort());
+    assert_eq!(first.len(), 5);
 }
 
 /// A batch that is let go of is taken back, and does not stand in the way of the next.
 pub fn a_dropped_batch_is_an_aborted_one(make: Make<'_>) {
     let suite = Suite::adopted(make);
     let mut walk = suite.store().walk(suite.deletion(ALL)).unwrap();
-    drop(walk.prepare(&suite.label(), 100, &HashSet::new()).unwrap().expect("records are due"));
+    suite.first(walk.as_mut(), |batch| drop(batch));
     assert_eq!(suite.left(), suite.all());
     drop(walk);
     assert_eq!(suite.carry_out(suite.deletion(ALL), 100).unwrap().applied.done, 5);
@@ -107,29 +110,32 @@ pub fn what_is_left_out_stays(make: Make<'_>) {
     let suite = Suite::adopted(make);
     let without: HashSet<_> = [1, 11].iter().map(|id| suite.fixture.key(suite.stored(*id))).collect();
     let mut walk = suite.store().walk(suite.deletion(ALL)).unwrap();
-    let mut done = BTreeSet::new();
-    while let Some(batch) = walk.prepare(&suite.label(), 2, &without).unwrap() {
-        done.extend(suite.ids(batch.records()));
-        batch.commit().unwrap();
-    }
-    assert_eq!(done, BTreeSet::from([2, 3, 12]));
+    let done = suite.finish(walk.as_mut(), 2, &without).unwrap();
     drop(walk);
-    assert_eq!(suite.left(), &suite.all() - &done);
+    assert_eq!(done.ids(), BTreeSet::from([2, 3, 12]));
+    assert_eq!(suite.left(), &suite.all() - &done.ids());
+}
+
+/// A key that turns out to be held after its batch was prepared is left out of the next, and the others still go.
+pub fn a_batch_is_prepared_again_without_what_is_held(make: Make<'_>) {
+    let suite = Suite::adopted(make);
+    let held = HashSet::from([suite.fixture.key(suite.stored(2))]);
+    let mut walk = suite.store().walk(suite.deletion(ALL)).unwrap();
+    suite.first(walk.as_mut(), |batch| batch.abort().unwrap());
+    let done = suite.finish(walk.as_mut(), 100, &held).unwrap();
+    drop(walk);
+    assert_eq!(done.ids(), BTreeSet::from([1, 3, 11, 12]));
+    assert_eq!(suite.left(), &suite.all() - &done.ids());
 }
 
 /// The whole predicate is judged on the record as it is, not as it was counted.
 pub fn a_record_changed_before_its_batch_stays(make: Make<'_>) {
     let suite = Suite::adopted(make);
-    let job = suite.deletion(suite.word_is("alpha"));
-    let mut walk = suite.store().walk(job).unwrap();
+    let mut walk = suite.store().walk(suite.deletion(suite.word_is("alpha"))).unwrap();
     // One is no longer due, one no longer of the class.
     suite.fixture.put(&Record { at: At::Instant(now()), ..suite.stored(1).clone() });
     suite.fixture.put(&Record { word: Some("beta".to_owned()), ..suite.stored(3).clone() });
-    let mut done = BTreeSet::new();
-    while let Some(batch) = walk.prepare(&suite.label(), 100, &HashSet::new()).unwrap() {
-        done.extend(suite.ids(batch.records()));
-        batch.commit().unwrap();
-    }
+    let done = suite.finish(walk.as_mut(), 100, &HashSet::new()).unwrap().ids();
     drop(walk);
     assert!(!done.contains(&1) && !done.contains(&3), "{done:?}");
     assert_eq!(suite.left(), &suite.all() - &done);
@@ -142,16 +148,17 @@ pub fn a_record_changed_after_its_preparation_stays(make: Make<'_>) {
         return skip("nobody can write while a batch is prepared");
     }
     let mut walk = suite.store().walk(suite.deletion(ALL)).unwrap();
-    let batch = walk.prepare(&suite.label(), 100, &HashSet::new()).unwrap().expect("records are due");
-    let size = batch.records().len() as u64;
-    suite.fixture.put(&Record { at: At::Instant(now()), ..suite.stored(2).clone() });
-    match batch.commit() {
-        Ok(applied) => {
-            assert_eq!(applied.done, size - 1);
-            assert_eq!(applied.skipped.len() + applied.failed.len(), 1);
+    suite.first(walk.as_mut(), |batch| {
+        let size = batch.records().len() as u64;
+        suite.fixture.put(&Record { at: At::Instant(now()), ..suite.stored(2).clone() });
+        match batch.commit() {
+            Ok(applied) => {
+                assert_eq!(applied.done, size - 1);
+                assert_eq!(applied.skipped.len() + applied.failed.len(), 1);
+            }
+            Err(_) => assert!(suite.store().capabilities().transactional, "one record fails by itself"),
         }
-        Err(_) => assert!(suite.store().capabilities().transactional, "one record fails by itself"),
-    }
+    });
     drop(walk);
     assert!(suite.left().contains(&2));
 }
@@ -161,37 +168,39 @@ pub fn a_record_gone_before_its_batch_is_not_in_it(make: Make<'_>) {
     let suite = Suite::adopted(make);
     let mut walk = suite.store().walk(suite.deletion(ALL)).unwrap();
     suite.fixture.remove(suite.stored(1));
-    let mut done = BTreeSet::new();
-    while let Some(batch) = walk.prepare(&suite.label(), 100, &HashSet::new()).unwrap() {
-        done.extend(suite.ids(batch.records()));
-        batch.commit().unwrap();
-    }
-    assert_eq!(done, BTreeSet::from([2, 3, 11, 12]));
+    let done = suite.finish(walk.as_mut(), 100, &HashSet::new()).unwrap();
+    assert_eq!((done.ids(), done.applied.done), (BTreeSet::from([2, 3, 11, 12]), 4));
 }
 
 /// A committed batch is known as done, an aborted or unknown one as not done, however often one asks.
 pub fn the_fate_of_a_batch_is_known_afterwards(make: Make<'_>) {
     let suite = Suite::adopted(make);
-    let target = &suite.scope.target;
     let fate = |label, spool: &[u8], size| {
-        let ask = || done_by(&suite.store().resolve(label, target, spool).unwrap(), size);
+        let ask = || done_by(&suite.store().resolve(label, &suite.scope.target, spool).unwrap(), size);
         let first = ask();
         assert_eq!(first, ask(), "asking twice");
         first
     };
-    let mut walk = suite.store().walk(suite.deletion(ALL)).unwrap();
     let (aborted, committed) = (suite.label(), suite.label());
-    let batch = walk.prepare(&aborted, 2, &HashSet::new()).unwrap().expect("records are due");
-    let (size, spool) = (batch.records().len(), batch.spool());
-    batch.abort().unwrap();
+    let mut walk = suite.store().walk(suite.deletion(ALL)).unwrap();
+    let mut end = |label, commit: bool| {
+        let end = |batch: Box<dyn Prepared + '_>| {
+            let known = (batch.records().len(), batch.spool());
+            if commit {
+                drop(batch.commit().unwrap())
+            } else {
+                batch.abort().unwrap()
+            }
+            known
+        };
+        suite.next(walk.as_mut(), label, 2, &HashSet::new(), end).unwrap().expect("records are due")
+    };
+    let (size, spool) = end(&aborted, false);
     assert_eq!(fate(&aborted, &spool, size), 0);
     assert_eq!(suite.left(), suite.all());
-
-    let batch = walk.prepare(&committed, 2, &HashSet::new()).unwrap().expect("records are due");
-    let (size, spool) = (batch.records().len(), batch.spool());
-    batch.commit().unwrap();
-    let left = suite.left();
+    let (size, spool) = end(&committed, true);
     drop(walk);
+    let left = suite.left();
     assert_eq!(fate(&committed, &spool, size), size as u64);
     assert_eq!(suite.left(), left, "asking changes nothing");
 }

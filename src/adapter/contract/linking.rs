@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::suite::{Make, Suite, due, instant, now, record, skip};
 use super::{At, Can, Child, Content, Parent, Record};
-use crate::adapter::api::{Act, Job};
+use crate::adapter::api::{Act, Job, Prepared};
 use crate::model::predicate::{Comparison, Operand, Predicate, StartIs};
 use crate::model::start::{Start, StartSource};
 use crate::model::value::{Field, Value};
@@ -133,12 +133,13 @@ pub fn companions_go_with_their_record(make: Make<'_>) {
     let Some(suite) = accompanied(make) else { return };
     let mut walk = suite.store().walk(suite.deletion(Predicate::Always(true))).unwrap();
     let (mut companions, mut done) = (HashSet::new(), 0);
-    while let Some(batch) = walk.prepare(&suite.label(), 2, &HashSet::new()).unwrap() {
+    let mut commit = |batch: Box<dyn Prepared + '_>| {
         for (_, keys) in batch.companions() {
             companions.extend(keys);
         }
         done += batch.commit().unwrap().done;
-    }
+    };
+    while suite.next(walk.as_mut(), &suite.label(), 2, &HashSet::new(), &mut commit).unwrap().is_some() {}
     drop(walk);
     assert_eq!((companions.len(), done), (3, 5));
     assert_eq!(suite.left(), BTreeSet::from([6]));
@@ -151,9 +152,10 @@ pub fn companions_go_with_their_record(make: Make<'_>) {
 pub fn companions_of_an_aborted_batch_stay(make: Make<'_>) {
     let Some(suite) = accompanied(make) else { return };
     let mut walk = suite.store().walk(suite.deletion(Predicate::Always(true))).unwrap();
-    let batch = walk.prepare(&suite.label(), 100, &HashSet::new()).unwrap().expect("records are due");
-    assert_eq!(batch.companions().iter().map(|(_, keys)| keys.len()).sum::<usize>(), 3);
-    batch.abort().unwrap();
+    suite.first(walk.as_mut(), |batch| {
+        assert_eq!(batch.companions().iter().map(|(_, keys)| keys.len()).sum::<usize>(), 3);
+        batch.abort().unwrap();
+    });
     drop(walk);
     assert_eq!((suite.left(), suite.fixture.children_left().len()), (suite.all(), 5));
 }

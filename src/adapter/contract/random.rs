@@ -69,7 +69,7 @@ fn content(dice: &mut Dice, can: Can) -> Content {
 }
 
 fn predicate(dice: &mut Dice, suite: &Suite, depth: usize) -> Predicate {
-    let mut parts = |dice: &mut Dice| {
+    let parts = |dice: &mut Dice| {
         let count = dice.roll(4);
         (0..count).map(|_| predicate(dice, suite, depth - 1)).collect()
     };

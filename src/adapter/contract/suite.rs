@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::{At, Can, Content, Fixture, Parent, Record};
-use crate::adapter::api::{Act, Dispose, Group, Job, Scope, StoreError, Tally};
+use crate::adapter::api::{Act, Dispose, Group, Job, Prepared, Scope, StoreError, Tally, Walk};
 use crate::model::batch::{Applied, BatchLabel, Fate};
 use crate::model::evaluate::World;
 use crate::model::ids::{BatchId, PolicyId, RunId};
 use crate::model::key::{Key, KeyForm};
-use crate::model::predicate::{Comparison, EventBook, Operand, Predicate, Reach, StartIs};
+use crate::model::predicate::{Comparison, Operand, Predicate, Reach, StartIs};
 use crate::model::start::{Start, StartState};
 use crate::model::target::Target;
 use crate::model::value::{Field, Fields, Value};
@@ -244,13 +244,44 @@ impl Suite {
         }
     }
 
-    /// Carries a job out to its end.
-    pub fn carry_out(&self, job: Job, want: usize) -> Result<Done, StoreError> {
+    /// Prepares the next batch with records in it and hands it over; `None` at the end of the walk. An empty batch is
+    /// taken back, as the engine does, and may not come again.
+    pub fn next<R>(
+        &self,
+        walk: &mut dyn Walk,
+        label: &BatchLabel,
+        want: usize,
+        without: &HashSet<Key>,
+        act: impl FnOnce(Box<dyn Prepared + '_>) -> R,
+    ) -> Result<Option<R>, StoreError> {
+        for _ in 0..1000 {
+            let Some(batch) = walk.prepare(label, want, without)? else { return Ok(None) };
+            if !batch.records().is_empty() {
+                return Ok(Some(act(batch)));
+            }
+            batch.abort()?;
+        }
+        panic!("the walk does not end");
+    }
+
+    /// Prepares a batch of everything that is due and hands it over.
+    pub fn first<R>(&self, walk: &mut dyn Walk, act: impl FnOnce(Box<dyn Prepared + '_>) -> R) -> R {
+        self.next(walk, &self.label(), 100, &HashSet::new(), act).unwrap().expect("records are due")
+    }
+
+    /// Commits batch after batch to the end of a walk.
+    pub fn finish(
+        &self,
+        walk: &mut dyn Walk,
+        want: usize,
+        without: &HashSet<Key>,
+    ) -> Result<Done, StoreError> {
         let mut done = Done::default();
-        let mut walk = self.store().walk(job)?;
-        while let Some(batch) = walk.prepare(&self.label(), want, &HashSet::new())? {
-            done.batches.push(self.ids(batch.records()));
-            let applied = batch.commit()?;
+        while let Some((ids, applied)) = self
+            .next(walk, &self.label(), want, without, |batch| (self.ids(batch.records()), batch.commit()))?
+        {
+            let applied = applied?;
+            done.batches.push(ids);
             done.applied.done += applied.done;
             done.applied.skipped.extend(applied.skipped);
             done.applied.failed.extend(applied.failed);
@@ -258,6 +289,12 @@ impl Suite {
         }
         assert_eq!(walk.gaps(), [], "a healthy store has no gaps");
         Ok(done)
+    }
+
+    /// Carries a job out to its end.
+    pub fn carry_out(&self, job: Job, want: usize) -> Result<Done, StoreError> {
+        let mut walk = self.store().walk(job)?;
+        self.finish(walk.as_mut(), want, &HashSet::new())
     }
 }
 

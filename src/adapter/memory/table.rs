@@ -36,7 +36,7 @@ impl Table {
                 format!("column `{column}` of `{collection}`"),
                 "there is no such column",
             )
-            .with_help(format!("its columns are {}", names.join(", ")))
+            .with_help(format!("Its columns are {}", names.join(", ")))
         })
     }
 
@@ -54,7 +54,7 @@ impl Table {
                 format!("key column `{name}`"),
                 format!("a value of type {} is no key", other.map_or("unknown", Value::kind)),
             )
-            .with_help("name whole numbers, texts or bytes under `key`")),
+            .with_help("Name whole numbers, texts or bytes under `key`")),
         };
         Ok(Key::from_parts(&names.iter().map(part).collect::<Result<Vec<_>, _>>()?))
     }
@@ -88,7 +88,7 @@ impl Table {
                     "a link",
                     "the linked collection has no key of one column",
                 )
-                .with_help("name the column under `key` in `[[data.link]]`"));
+                .with_help("Name the column under `key` in `[[data.link]]`"));
             }
         };
         Ok(self.refer(column, value).first().copied())

@@ -156,3 +156,29 @@ impl Fixture for MemoryFixture {
 }
 
 crate::contract!(keeps_the_contract, || MemoryFixture::new("memory"));
+
+#[test]
+fn examples_come_oldest_first() {
+    let mut fixture = MemoryFixture::new("memory");
+    let at = ["2026-03-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"];
+    let record = |(id, at): (u32, &&str)| crate::adapter::contract::suite::record(id, at, "alpha");
+    let records = (1..).zip(&at).map(record).collect();
+    fixture.fill(&Content { records, ..Content::default() });
+    let now = "2026-11-01T12:00:00Z".parse().unwrap();
+    let scope = Scope { target: Arc::new(fixture.target()), events: Arc::default(), now };
+    let start = Some(Arc::new(fixture.start()));
+    let group = Group { predicate: Predicate::Always(true), start, samples: 2 };
+    let counted = fixture.store().count(&scope, &[group]).unwrap();
+    assert_eq!(counted.tallies[0].samples, [Key::from_int(2), Key::from_int(3)]);
+}
+
+#[test]
+fn a_column_that_is_missing_from_a_binding_is_named() {
+    let mut fixture = MemoryFixture::new("memory");
+    fixture.fill(&Content::default());
+    let mut target = fixture.target();
+    target.key = Some(vec!["number".to_owned(), "nr".to_owned()]);
+    let error = fixture.store().probe(&target).unwrap_err();
+    insta::assert_snapshot!(error,
+        @"column `nr` of `records`: there is no such column. Its columns are id, at, word, number, parent");
+}

@@ -29,7 +29,7 @@ impl<'a> MemoryWalk<'a> {
                 let refuse = |why: String| {
                     let what = format!("column `{}` of `{}`", change.column, target.collection);
                     StoreError::new(StoreErrorKind::Unsupported, what, why)
-                        .with_help("correct the policy and run `forfall check`")
+                        .with_help("Correct the policy and run `forfall check`")
                 };
                 if table.key_for(target).contains(&change.column) {
                     return Err(refuse("a key is never changed".to_owned()));
@@ -75,7 +75,7 @@ impl<'a> MemoryWalk<'a> {
                 format!("batch in `{}`", scope.target.collection),
                 "changing the fields would change the start",
             )
-            .with_help("leave the start's fields out of the stage"));
+            .with_help("Leave the start's fields out of the stage"));
         }
         Ok(Step::Put(changed.values()))
     }
@@ -91,7 +91,7 @@ impl<'a> MemoryWalk<'a> {
         own.map(|with| {
             let refuse = |why: &str| {
                 StoreError::new(StoreErrorKind::Unsupported, format!("`{}`", with.collection), why)
-                    .with_help("name one column under `by` in `[[data.with]]`")
+                    .with_help("Name one column under `by` in `[[data.with]]`")
             };
             let by = with.by.as_deref().ok_or_else(|| refuse("a pattern of paths is for files"))?;
             let [key] = tables.table(&target.collection)?.key_for(target).as_slice() else {
@@ -171,7 +171,7 @@ impl MemoryBatch<'_, '_> {
             format!("batch in `{collection}`"),
             "records changed between the batch's preparation and its commit",
         )
-        .with_help("nothing was done; the next run looks at them again")
+        .with_help("Nothing was done; the next run looks at them again")
     }
 
     /// Takes a row as it was read out of its collection; `None` if it is no longer there like that.
