@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::data::Place;
 use super::notes::Notes;
+use crate::model::pattern::Pattern;
 use crate::model::start::{Format, LatestField, Start, StartSource};
 use crate::model::value::Field;
 use crate::policy::document::{StartTable, WaitingIf};
@@ -171,7 +172,7 @@ fn format(
         StartSource::Event { .. } => return None,
     };
     let Some(pattern) = place.pattern() else { return own };
-    let written: Vec<Option<&str>> = fields.iter().map(|field| pattern.format_of(&field.column)).collect();
+    let written: Vec<Option<&str>> = fields.iter().map(|field| written_as(pattern, &field.column)).collect();
     let settled = |field: &&Field| matches!(field.column.as_str(), "modified" | "created");
     if let Some(format) = &table.format
         && (written.iter().any(Option::is_some) || fields.iter().all(settled))
@@ -191,6 +192,11 @@ fn format(
             .help("write it into the braces, such as `{recorded:%Y%m%d-%H%M%S}`, or add `start.format`");
     }
     first.map(|pattern| Format::Pattern(pattern.to_owned())).or(own)
+}
+
+/// The strftime pattern by which a part of a path is written.
+fn written_as<'p>(pattern: &'p Pattern, name: &str) -> Option<&'p str> {
+    pattern.parts().iter().find(|part| part.name == name)?.format.as_deref()
 }
 
 /// Reports what is listed more than once.
