@@ -9,3 +9,6 @@ pub mod contract;
 pub mod faulty;
 #[cfg(any(test, debug_assertions))]
 pub mod memory;
+pub mod registry;
+mod sql;
+pub mod sqlite;

@@ -7,6 +7,7 @@ use crate::model::evaluate::World;
 use crate::model::hold::{Held, Hold};
 use crate::model::key::Key;
 use crate::model::predicate::Predicate;
+use crate::model::schema::{ColumnKind, Schema};
 use crate::model::target::Target;
 use crate::policy::decide::{self, Decision};
 use crate::policy::rule::{Data, Policy};
@@ -53,15 +54,7 @@ pub fn explain(
     let circumstances = super::run::circumstances(engine, now)?;
     let store = engine.inspect(&data.target.store)?;
     let schema = store.probe(&data.target)?;
-    let texts: Vec<bool> = schema
-        .key
-        .iter()
-        .map(|name| {
-            schema.column(name).is_some_and(|column| column.kind == crate::model::schema::ColumnKind::Text)
-        })
-        .collect();
-    let key = Key::parse(key_text, schema.key_form, &texts)
-        .map_err(|error| EngineError::Refused(format!("key {key_text}: {error}")))?;
+    let key = key(&schema, key_text)?;
     let data = plan::with_references(data, &schema);
     let scope = plan::scope(&data, &circumstances);
     let row = store.read(&scope, &key)?;
@@ -105,6 +98,20 @@ pub fn explain(
         .collect();
     let history = history(engine, policy, &data.target, &key)?;
     Ok(Explanation { target: (*data.target).clone(), key, decision, holds, history })
+}
+
+/// Reads a key as the collection of one `[[data]]` spells its keys.
+pub fn read_key(engine: &Engine, data: &Data, key_text: &str) -> Result<Key, EngineError> {
+    key(&engine.inspect(&data.target.store)?.probe(&data.target)?, key_text)
+}
+
+fn key(schema: &Schema, key_text: &str) -> Result<Key, EngineError> {
+    let texts: Vec<bool> = schema
+        .key
+        .iter()
+        .map(|name| schema.column(name).is_some_and(|column| column.kind == ColumnKind::Text))
+        .collect();
+    Ok(Key::parse(key_text, schema.key_form, &texts)?)
 }
 
 /// Every batch of the policy on this collection whose manifest has the record's commitment.

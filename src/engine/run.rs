@@ -131,13 +131,21 @@ pub fn run(
     Ok(report)
 }
 
-/// A run that has begun.
-struct Begun<'a> {
+/// A run that has begun, or the rehearsal of one.
+pub(super) struct Begun<'a> {
     engine: &'a Engine,
     policy: &'a Policy,
     occasion: &'a Occasion,
     id: RunId,
     now: Instant,
+}
+
+impl<'a> Begun<'a> {
+    /// For a dry run: only gates are asked, and nothing is written.
+    pub(super) fn rehearsed(engine: &'a Engine, policy: &'a Policy, now: Instant) -> Self {
+        const OCCASION: &Occasion = &Occasion { trigger: Trigger::Operator, slots: None };
+        Self { engine, policy, occasion: OCCASION, id: RunId::at(now), now }
+    }
 }
 
 impl Begun<'_> {
@@ -237,7 +245,7 @@ impl Begun<'_> {
         Ok((parts, (complete && !new_curves.is_empty()).then_some(new_curves)))
     }
 
-    fn gates(
+    pub(super) fn gates(
         &self,
         data: &Data,
         plan: &DataPlan,

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod diagnostic;
 pub mod document;
 pub mod fieldwork;
+pub mod fit;
 pub mod limits;
 pub mod overlap;
 pub mod reference;

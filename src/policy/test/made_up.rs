@@ -32,8 +32,8 @@ impl MadeUp {
             };
             links.insert(link.clone(), reading.row(Some(link), row)?);
         }
-        let key = data.target.key.iter().flatten().map(String::as_str).chain(["id", "path"]);
-        let event_key = key.filter_map(|name| fields.get(name)?.as_event_key()).next();
+        let mut key = data.target.key.iter().flatten().map(String::as_str).chain(["id", "path"]);
+        let event_key = key.find_map(|name| fields.get(name)?.as_event_key());
         let mut record = Self {
             fields,
             links,
