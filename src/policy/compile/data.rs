@@ -182,6 +182,12 @@ impl<'a> Place<'a> {
     pub(super) fn condition(&self, text: &Spot<Text>, notes: &mut Notes<'_>) -> Predicate {
         match condition::compile(text, &self.names) {
             Ok(predicate) => {
+                predicate.visit(&mut |part| {
+                    if let Predicate::Event { name, .. } = part {
+                        let at = text.find(name.as_str()).map_or(0..text.len(), |at| at..at + name.len());
+                        event_name(name, inside(notes.text(), &text.span(), &at), notes);
+                    }
+                });
                 for field in predicate.fields() {
                     let at = text
                         .find(field.column.as_str())
@@ -276,6 +282,16 @@ impl<'a> Place<'a> {
             condition: table.condition.as_ref().map(Spot::span),
             start: table.start.as_ref().map(Section::span),
         }
+    }
+}
+
+/// Refuses the name of an event that nobody could record: `forfall event add` takes no other names.
+pub(super) fn event_name(name: &str, span: Range<usize>, notes: &mut Notes<'_>) {
+    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    if !name.chars().all(plain) {
+        notes
+            .error(span, format!("`{name}` is no name for an event"))
+            .help("use lower-case letters, digits and hyphens, such as `handed-to-police`");
     }
 }
 

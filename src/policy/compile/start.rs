@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::data::Place;
+use super::data::{Place, event_name};
 use super::notes::Notes;
 use crate::model::pattern::Pattern;
 use crate::model::start::{Format, LatestField, Start, StartSource};
@@ -113,7 +113,9 @@ fn source(table: &Section<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>)
                 Some(by) => Some(place.field(by, notes)?),
                 None => None,
             };
-            Some(StartSource::Event { name: table.event.as_ref()?.to_string(), by })
+            let name = table.event.as_ref()?;
+            event_name(name, name.span(), notes);
+            Some(StartSource::Event { name: name.to_string(), by })
         }
         None => {
             if !["field", "latest", "event"].iter().any(|key| notes.may_hold(key)) {
