@@ -49,7 +49,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         if line.trim().is_empty() {
             continue;
         }
-        let answered = answered(&line).map_err(|why| Failure::usage(format!("line {}: {why}", number + 1)))?;
+        let answered =
+            answered(&line).map_err(|why| Failure::usage(format!("line {}: {why}", number + 1)))?;
         output.line(answered)?;
     }
     Ok(Exit::Done)

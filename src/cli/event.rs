@@ -52,7 +52,10 @@ pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure>
 
 fn record(add: &Add, context: &Context) -> Result<Exit, Failure> {
     let name_is_plain = !add.name.is_empty()
-        && add.name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+        && add
+            .name
+            .chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
     if !name_is_plain {
         return Err(Failure::usage(format!(
             "`{}` is no event name: it has lower-case letters, digits and hyphens, such as recruitment-closed",
@@ -76,7 +79,12 @@ fn record(add: &Add, context: &Context) -> Result<Exit, Failure> {
     }
     let event = EventRecord { name: add.name.clone(), key: add.key.clone(), at };
     session.state.add_event(now, &session::actor(), &event)?;
-    context.output.say(format!("Recorded: {} for {} at {}.", event.name, phrase::safe(&event.key), phrase::local(at, session.zone())));
+    context.output.say(format!(
+        "Recorded: {} for {} at {}.",
+        event.name,
+        phrase::safe(&event.key),
+        phrase::local(at, session.zone())
+    ));
     if !session.event_is_used(&event.name) {
         context.output.warn(format!("no policy asks for an event called {}", event.name));
     }
@@ -98,7 +106,8 @@ fn list(name: Option<&str>, context: &Context) -> Result<Exit, Failure> {
         context.output.say("No events are recorded.");
         return Ok(Exit::Done);
     }
-    let mut grid = Grid::new(context.output, &[Column::Text("event"), Column::Flexible("key"), Column::Text("when")]);
+    let mut grid =
+        Grid::new(context.output, &[Column::Text("event"), Column::Flexible("key"), Column::Text("when")]);
     for event in events {
         grid.row([event.name.into(), event.key.into(), phrase::local(event.at, session.zone()).into()]);
     }
@@ -110,8 +119,8 @@ fn list(name: Option<&str>, context: &Context) -> Result<Exit, Failure> {
 pub(super) fn read_time(text: &str, zone: Zone) -> Result<crate::time::Instant, Failure> {
     match calc::read_start(text, zone).map_err(Failure::usage)? {
         StartValue::Instant(at) => Ok(at),
-        StartValue::Date(day) => {
-            zone.first_instant_of(day).ok_or_else(|| Failure::usage(format!("{day} is behind the end of the calendar")))
-        }
+        StartValue::Date(day) => zone
+            .first_instant_of(day)
+            .ok_or_else(|| Failure::usage(format!("{day} is behind the end of the calendar"))),
     }
 }

@@ -58,6 +58,10 @@ pub(crate) struct Output {
 const WIDTH: usize = 80;
 const WIDEST: usize = 120;
 
+#[expect(
+    clippy::unused_self,
+    reason = "where something is said is the output's business, whatever it needs for it"
+)]
 impl Output {
     /// Looks at the terminal: colours only on one, and never with `NO_COLOR` (no-color.org).
     pub(crate) fn new(format: Format) -> Self {

@@ -9,7 +9,7 @@ pub(crate) fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -42,7 +42,6 @@ pub(crate) fn local_named(at: Instant, zone: Zone) -> String {
 pub(crate) fn day(at: Instant, zone: Zone) -> String {
     zone.local(at).format("%Y-%m-%d").to_string()
 }
-
 
 /// A starting point's day, for narrow tables.
 pub(crate) fn start_day(value: StartValue, zone: Zone) -> String {
@@ -105,7 +104,8 @@ pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
 pub(crate) fn safe(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for letter in text.chars() {
-        let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let turns =
+            matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if letter.is_control() || turns {
             clean.extend(letter.escape_unicode());
         } else {
@@ -116,7 +116,8 @@ pub(crate) fn safe(text: &str) -> String {
 }
 
 fn wall_clock(wall: NaiveDateTime) -> String {
-    let pattern = if wall.second() == 0 && wall.nanosecond() == 0 { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" };
+    let pattern =
+        if wall.second() == 0 && wall.nanosecond() == 0 { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" };
     wall.format(pattern).to_string()
 }
 

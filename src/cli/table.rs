@@ -1,6 +1,8 @@
 //! Tables that fit the terminal: no frames, numbers to the right, only the text columns give way.
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets,
+};
 
 use super::exit::Failure;
 use super::output::{Output, Tone};

@@ -28,7 +28,9 @@ fn an_invalid_policy_is_10_and_nothing_runs() {
     let fixture = Fixture::new(3, 2);
     fixture.approve("calls", 3);
     write_policy(&fixture, "broken", "title = \"x\"\n");
-    for words in [&["run"][..], &["run", "calls"], &["plan"], &["approve", "calls", "--count", "3"], &["check"]] {
+    for words in
+        [&["run"][..], &["run", "calls"], &["plan"], &["approve", "calls", "--count", "3"], &["check"]]
+    {
         let said = forfall(&fixture, words).expect(10);
         assert!(said.err.contains("broken.toml"), "{words:?}: {}", said.err);
     }

@@ -55,7 +55,9 @@ macro_rules! screen {
         settings.add_filter(r"\S+\+[0-9a-f]{8}\+\S+", "[vkey]");
         settings.add_filter(r"p-[0-9a-f]{16}", "[who]");
         settings.bind(|| insta::assert_snapshot!($name, text));
-        let wide = text.lines().find(|line| line.chars().count() > 80 && !line.contains($fixture.path("").to_str().unwrap()));
+        let wide = text
+            .lines()
+            .find(|line| line.chars().count() > 80 && !line.contains($fixture.path("").to_str().unwrap()));
         assert_eq!(wide, None, "wider than 80 columns");
     }};
 }
