@@ -98,24 +98,19 @@ fn too_rare(policy: &Policy, stage: &Stage, now: Instant) -> Option<(String, Str
         return None;
     }
     let after = stage.after?;
-    match stage.start.as_ref()?.cutoff {
-        Some(cutoff) => too_late_after(policy, stage, cutoff, now),
-        None => {
-            let room = room(after, stage.at_latest, policy.grace);
-            let wait = longest_wait(policy, now)?;
-            // Clocks change by an hour or two between two slots as between due and deadline.
-            (wait > room + TimeDelta::hours(2)).then(|| {
-                (
-                    format!(
-                        "{} may pass between two runs, but this stage has {} from due to deadline",
-                        length(wait),
-                        length(room)
-                    ),
-                    "let the policy run more often, widen its window, or raise `at-latest`".to_owned(),
-                )
-            })
-        }
+    if let Some(cutoff) = stage.start.as_ref()?.cutoff {
+        return too_late_after(policy, stage, cutoff, now);
     }
+    let room = room(after, stage.at_latest, policy.grace);
+    let wait = longest_wait(policy, now)?;
+    // Clocks change by an hour or two between two slots as between due and deadline.
+    (wait > room + TimeDelta::hours(2)).then(|| {
+        let (wait, room) = (length(wait), length(room));
+        (
+            format!("{wait} may pass between two runs, but this stage has {room} from due to deadline"),
+            "let the policy run more often, widen its window, or raise `at-latest`".to_owned(),
+        )
+    })
 }
 
 /// With a calendar period, records fall due on known days: each must have a slot before its deadline.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use forfall::config::diagnostic::{Sources, render};
 use forfall::model::ids::{PolicyId, StoreName};
 use forfall::policy::compile::{Basis, Compiled, Defaults, KnownStore, StoreKind, compile};
+use forfall::policy::limits::limits;
+use forfall::policy::overlap::overlaps;
 use forfall::time::Period;
 
 /// The stores and laws that the files may name.
@@ -133,7 +135,9 @@ fn the_policies_that_come_along_are_sound_and_pass_their_own_tests() {
         assert!(shown.is_empty(), "{shown}");
         let policy = compiled.policy.unwrap();
         assert!(policy.tests.len() >= 4, "{} has too few tests", policy.id);
+        let unmet = limits(&policy, "2026-11-20T12:00:00Z".parse().unwrap());
+        assert!(unmet.is_empty(), "{unmet:?}");
         policies.push(policy);
     }
-    assert!(forfall::policy::overlap::overlaps(&policies).is_empty());
+    assert!(overlaps(&policies).is_empty());
 }

@@ -26,9 +26,9 @@ pub(super) fn read_links(
                 .help("name the record's own files with `[[data.with]]` in the policy of the table");
             continue;
         }
-        notes.need(&link.name, "name", &span, "the link", "name = \"recruitment\"");
-        notes.need(&link.collection, "collection", &span, "the link", "collection = \"recruitment\"");
-        notes.need(&link.by, "by", &span, "the link", "by = \"recruitment_id\"");
+        notes.need(link.name.as_ref(), "name", &span, "the link", "name = \"recruitment\"");
+        notes.need(link.collection.as_ref(), "collection", &span, "the link", "collection = \"recruitment\"");
+        notes.need(link.by.as_ref(), "by", &span, "the link", "by = \"recruitment_id\"");
         let Some(name) = &link.name else { continue };
         if name.contains('.') {
             notes
@@ -43,7 +43,7 @@ pub(super) fn read_links(
             links.push(Link {
                 name: name.to_string(),
                 collection: collection.to_string(),
-                key: link.key.as_ref().map(|key| key.to_string()),
+                key: link.key.as_ref().map(ToString::to_string),
                 by: by.to_string(),
             });
         }
@@ -67,7 +67,13 @@ fn one(
     notes: &mut Notes<'_>,
 ) -> Option<With> {
     let span = with.span();
-    notes.need(&with.collection, "collection", &span, "what goes along", "collection = \"attachment\"");
+    notes.need(
+        with.collection.as_ref(),
+        "collection",
+        &span,
+        "what goes along",
+        "collection = \"attachment\"",
+    );
     let store = match &with.store {
         None => place.store(),
         Some(name) => {
@@ -102,7 +108,7 @@ fn one(
     Some(With {
         store: with.store.as_ref().map(|name| StoreName::new(&***name)),
         collection: spelled,
-        by: with.by.as_ref().map(|by| by.to_string()),
+        by: with.by.as_ref().map(ToString::to_string),
     })
 }
 

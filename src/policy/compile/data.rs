@@ -43,8 +43,8 @@ pub(super) fn place<'a>(
     notes: &mut Notes<'_>,
 ) -> Place<'a> {
     let span = table.span();
-    notes.need(&table.store, "store", &span, "the data", "store = \"switchboard\"");
-    notes.need(&table.collection, "collection", &span, "the data", "collection = \"call_log\"");
+    notes.need(table.store.as_ref(), "store", &span, "the data", "store = \"switchboard\"");
+    notes.need(table.collection.as_ref(), "collection", &span, "the data", "collection = \"call_log\"");
     let store = table.store.as_ref().and_then(|name| {
         let found = defaults.store(name);
         if found.is_none() {
