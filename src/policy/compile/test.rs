@@ -56,7 +56,9 @@ fn test(
             .help(format!("it has {count}, counted from 1"));
     }
     if let (Some(place), Some(record)) = (places.get(index), &table.record) {
-        for field in record.keys().filter(|field| place.lacks(field)) {
+        for field in
+            record.keys().filter(|field| place.column_of(field).is_none_or(|column| place.lacks(&column)))
+        {
             notes.error(record.span(), format!("the pattern gives a file no field `{field}`")).help(
                 "a file has the parts in braces, and `path`, `name`, `ext`, `size`, `modified`, `created`",
             );
