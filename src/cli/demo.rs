@@ -22,11 +22,11 @@ use crate::state::api::EventRecord;
 
 const CONFIG: &str = include_str!("demo/forfall.toml");
 const POLICIES: [(&str, &str); 5] = [
-    ("applicants", include_str!("demo/policies/applicants.toml")),
-    ("case-files", include_str!("demo/policies/case-files.toml")),
-    ("cctv", include_str!("demo/policies/cctv.toml")),
-    ("journal-names", include_str!("demo/policies/journal-names.toml")),
-    ("switchboard-log", include_str!("demo/policies/switchboard-log.toml")),
+    ("applicants", include_str!("../../policies/applicants.toml")),
+    ("case-files", include_str!("../../policies/case-files.toml")),
+    ("cctv", include_str!("../../policies/cctv.toml")),
+    ("journal-names", include_str!("../../policies/journal-names.toml")),
+    ("switchboard-log", include_str!("../../policies/switchboard-log.toml")),
 ];
 
 #[derive(Debug, clap::Args)]

@@ -25,6 +25,7 @@ pub(super) struct Add {
     /// The event as policies name it, such as recruitment-closed
     name: String,
     /// The key that it happened to: the value of the policy's `start.by`, or the record's key
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     key: String,
     /// When it happened; now, if not given
     #[arg(long, value_name = "TIME")]
