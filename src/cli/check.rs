@@ -65,8 +65,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         );
         let policies = phrase::counted(told.len() as u64, "policy", "policies");
         let (tone, text) = match (ok, args.offline) {
-            (true, false) => (Tone::Good, format!("{policies} checked against their stores: {counts}.")),
-            (true, true) => (Tone::Good, format!("{policies} checked, the stores were not asked: {counts}.")),
+            (true, false) => (Tone::Good, format!("{policies} checked, and the stores asked: {counts}.")),
+            (true, true) => (Tone::Good, format!("{policies} checked, the stores not asked: {counts}.")),
             (false, _) => (Tone::Bad, format!("Not valid: {counts}.")),
         };
         output.line(output.paint(tone, &text))?;

@@ -80,7 +80,7 @@ fn record(add: &Add, context: &Context) -> Result<Exit, Failure> {
     }
     let event = EventRecord { name: add.name.clone(), key: add.key.clone(), at };
     session.state.add_event(now, &session::actor(), &event)?;
-    context.output.say(format!(
+    context.output.tell(format!(
         "Recorded: {} for {} at {}.",
         event.name,
         phrase::safe(&event.key),
@@ -104,7 +104,7 @@ fn list(name: Option<&str>, context: &Context) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if events.is_empty() {
-        context.output.say("No events are recorded.");
+        context.output.tell("No events are recorded.");
         return Ok(Exit::Done);
     }
     let mut grid =
