@@ -159,7 +159,7 @@ fn tell(given: &[Approval], session: &Session, context: &Context) -> Result<Exit
         let policy = session.policy(approval.policy.as_str())?;
         let next = policy.schedule.next_after(context.clock.now(), policy.zone);
         let when = next
-            .map_or(String::new(), |slot| format!(" The next slot is {}.", phrase::local(slot, policy.zone)));
+            .map_or(String::new(), |slot| format!(" The next slot is {}.", phrase::slot(slot, policy.zone)));
         context.output.prose(
             &format!("Approved {}: {} due now.{when}", approval.policy, phrase::records(approval.count)),
             2,

@@ -189,7 +189,9 @@ pub(super) fn verified(session: &Session, since: Option<&str>) -> Result<Report,
             return Ok(verifier.finish());
         }
         from += leaves.len() as u64;
-        leaves.iter().for_each(|leaf| verifier.leaf(leaf));
+        for leaf in &leaves {
+            verifier.leaf(leaf);
+        }
     }
 }
 

@@ -38,14 +38,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut diagnostics = loaded.diagnostics.clone();
     let sources = loaded.sources.clone();
     let whole = loaded.config.is_some();
-    let told;
-    if whole && !args.offline {
+    let told = if whole && !args.offline {
         let session = Session::of(loaded, Arc::clone(&context.clock))?;
         diagnostics.extend(of_stores(&session));
-        told = session.policies;
+        session.policies
     } else {
-        told = loaded.policies;
-    }
+        loaded.policies
+    };
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     let ok = errors == 0 && whole;
     if output.is_json() {
@@ -66,8 +65,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         );
         let policies = phrase::counted(told.len() as u64, "policy", "policies");
         let (tone, text) = match (ok, args.offline) {
-            (true, false) => (Tone::Good, format!("{policies} checked against their stores: {counts}.")),
-            (true, true) => (Tone::Good, format!("{policies} checked, the stores were not asked: {counts}.")),
+            (true, false) => (Tone::Good, format!("{policies} checked, and the stores asked: {counts}.")),
+            (true, true) => (Tone::Good, format!("{policies} checked, the stores not asked: {counts}.")),
             (false, _) => (Tone::Bad, format!("Not valid: {counts}.")),
         };
         output.line(output.paint(tone, &text))?;

@@ -22,11 +22,11 @@ use crate::state::api::EventRecord;
 
 const CONFIG: &str = include_str!("demo/forfall.toml");
 const POLICIES: [(&str, &str); 5] = [
-    ("applicants", include_str!("demo/policies/applicants.toml")),
-    ("case-files", include_str!("demo/policies/case-files.toml")),
-    ("cctv", include_str!("demo/policies/cctv.toml")),
-    ("journal-names", include_str!("demo/policies/journal-names.toml")),
-    ("switchboard-log", include_str!("demo/policies/switchboard-log.toml")),
+    ("applicants", include_str!("../../policies/applicants.toml")),
+    ("case-files", include_str!("../../policies/case-files.toml")),
+    ("cctv", include_str!("../../policies/cctv.toml")),
+    ("journal-names", include_str!("../../policies/journal-names.toml")),
+    ("switchboard-log", include_str!("../../policies/switchboard-log.toml")),
 ];
 
 #[derive(Debug, clap::Args)]
@@ -105,12 +105,11 @@ fn approve_and_run(session: &Session) -> Result<Vec<(&Policy, Report)>, Failure>
 
 /// A directory of our own: nothing that is there is touched.
 fn make_dir(wanted: Option<&Path>, context: &Context) -> Result<PathBuf, Failure> {
-    let dir = match wanted {
-        Some(dir) => std::path::absolute(dir)?,
-        None => {
-            let unique = HoldId::at(context.clock.now()).to_string();
-            std::env::temp_dir().join(format!("forfall-demo-{}", &unique[unique.len() - 8..]))
-        }
+    let dir = if let Some(dir) = wanted {
+        std::path::absolute(dir)?
+    } else {
+        let unique = HoldId::at(context.clock.now()).to_string();
+        std::env::temp_dir().join(format!("forfall-demo-{}", &unique[unique.len() - 8..]))
     };
     if let Some(parent) = dir.parent() {
         fs_err::create_dir_all(parent)?;

@@ -25,6 +25,7 @@ pub(super) struct Add {
     /// The event as policies name it, such as recruitment-closed
     name: String,
     /// The key that it happened to: the value of the policy's `start.by`, or the record's key
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     key: String,
     /// When it happened; now, if not given
     #[arg(long, value_name = "TIME")]
@@ -79,7 +80,7 @@ fn record(add: &Add, context: &Context) -> Result<Exit, Failure> {
     }
     let event = EventRecord { name: add.name.clone(), key: add.key.clone(), at };
     session.state.add_event(now, &session::actor(), &event)?;
-    context.output.say(format!(
+    context.output.tell(format!(
         "Recorded: {} for {} at {}.",
         event.name,
         phrase::safe(&event.key),
@@ -103,7 +104,7 @@ fn list(name: Option<&str>, context: &Context) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if events.is_empty() {
-        context.output.say("No events are recorded.");
+        context.output.tell("No events are recorded.");
         return Ok(Exit::Done);
     }
     let mut grid =

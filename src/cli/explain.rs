@@ -28,7 +28,7 @@ pub(super) struct Args {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct Explained<'a> {
     policy: &'a str,
     store: &'a str,
     collection: &'a str,
@@ -115,14 +115,14 @@ pub(super) fn lines(
     Ok(prose::lines(policy, key, &told, &context.output))
 }
 
-fn json<'a>(policy: &'a Policy, key: &'a str, told: &'a Explanation) -> Answer<'a> {
+fn json<'a>(policy: &'a Policy, key: &'a str, told: &'a Explanation) -> Explained<'a> {
     let decision = told.decision.as_ref();
     let step = decision.and_then(|decision| decision.steps.get(decision.stage?));
     let start = match decision.and_then(|decision| decision.start) {
         Some(StartState::Known(value)) => Some(phrase::start_json(value)),
         _ => None,
     };
-    Answer {
+    Explained {
         policy: policy.id.as_str(),
         store: told.target.store.as_str(),
         collection: &told.target.collection,

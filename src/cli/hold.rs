@@ -129,7 +129,7 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
         context.output.json(&Added { hold: entry(&hold, session), already_gone: gone })?;
         return Ok(Exit::Done);
     }
-    context.output.line(format!("Hold {} is in force and keeps {}.", hold.id, covers(&hold, session)))?;
+    context.output.prose(&format!("Hold {} is in force and keeps {}.", hold.id, covers(&hold, session)), 2)?;
     for past in gone {
         context.output.line(format!(
             "  It came too late for batch {}: {} on {}.",
@@ -204,7 +204,7 @@ fn list(session: &Session, context: &Context) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if holds.is_empty() {
-        context.output.say("No hold is in force.");
+        context.output.tell("No hold is in force.");
         return Ok(Exit::Done);
     }
     for hold in &holds {

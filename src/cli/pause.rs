@@ -21,8 +21,8 @@ pub(super) fn pause(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let session = Session::open(context)?;
     let scope = scope(args, &session)?;
     session.state.pause(context.clock.now(), &session::actor(), &scope)?;
-    context.output.say(format!(
-        "{} is paused: no batch of it starts any more. `forfall resume` ends that.",
+    context.output.tell(format!(
+        "Paused: {}. No batch of that starts any more; `forfall resume` ends it.",
         words(&scope)
     ));
     Ok(Exit::Done)
@@ -32,9 +32,9 @@ pub(super) fn resume(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let session = Session::open(context)?;
     let scope = scope(args, &session)?;
     if session.state.resume(context.clock.now(), &session::actor(), &scope)? {
-        context.output.say(format!("{} goes on.", words(&scope)));
+        context.output.tell(format!("Resumed: {}.", words(&scope)));
         for left in session.state.pauses()? {
-            context.output.say(format!("Still paused: {}.", words(&left)));
+            context.output.tell(format!("Still paused: {}.", words(&left)));
         }
         return Ok(Exit::Done);
     }

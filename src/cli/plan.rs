@@ -42,7 +42,7 @@ struct Entry<'a> {
     policy: &'a str,
     store: Option<&'a str>,
     collection: Option<&'a str>,
-    stages: Vec<Stage<'a>>,
+    stages: Vec<Acts<'a>>,
     total: Option<u64>,
     total_exact: bool,
     undetermined: u64,
@@ -53,7 +53,7 @@ struct Entry<'a> {
 }
 
 #[derive(Serialize)]
-struct Stage<'a> {
+struct Acts<'a> {
     stage: usize,
     class: Option<&'a str>,
     action: &'a str,
@@ -133,8 +133,8 @@ fn entries<'a>(policy: &'a Policy, parts: &'a [Foreseen]) -> Vec<Entry<'a>> {
     parts.iter().map(entry).collect()
 }
 
-fn stage_json<'a>(plan: &DataPlan, stage: &'a StagePlan) -> Stage<'a> {
-    Stage {
+fn stage_json<'a>(plan: &DataPlan, stage: &'a StagePlan) -> Acts<'a> {
+    Acts {
         stage: stage.stage,
         class: stage.class.as_deref(),
         action: stage.action.word(),

@@ -132,7 +132,7 @@ fn show(name: &str, context: &Context) -> Result<Exit, Failure> {
     output.line(format!("{}: {approved}", policy.file.display()))?;
     output.line(format!("SHA-256 {}", policy.hash))?;
     output.line("")?;
-    output.line(policy.text.trim_end())?;
+    output.raw(policy.text.trim())?;
     Ok(Exit::Done)
 }
 

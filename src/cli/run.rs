@@ -22,22 +22,22 @@ pub(super) struct Args {
 
 #[derive(Serialize)]
 struct Runs<'a> {
-    runs: Vec<Run<'a>>,
+    runs: Vec<Ended<'a>>,
 }
 
 #[derive(Serialize)]
-struct Run<'a> {
+struct Ended<'a> {
     run: String,
     policy: &'a str,
     store: &'a str,
     collection: &'a str,
     state: RunState,
-    stages: Vec<Stage<'a>>,
+    stages: Vec<Acted<'a>>,
     reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct Stage<'a> {
+struct Acted<'a> {
     stage: usize,
     action: &'a str,
     done: u64,
@@ -94,14 +94,14 @@ fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
     let mut runs = Vec::new();
     for (policy, report) in reports {
         for part in &report.parts {
-            let stage = |done: &'a crate::audit::entry::StageDone| Stage {
+            let stage = |done: &'a crate::audit::entry::StageDone| Acted {
                 stage: done.stage,
                 action: &done.action,
                 done: done.done,
                 skipped: done.skipped,
                 failed: done.failed,
             };
-            runs.push(Run {
+            runs.push(Ended {
                 run: report.run.to_string(),
                 policy: policy.id.as_str(),
                 store: part.store.as_str(),

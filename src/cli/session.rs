@@ -38,12 +38,21 @@ pub struct Session {
     invalid: Option<Failure>,
 }
 
-/// Reads the configuration and every policy, and asks of each whether its schedule can keep what it promises.
+/// Reads the configuration and every policy, holds the policies against each other, and asks of each whether its
+/// schedule can keep what it promises.
 pub(super) fn load(context: &Context) -> Loaded {
     let now = context.clock.now();
     let mut loaded = config::load(&context.config, now.date_naive());
-    let limits: Vec<_> = loaded.policies.iter().flat_map(|policy| limits::limits(policy, now)).collect();
-    loaded.diagnostics.extend(limits);
+    let mut found: Vec<Diagnostic> =
+        loaded.policies.iter().flat_map(|policy| limits::limits(policy, now)).collect();
+    for overlap in overlap::overlaps(&loaded.policies) {
+        let (id, index) = &overlap.second;
+        let Some(policy) = loaded.policies.iter().find(|policy| policy.id == *id) else { continue };
+        let place = policy.places.data.get(*index).map_or(0..0, |places| places.collection.clone());
+        found.push(Diagnostic::error(&policy.file, place, overlap.message).with_help(overlap.help));
+    }
+    found.retain(|one| !loaded.diagnostics.contains(one));
+    loaded.diagnostics.extend(found);
     loaded
 }
 
@@ -83,14 +92,14 @@ pub(super) fn named<'a>(policies: &'a [Policy], names: &[String]) -> Result<Vec<
     if names.is_empty() {
         return Ok(policies.iter().collect());
     }
-    let mut named: Vec<&Policy> = Vec::new();
+    let mut chosen: Vec<&Policy> = Vec::new();
     for name in names {
         let policy = policy_of(policies, name)?;
-        if !named.iter().any(|other| other.id == policy.id) {
-            named.push(policy);
+        if !chosen.iter().any(|other| other.id == policy.id) {
+            chosen.push(policy);
         }
     }
-    Ok(named)
+    Ok(chosen)
 }
 
 impl Session {

@@ -150,8 +150,8 @@ fn headline(standings: &[(&Policy, Standing)]) -> (Tone, String) {
     let unsettled = standings.iter().filter(|(_, standing)| !is_fine(&standing.state)).count();
     if unsettled > 0 {
         let text = format!(
-            "Nothing is overdue; {} need somebody.",
-            phrase::counted(unsettled as u64, "policy", "policies")
+            "Nothing is overdue; {} somebody.",
+            phrase::counted(unsettled as u64, "policy needs", "policies need")
         );
         return (Tone::Warning, text);
     }
@@ -183,7 +183,7 @@ fn details(policy: &Policy, standing: &Standing) -> String {
     if let Some(slot) = standing.next_slot
         && policy.unresolved.is_none()
     {
-        parts.push(format!("next slot {}", phrase::local(slot, policy.zone)));
+        parts.push(format!("next slot {}", phrase::slot(slot, policy.zone)));
     }
     parts.join("; ")
 }

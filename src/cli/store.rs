@@ -27,20 +27,20 @@ pub(super) enum Command {
 
 #[derive(Serialize)]
 struct Stores {
-    stores: Vec<Store>,
+    stores: Vec<Shown>,
 }
 
 #[derive(Serialize)]
-struct Store {
+struct Shown {
     store: String,
     adapter: String,
     reachable: bool,
     error: Option<String>,
-    collections: Vec<Collection>,
+    collections: Vec<Described>,
 }
 
 #[derive(Serialize)]
-struct Collection {
+struct Described {
     collection: String,
     total: u64,
     total_exact: bool,
@@ -253,8 +253,8 @@ fn total(one: &Listed) -> String {
     format!("{about}{}", phrase::number(one.total.count))
 }
 
-fn json(name: &StoreName, adapter: &str, listed: &Result<Vec<Listed>, StoreError>) -> Store {
-    let collection = |one: &Listed| Collection {
+fn json(name: &StoreName, adapter: &str, listed: &Result<Vec<Listed>, StoreError>) -> Shown {
+    let collection = |one: &Listed| Described {
         collection: one.schema.collection.clone(),
         total: one.total.count,
         total_exact: one.total.exact,
@@ -276,7 +276,7 @@ fn json(name: &StoreName, adapter: &str, listed: &Result<Vec<Listed>, StoreError
             .collect(),
         warnings: one.schema.warnings.clone(),
     };
-    Store {
+    Shown {
         store: name.to_string(),
         adapter: adapter.to_owned(),
         reachable: listed.is_ok(),

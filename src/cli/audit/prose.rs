@@ -176,13 +176,12 @@ fn outcome_text(outcome: &Outcome) -> Vec<String> {
 }
 
 fn outcome_counts(outcome: &Outcome) -> String {
-    let mut text = format!("{} done", phrase::number(outcome.done));
-    for (count, word) in [(outcome.skipped, "skipped"), (outcome.failed, "failed")] {
-        if count > 0 {
-            text.push_str(&format!(", {} {word}", phrase::number(count)));
-        }
+    let counts = [(outcome.skipped, "skipped"), (outcome.failed, "failed")];
+    let mut parts = vec![format!("{} done", phrase::number(outcome.done))];
+    for (count, word) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        parts.push(format!("{} {word}", phrase::number(count)));
     }
-    text
+    parts.join(", ")
 }
 
 fn done(note: &RunNote) -> u64 {

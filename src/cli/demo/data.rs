@@ -158,10 +158,10 @@ fn ago(today: NaiveDate, days: i64) -> String {
 }
 
 /// Makes a database in one transaction.
-fn database(file: &Path, fill: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<(), Failure> {
+fn database(file: &Path, rows: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<(), Failure> {
     let made = Connection::open(file).and_then(|mut connection| {
         let transaction = connection.transaction()?;
-        fill(&transaction)?;
+        rows(&transaction)?;
         transaction.commit()
     });
     made.map_err(|error| Failure::internal(format!("{} cannot be made: {error}", file.display())))

@@ -135,30 +135,24 @@ fn gone(page: &mut Page, policy: &Policy, told: &Explanation) {
         let Body::Intent(intent) = &past.intent.entry.body else { return None };
         (intent.label.action == "delete").then_some((past, intent))
     });
+    if let Some((past, intent)) = last {
+        let when = phrase::local_named(past.intent.entry.time, policy.zone);
+        let done =
+            if past.done.is_some() { "It is gone" } else { "It is not there; its batch is still open" };
+        page.headline(Tone::Strong, &format!("{done}: {} on {when}.", deed(&intent.label.action)));
+    } else {
+        let text = "There is no record with this key, and no batch in the audit log deleted it.";
+        page.headline(Tone::Strong, text);
+    }
+    for (place, past) in told.history.iter().enumerate() {
+        page.item(if place == 0 { "history" } else { "" }, &past_text(policy, past));
+    }
     match last {
-        Some((past, intent)) => {
-            let when = phrase::local_named(past.intent.entry.time, policy.zone);
-            let done =
-                if past.done.is_some() { "It is gone" } else { "It is not there; its batch is still open" };
-            page.headline(Tone::Strong, &format!("{done}: {} on {when}.", deed(&intent.label.action)));
-            for (place, past) in told.history.iter().enumerate() {
-                page.item(if place == 0 { "history" } else { "" }, &past_text(policy, past));
-            }
-            page.item("policy", &format!("its text then has SHA-256 {}", intent.hash));
-        }
-        None => {
-            page.headline(
-                Tone::Strong,
-                "There is no record with this key, and no batch in the audit log deleted it.",
-            );
-            for (place, past) in told.history.iter().enumerate() {
-                page.item(if place == 0 { "history" } else { "" }, &past_text(policy, past));
-            }
-            page.item(
-                "perhaps",
-                "the key is spelled otherwise, the record never was, or something else than forfall removed it",
-            );
-        }
+        Some((_, intent)) => page.item("policy", &format!("its text then has SHA-256 {}", intent.hash)),
+        None => page.item(
+            "perhaps",
+            "the key is spelled otherwise, the record never was, or something else than forfall removed it",
+        ),
     }
 }
 
