@@ -6,7 +6,9 @@
 
 pub mod adapter;
 pub mod audit;
+pub mod cli;
 pub mod config;
+pub mod crash;
 pub mod daemon;
 pub mod engine;
 pub mod model;

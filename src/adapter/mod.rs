@@ -3,3 +3,12 @@
 //! Adapters block: one thread, one connection. The engine decides where they run.
 
 pub mod api;
+#[cfg(any(test, debug_assertions))]
+pub mod contract;
+#[cfg(any(test, debug_assertions))]
+pub mod faulty;
+#[cfg(any(test, debug_assertions))]
+pub mod memory;
+pub mod registry;
+mod sql;
+pub mod sqlite;

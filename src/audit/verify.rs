@@ -130,6 +130,11 @@ impl Verifier {
         }
     }
 
+    /// How many entries the checkpoint is over; `None` if it is not valid.
+    pub fn signed_size(&self) -> Option<u64> {
+        self.head.as_ref().map(|head| head.size)
+    }
+
     /// Takes the next leaf.
     pub fn leaf(&mut self, leaf: &[u8]) {
         let index = self.frontier.size();

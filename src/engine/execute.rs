@@ -9,13 +9,13 @@ use std::time::Duration;
 use crate::adapter::api::{Basis, Dispose, Job, Prepared, StoreError, StoreErrorKind};
 use crate::audit::commitment;
 use crate::audit::entry::{Companion, Intent, Outcome};
+use crate::crash;
 use crate::model::batch::{Applied, BatchLabel};
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, hex};
 use crate::state::api::{EpochKey, IntentAnswer, PauseScope, StateError};
 
 use super::Engine;
-use super::crash::{self, Step};
 use super::progress::{Progress, Stop};
 
 /// The time that a batch should take: long enough to be quick, short enough for the application beside it.
@@ -90,8 +90,7 @@ pub fn execute(
             break;
         }
         let began = engine.clock.monotonic();
-        let label =
-            BatchLabel { batch: BatchId::at(engine.clock.now()), ..assignment.label.clone() };
+        let label = BatchLabel { batch: BatchId::at(engine.clock.now()), ..assignment.label.clone() };
         let prepared = match walk.prepare(&label, size, &without) {
             Ok(Some(prepared)) => prepared,
             Ok(None) => break,
@@ -119,7 +118,9 @@ pub fn execute(
                 progress.advance(applied.done);
                 executed.add(&applied);
                 if applied.done == 0 && !applied.failed.is_empty() {
-                    executed.incomplete.push("a whole batch failed; the rest is left for the next run".to_owned());
+                    executed
+                        .incomplete
+                        .push("a whole batch failed; the rest is left for the next run".to_owned());
                     break;
                 }
             }
@@ -160,11 +161,11 @@ fn one_batch(
     prepared: Box<dyn Prepared + '_>,
     before_commit: BeforeCommit<'_>,
 ) -> Result<Batch, AuditLost> {
-    crash::here(Step::Prepared);
+    crash::here("prepared");
     let evidence = evidence(epoch, label, assignment.hash, &*prepared);
     // The manifest is durable before the commit: afterwards nobody could make it again.
     let written = engine.state.keep_manifest(&label.batch, &evidence.sorted).and_then(|()| {
-        crash::here(Step::Manifest);
+        crash::here("manifest");
         let spool = prepared.spool();
         engine.state.record_intent(
             engine.clock.now(),
@@ -186,7 +187,7 @@ fn one_batch(
             return Err(error.into());
         }
     }
-    crash::here(Step::Intent);
+    crash::here("intent");
     let basis = prepared.basis();
     let records = prepared.records().len();
     let ready = before_commit(label, prepared.records())?;
@@ -201,9 +202,9 @@ fn one_batch(
     };
     match applied {
         Ok(applied) => {
-            crash::here(Step::Committed);
+            crash::here("committed");
             record(engine, label, &evidence, &applied, basis)?;
-            crash::here(Step::Outcome);
+            crash::here("outcome");
             Ok(Batch::Applied(applied))
         }
         // The commit may or may not have happened: the intent stays open, and the store is asked.
@@ -220,7 +221,8 @@ fn one_batch(
 }
 
 fn after_failed_commit(store: &dyn Dispose, error: &StoreError, fate: &str) -> String {
-    let what = if store.capabilities().transactional { "the commit of a batch failed" } else { "a batch failed" };
+    let what =
+        if store.capabilities().transactional { "the commit of a batch failed" } else { "a batch failed" };
     format!("{what}: {error}; {fate}")
 }
 
@@ -229,7 +231,9 @@ fn abort(prepared: Box<dyn Prepared + '_>) -> Option<Batch> {
 }
 
 fn all_failed(records: usize, reason: &str) -> Vec<crate::model::batch::Leftover> {
-    (0..records).map(|place| crate::model::batch::Leftover { place, reason: reason.to_owned(), key: None }).collect()
+    (0..records)
+        .map(|place| crate::model::batch::Leftover { place, reason: reason.to_owned(), key: None })
+        .collect()
 }
 
 /// What the log will say of a batch.
@@ -313,7 +317,11 @@ impl Executed {
         self.skipped += applied.skipped.len() as u64;
         self.failed += applied.failed.len() as u64;
         if let Some(first) = applied.failed.first() {
-            self.incomplete.push(format!("{} records of a batch failed: {}", applied.failed.len(), first.reason));
+            self.incomplete.push(format!(
+                "{} records of a batch failed: {}",
+                applied.failed.len(),
+                first.reason
+            ));
         }
     }
 }

@@ -44,6 +44,14 @@ impl Start {
         spelling::read(value, self.format.as_ref(), self.zone)
     }
 
+    /// The instant by which starts are put in order: of a day the first in the start's zone.
+    pub fn instant_of(&self, value: StartValue) -> Instant {
+        match value {
+            StartValue::Instant(instant) => instant,
+            StartValue::Date(date) => self.zone.first_instant_of(date).unwrap_or(Instant::MAX_UTC),
+        }
+    }
+
     /// The first plausible instant: the beginning of the earliest plausible day in the start's zone.
     pub fn earliest_instant(&self) -> Instant {
         self.zone.first_instant_of(self.earliest).unwrap_or(Instant::MIN_UTC)

@@ -1,5 +1,7 @@
 //! A policy for the tests of this layer, to be changed where a test needs it.
 
+pub(super) mod random;
+
 use std::sync::Arc;
 
 use crate::model::action::Action;
@@ -23,12 +25,15 @@ pub(super) fn policy(data: Vec<Data>) -> Policy {
         basis: None,
         source: None,
         note: None,
+        law: None,
         rows: Vec::new(),
         zone: zone("Europe/Oslo"),
         schedule: "0 3 * * *".parse().unwrap(),
         window: None,
         wait: None,
         approvers: 1,
+        notify_before: None,
+        stale_after: None,
         grace: Period { months: 0, days: 0, hours: 24 },
         keep_at_least: None,
         unresolved: None,
@@ -45,7 +50,6 @@ pub(super) fn data(stages: Vec<Stage>) -> Data {
         target: Arc::new(Target::new(StoreName::new("switchboard"), "call_log")),
         scope: Predicate::Always(true),
         branches: vec![branch(None, Predicate::Always(true), stages)],
-        prune_empty_dirs: false,
         index: 0,
     }
 }

@@ -206,6 +206,7 @@ fn schema() -> Schema {
         key: vec!["id".into()],
         key_form: KeyForm::Columns,
         linked: vec![("job".into(), vec![column("open", ColumnKind::Bool, false)])],
+        referenced_by: vec![],
         side_effects: vec![],
         warnings: vec![],
         marker: None,
