@@ -129,7 +129,9 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
         context.output.json(&Added { hold: entry(&hold, session), already_gone: gone })?;
         return Ok(Exit::Done);
     }
-    context.output.prose(&format!("Hold {} is in force and keeps {}.", hold.id, covers(&hold, session)), 2)?;
+    context
+        .output
+        .prose(&format!("Hold {} is in force and keeps {}.", hold.id, covers(&hold, session)), 2)?;
     for past in gone {
         context.output.line(format!(
             "  It came too late for batch {}: {} on {}.",

@@ -151,10 +151,19 @@ mod tests {
     #[test]
     fn times_are_local_with_their_offset() {
         let oslo: Zone = "Europe/Oslo".parse().unwrap();
-        assert_eq!(plain(&local("2026-11-08T13:00:00Z".parse().unwrap(), oslo)), "2026-11-08 14:00:00 +01:00");
-        assert_eq!(plain(&local("2026-07-08T12:00:07Z".parse().unwrap(), oslo)), "2026-07-08 14:00:07 +02:00");
+        assert_eq!(
+            plain(&local("2026-11-08T13:00:00Z".parse().unwrap(), oslo)),
+            "2026-11-08 14:00:00 +01:00"
+        );
+        assert_eq!(
+            plain(&local("2026-07-08T12:00:07Z".parse().unwrap(), oslo)),
+            "2026-07-08 14:00:07 +02:00"
+        );
         let st_johns: Zone = "America/St_Johns".parse().unwrap();
-        assert_eq!(plain(&local("2026-11-08T13:00:00Z".parse().unwrap(), st_johns)), "2026-11-08 09:30:00 -03:30");
+        assert_eq!(
+            plain(&local("2026-11-08T13:00:00Z".parse().unwrap(), st_johns)),
+            "2026-11-08 09:30:00 -03:30"
+        );
         assert_eq!(plain(&slot("2026-11-08T02:00:00Z".parse().unwrap(), oslo)), "2026-11-08 03:00 +01:00");
         assert_eq!(utc("2026-11-08T13:00:00Z".parse().unwrap()), "2026-11-08T13:00:00Z");
     }

@@ -63,10 +63,11 @@ pub fn forecast(
     let later = plan.selections.stages.iter().filter(|later| {
         later.branch == selection.branch && later.stage > selection.stage && !later.due.is_empty()
     });
-    let predicate = later.filter_map(|later| Some((later.start.clone()?, later.due.clone()))).fold(
-        predicate,
-        |predicate, (start, due)| predicate.and(Predicate::Start { start, is: StartIs::In(due) }.negated()),
-    );
+    let predicate = later
+        .filter_map(|later| Some((later.start.clone()?, later.due.clone())))
+        .fold(predicate, |predicate, (start, due)| {
+            predicate.and(Predicate::Start { start, is: StartIs::In(due) }.negated())
+        });
     let instants = instants(policy, now);
     let mut sets = vec![selection.due.clone()];
     sets.extend(instants.iter().map(|&at| plan::set_at(policy, data, &plan.selections, place, at)));

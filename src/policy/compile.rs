@@ -10,7 +10,6 @@ mod escalate;
 mod fieldwork;
 mod notes;
 mod order;
-mod pattern;
 mod protect;
 mod start;
 mod test;
