@@ -140,7 +140,8 @@ impl Standing {
         }
         // An approval resolves a stop that came before it.
         let resolved = |run: &PastRun| approval.as_ref().is_some_and(|approval| approval.at > run.began);
-        let last = self.last_run.as_ref().filter(|run| run.note.state != Some(RunState::Stopped) || !resolved(run));
+        let last =
+            self.last_run.as_ref().filter(|run| run.note.state != Some(RunState::Stopped) || !resolved(run));
         let last = last.and_then(|run| Some((run.note.state?, run.note.reason.clone())));
         if let Some((state @ (RunState::Stopped | RunState::Incomplete), reason)) = last {
             self.worse(&state.to_string(), &reason.unwrap_or_default());
