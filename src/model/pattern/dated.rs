@@ -57,9 +57,11 @@ pub(super) fn tokens(format: &str) -> Result<Vec<Token>, PatternError> {
                         break;
                     }
                 }
-                tokens.extend(meaning(&specifier).ok_or_else(|| {
-                    wrong(format!("`%{specifier}` cannot be looked for in a path"), HELP)
-                })?);
+                tokens.extend(
+                    meaning(&specifier).ok_or_else(|| {
+                        wrong(format!("`%{specifier}` cannot be looked for in a path"), HELP)
+                    })?,
+                );
             }
             other => tokens.push(Token::Literal(other.to_string())),
         }
