@@ -6,6 +6,7 @@
 
 pub mod adapter;
 pub mod audit;
+pub mod cli;
 pub mod config;
 pub mod crash;
 pub mod daemon;

@@ -33,7 +33,8 @@ fn now() -> i64 {
 /// Rows with scattered dates; of every `of`, `due` are older than 30 days.
 fn fill(path: &Path, rows: u64, due: u64, of: u64, journal: &str) {
     let database = Connection::open(path).unwrap();
-    let _: String = database.query_row(&format!("pragma journal_mode = {journal}"), [], |row| row.get(0)).unwrap();
+    let _: String =
+        database.query_row(&format!("pragma journal_mode = {journal}"), [], |row| row.get(0)).unwrap();
     let now = now();
     database
         .execute_batch(
@@ -42,8 +43,9 @@ fn fill(path: &Path, rows: u64, due: u64, of: u64, journal: &str) {
              begin",
         )
         .unwrap();
-    let mut insert =
-        database.prepare("insert into call_log (called_at, caller, callee, seconds) values (?1, ?2, ?3, ?4)").unwrap();
+    let mut insert = database
+        .prepare("insert into call_log (called_at, caller, callee, seconds) values (?1, ?2, ?3, ?4)")
+        .unwrap();
     // A fixed multiplier scatters the dates without a random number generator, the same in every run.
     let mut scatter: u64 = 88_172_645_463_325_252;
     for row in 0..rows {
@@ -53,11 +55,18 @@ fn fill(path: &Path, rows: u64, due: u64, of: u64, journal: &str) {
         let within = i64::try_from(scatter % (29 * DAY as u64)).unwrap();
         let called_at = if scatter / 7 % of < due { now - 31 * DAY - within } else { now - within };
         insert
-            .execute((called_at, format!("+47990{:05}", row % 100_000), format!("+47220{:05}", row % 77_777), row % 3_600))
+            .execute((
+                called_at,
+                format!("+47990{:05}", row % 100_000),
+                format!("+47220{:05}", row % 77_777),
+                i64::try_from(row % 3_600).unwrap(),
+            ))
             .unwrap();
     }
     drop(insert);
-    database.execute_batch("commit; create index call_log_called_at on call_log (called_at); analyze").unwrap();
+    database
+        .execute_batch("commit; create index call_log_called_at on call_log (called_at); analyze")
+        .unwrap();
     let _ = database.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
 }
 
@@ -89,7 +98,9 @@ pub(crate) fn deletion(dir: &Path, rows: u64, journal: &str) {
 fn due(template: &Path) -> u64 {
     let database = Connection::open(template).unwrap();
     let count: i64 = database
-        .query_row("select count(*) from call_log where called_at <= ?1", [now() - 30 * DAY], |row| row.get(0))
+        .query_row("select count(*) from call_log where called_at <= ?1", [now() - 30 * DAY], |row| {
+            row.get(0)
+        })
         .unwrap();
     count.try_into().unwrap()
 }
@@ -129,7 +140,10 @@ pub(crate) fn memory(dir: &Path, due: u64) {
     let approve = forfall(&dir, &["approve", "bench", "--count", &found]);
     let run = forfall(&dir, &["run", "bench"]);
     assert!(run.output.contains("\"complete\""), "{}", run.output);
-    println!("memory, {found} due rows in SQLite: approve {:.1} MiB, run {:.1} MiB (target: at most 64)", approve.peak, run.peak);
+    println!(
+        "memory, {found} due rows in SQLite: approve {:.1} MiB, run {:.1} MiB (target: at most 64)",
+        approve.peak, run.peak
+    );
     println!("  run took {:.1} s, {:.0} rows/s", run.seconds, found.parse::<f64>().unwrap() / run.seconds);
     fs_err::remove_dir_all(dir).unwrap();
 }
@@ -147,7 +161,10 @@ pub(crate) fn plan(dir: &Path, rows: u64) {
         count[round] = began.elapsed().as_secs_f64();
         let took = forfall(&dir, &["plan"]);
         plan[round] = took.seconds;
-        assert!(took.output.contains(&format!("\"due\":{due}")) || took.output.contains(&format!("\"due\": {due}")));
+        assert!(
+            took.output.contains(&format!("\"due\":{due}"))
+                || took.output.contains(&format!("\"due\": {due}"))
+        );
     }
     let (count, plan) = (median(count), median(plan));
     println!("plan, {rows} rows of which a tenth is due, medians of three:");

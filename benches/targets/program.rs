@@ -49,7 +49,8 @@ fn watch(status: &str) -> f64 {
     let mut peak = 0.0;
     while let Ok(text) = fs_err::read_to_string(status) {
         let mark = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let Some(kib) = mark.and_then(|mark| mark.trim().trim_end_matches(" kB").trim().parse::<f64>().ok()) else {
+        let Some(kib) = mark.and_then(|mark| mark.trim().trim_end_matches(" kB").trim().parse::<f64>().ok())
+        else {
             break;
         };
         peak = kib / 1024.0;

@@ -34,7 +34,13 @@ fn fill(root: &Path, files: u64) {
             let path = at.join(format!("clip-{file:06}.mp4"));
             fs_err::write(&path, b"recording").unwrap();
             if file % 2 == 0 {
-                fs_err::OpenOptions::new().write(true).open(&path).unwrap().into_file().set_modified(old).unwrap();
+                fs_err::OpenOptions::new()
+                    .write(true)
+                    .open(&path)
+                    .unwrap()
+                    .into_file()
+                    .set_modified(old)
+                    .unwrap();
             }
         }
     }

@@ -10,3 +10,6 @@ pub mod faulty;
 pub mod filesystem;
 #[cfg(any(test, debug_assertions))]
 pub mod memory;
+pub mod registry;
+mod sql;
+pub mod sqlite;

@@ -44,18 +44,24 @@ pub fn commit_all(
     keys: &[Key],
 ) -> Vec<Hash> {
     let openings = Openings::new(secret, batch, store, collection);
-    let commit = |keys: &[Key]| -> Vec<Hash> {
-        keys.iter().map(|key| commitment(&openings.of(key), store, collection, key)).collect()
+    let commit = |keys: &[Key], into: &mut [Hash]| {
+        for (key, into) in keys.iter().zip(into) {
+            *into = commitment(&openings.of(key), store, collection, key);
+        }
     };
+    let mut all = vec![[0; 32]; keys.len()];
     if keys.len() < MANY {
-        return commit(keys);
+        commit(keys, &mut all);
+        return all;
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+    let part = keys.len().div_ceil(threads);
     std::thread::scope(|scope| {
-        let chunks = keys.chunks(keys.len().div_ceil(threads));
-        let workers: Vec<_> = chunks.map(|chunk| scope.spawn(move || commit(chunk))).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("hashing does not panic")).collect()
-    })
+        for (keys, into) in keys.chunks(part).zip(all.chunks_mut(part)) {
+            scope.spawn(|| commit(keys, into));
+        }
+    });
+    all
 }
 
 /// Sorts the commitments and returns the root of the RFC 6962 tree over them: what an intent holds.
@@ -69,8 +75,7 @@ pub fn records_root(sorted: &mut [Hash]) -> Hash {
         scope.spawn(|| left.sort_unstable());
         right.sort_unstable();
     });
-    // The stable sort finds the two runs and merges them.
-    sorted.sort();
+    merge_halves(sorted);
     // Cut where RFC 6962 cuts, so that the halves are the two subtrees under the root.
     let (left, right) = sorted.split_at(1 << (sorted.len() - 1).ilog2());
     std::thread::scope(|scope| {
@@ -78,6 +83,11 @@ pub fn records_root(sorted: &mut [Hash]) -> Hash {
         let right = root_of(right);
         tree::node_hash(&left.join().expect("hashing does not panic"), &right)
     })
+}
+
+#[expect(clippy::stable_sort_primitive, reason = "the stable sort finds the two sorted runs and merges them")]
+fn merge_halves(sorted: &mut [Hash]) {
+    sorted.sort();
 }
 
 fn root_of(sorted: &[Hash]) -> Hash {

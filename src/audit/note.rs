@@ -233,11 +233,11 @@ mod tests {
     fn an_independent_implementation_verifies_our_heads() {
         let note = key().sign(17, leaf_hash(b"x"));
         let verifier = StandardVerifier::new(&key().verifier().to_string()).unwrap();
-        let (verified, unverified) = Note::from_bytes(note.as_bytes())
+        let (ours, others) = Note::from_bytes(note.as_bytes())
             .unwrap()
             .verify(&VerifierList::new(vec![Box::new(verifier)]))
             .unwrap();
-        assert_eq!((verified.len(), unverified.len()), (1, 0));
+        assert_eq!((ours.len(), others.len()), (1, 0));
     }
 
     #[test]

@@ -155,7 +155,7 @@ pub fn consistency_ranges(old: u64, new: u64) -> Vec<Range<u64>> {
 
 /// The largest power of two below `size`, which is at least 2.
 fn split(size: u64) -> u64 {
-    1 << (63 - (size - 1).leading_zeros())
+    1 << (size - 1).ilog2()
 }
 
 /// Proves that leaf `index` is among `leaves`.

@@ -33,7 +33,8 @@ pub fn offer(engine: &Engine, policy: &Policy, samples: usize) -> Result<Offer, 
         let plan = plan::plan(engine.inspect(&data.target.store)?, policy, data, &circumstances)?;
         let acts = plan.stages.iter().any(|stage| stage.action.changes_the_store());
         if acts && !plan.schema.side_effects.is_empty() {
-            let effects: Vec<_> = plan.schema.side_effects.iter().map(|effect| effect.text.as_str()).collect();
+            let effects: Vec<_> =
+                plan.schema.side_effects.iter().map(|effect| effect.text.as_str()).collect();
             return Err(EngineError::Refused(effects.join("; ")));
         }
         if acts && plan.schema.key.is_empty() {
@@ -72,13 +73,18 @@ pub fn give(engine: &Engine, policy: &Policy, by: &Actor, count: u64) -> Result<
     for (data, plan) in policy.data.iter().zip(&offer.plans) {
         curves.extend(curves_of(engine, policy, data, plan, &circumstances)?);
     }
-    let mut identities: Vec<_> =
-        policy.data.iter().zip(&offer.plans).map(|(data, plan)| (data.target.store.clone(), plan.identity.clone())).collect();
+    let mut identities: Vec<_> = policy
+        .data
+        .iter()
+        .zip(&offer.plans)
+        .map(|(data, plan)| (data.target.store.clone(), plan.identity.clone()))
+        .collect();
     identities.dedup();
     let approval = Approval {
         policy: policy.id.clone(),
         hash: policy.hash.clone(),
         text: policy.text.to_string(),
+        footing: policy.footing(),
         at: now,
         count: offer.count,
         identities,

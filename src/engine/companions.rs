@@ -98,17 +98,16 @@ fn companions_of(
             Err(error) => return Ok(Err(error.to_string())),
         };
         let Some(job) = job(with, rows, circumstances) else { continue };
-        let label = BatchLabel {
-            store: elsewhere.clone(),
-            collection: with.collection.clone(),
-            ..label.clone()
-        };
+        let label =
+            BatchLabel { store: elsewhere.clone(), collection: with.collection.clone(), ..label.clone() };
         let of = format!("{}/with", data.index);
         let assignment = Assignment { label, hash, of: &of, job, most: usize::MAX };
         let executed =
             execute::execute(engine, store, &assignment, &mut |_, _| Ok(Ok(())), &Unwatched, stop)?;
         if let Some(reason) = executed.incomplete.first() {
-            return Ok(Err(format!("what belongs to the records in store {elsewhere} could not go: {reason}")));
+            return Ok(Err(format!(
+                "what belongs to the records in store {elsewhere} could not go: {reason}"
+            )));
         }
         if executed.paused.is_some() || executed.skipped > 0 {
             return Ok(Err(format!("what belongs to the records in store {elsewhere} is held or paused")));

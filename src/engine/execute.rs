@@ -90,8 +90,7 @@ pub fn execute(
             break;
         }
         let began = engine.clock.monotonic();
-        let label =
-            BatchLabel { batch: BatchId::at(engine.clock.now()), ..assignment.label.clone() };
+        let label = BatchLabel { batch: BatchId::at(engine.clock.now()), ..assignment.label.clone() };
         let prepared = match walk.prepare(&label, size, &without) {
             Ok(Some(prepared)) => prepared,
             Ok(None) => break,
@@ -119,7 +118,9 @@ pub fn execute(
                 progress.advance(applied.done);
                 executed.add(&applied);
                 if applied.done == 0 && !applied.failed.is_empty() {
-                    executed.incomplete.push("a whole batch failed; the rest is left for the next run".to_owned());
+                    executed
+                        .incomplete
+                        .push("a whole batch failed; the rest is left for the next run".to_owned());
                     break;
                 }
             }
@@ -220,7 +221,8 @@ fn one_batch(
 }
 
 fn after_failed_commit(store: &dyn Dispose, error: &StoreError, fate: &str) -> String {
-    let what = if store.capabilities().transactional { "the commit of a batch failed" } else { "a batch failed" };
+    let what =
+        if store.capabilities().transactional { "the commit of a batch failed" } else { "a batch failed" };
     format!("{what}: {error}; {fate}")
 }
 
@@ -229,7 +231,9 @@ fn abort(prepared: Box<dyn Prepared + '_>) -> Option<Batch> {
 }
 
 fn all_failed(records: usize, reason: &str) -> Vec<crate::model::batch::Leftover> {
-    (0..records).map(|place| crate::model::batch::Leftover { place, reason: reason.to_owned(), key: None }).collect()
+    (0..records)
+        .map(|place| crate::model::batch::Leftover { place, reason: reason.to_owned(), key: None })
+        .collect()
 }
 
 /// What the log will say of a batch.
@@ -313,7 +317,11 @@ impl Executed {
         self.skipped += applied.skipped.len() as u64;
         self.failed += applied.failed.len() as u64;
         if let Some(first) = applied.failed.first() {
-            self.incomplete.push(format!("{} records of a batch failed: {}", applied.failed.len(), first.reason));
+            self.incomplete.push(format!(
+                "{} records of a batch failed: {}",
+                applied.failed.len(),
+                first.reason
+            ));
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::model::evaluate::World;
 use crate::model::hold::{Held, Hold};
 use crate::model::key::Key;
 use crate::model::predicate::Predicate;
+use crate::model::schema::{ColumnKind, Schema};
 use crate::model::target::Target;
 use crate::policy::decide::{self, Decision};
 use crate::policy::rule::{Data, Policy};
@@ -53,13 +54,7 @@ pub fn explain(
     let circumstances = super::run::circumstances(engine, now)?;
     let store = engine.inspect(&data.target.store)?;
     let schema = store.probe(&data.target)?;
-    let texts: Vec<bool> = schema
-        .key
-        .iter()
-        .map(|name| schema.column(name).is_some_and(|column| column.kind == crate::model::schema::ColumnKind::Text))
-        .collect();
-    let key = Key::parse(key_text, schema.key_form, &texts)
-        .map_err(|error| EngineError::Refused(format!("key {key_text}: {error}")))?;
+    let key = key(&schema, key_text)?;
     let data = plan::with_references(data, &schema);
     let scope = plan::scope(&data, &circumstances);
     let row = store.read(&scope, &key)?;
@@ -68,9 +63,8 @@ pub fn explain(
         Some(row) => {
             let mut trouble: Option<StoreError> = None;
             let reached = data.target.reached_by.iter().map(|reach| {
-                let asked = Predicate::Reached(reach.clone()).and(Predicate::KeyIn(std::sync::Arc::new(
-                    std::iter::once(key.clone()).collect(),
-                )));
+                let asked = Predicate::Reached(reach.clone())
+                    .and(Predicate::KeyIn(std::sync::Arc::new(std::iter::once(key.clone()).collect())));
                 match store.any(&scope, &asked, None) {
                     Ok(reached) => (reach.clone(), reached),
                     Err(error) => {
@@ -106,6 +100,20 @@ pub fn explain(
     Ok(Explanation { target: (*data.target).clone(), key, decision, holds, history })
 }
 
+/// Reads a key as the collection of one `[[data]]` spells its keys.
+pub fn read_key(engine: &Engine, data: &Data, key_text: &str) -> Result<Key, EngineError> {
+    key(&engine.inspect(&data.target.store)?.probe(&data.target)?, key_text)
+}
+
+fn key(schema: &Schema, key_text: &str) -> Result<Key, EngineError> {
+    let texts: Vec<bool> = schema
+        .key
+        .iter()
+        .map(|name| schema.column(name).is_some_and(|column| column.kind == ColumnKind::Text))
+        .collect();
+    Ok(Key::parse(key_text, schema.key_form, &texts)?)
+}
+
 /// Every batch of the policy on this collection whose manifest has the record's commitment.
 fn history(engine: &Engine, policy: &Policy, target: &Target, key: &Key) -> Result<Vec<Past>, EngineError> {
     let filter = Filter {
@@ -129,7 +137,8 @@ fn history(engine: &Engine, policy: &Policy, target: &Target, key: &Key) -> Resu
             }
             let Some(manifest) = engine.state.manifest(&label.batch)? else { continue };
             let keys = std::slice::from_ref(key);
-            let wanted = commitment::commit_all(&epoch.key, &label.batch, &target.store, &target.collection, keys);
+            let wanted =
+                commitment::commit_all(&epoch.key, &label.batch, &target.store, &target.collection, keys);
             let own = usize::try_from(intent.count).unwrap_or(usize::MAX).min(manifest.len());
             if manifest[..own].binary_search(&wanted[0]).is_ok() {
                 let done = done(engine, &placed, &crate::model::key::hex(&wanted[0]))?;

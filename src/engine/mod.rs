@@ -7,6 +7,7 @@ pub mod companions;
 pub mod execute;
 pub mod explain;
 pub mod forecast;
+pub mod foresee;
 pub mod gate;
 pub mod plan;
 pub mod progress;
@@ -21,6 +22,7 @@ use thiserror::Error;
 
 use crate::adapter::api::{Dispose, Inspect, StoreError};
 use crate::model::ids::{PolicyId, StoreName};
+use crate::model::key::KeyError;
 use crate::policy::rule::Policy;
 use crate::state::api::{StateError, StateStore};
 use crate::time::Clock;
@@ -51,6 +53,9 @@ pub enum EngineError {
     /// A store failed where nothing can be answered without it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The text of a key is not one.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A safety gate refuses.
     #[error("{0}")]
     Refused(String),

@@ -162,7 +162,13 @@ pub fn plan(
 }
 
 /// The questions, in the order in which [`plan`] reads the answers.
-fn groups(policy: &Policy, data: &Data, selections: &Selections, held: &Held, circumstances: &Circumstances) -> Vec<Group> {
+fn groups(
+    policy: &Policy,
+    data: &Data,
+    selections: &Selections,
+    held: &Held,
+    circumstances: &Circumstances,
+) -> Vec<Group> {
     let count = |predicate| Group { predicate, start: None, samples: 0 };
     let mut groups = vec![
         count(selections.undetermined.clone()),

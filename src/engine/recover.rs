@@ -20,17 +20,12 @@ pub struct Recovered {
 
 /// Asks the stores about open intents that `wanted` picks. Nobody else may be executing those batches: callers hold
 /// the policy's lease.
-pub fn recover_open(
-    engine: &Engine,
-    wanted: impl Fn(&OpenIntent) -> bool,
-) -> Result<Recovered, StateError> {
+pub fn recover_open(engine: &Engine, wanted: impl Fn(&OpenIntent) -> bool) -> Result<Recovered, StateError> {
     let mut recovered = Recovered::default();
     for open in engine.state.open_intents()?.iter().filter(|open| wanted(open)) {
         let label = &open.intent.label;
         let target = Target::new(label.store.clone(), label.collection.clone());
-        let fate = engine
-            .dispose(&label.store)
-            .and_then(|store| store.resolve(label, &target, &open.spool));
+        let fate = engine.dispose(&label.store).and_then(|store| store.resolve(label, &target, &open.spool));
         match fate {
             Ok(fate) => {
                 write_outcome(engine, open, &fate)?;
@@ -58,7 +53,13 @@ fn write_outcome(engine: &Engine, open: &OpenIntent, fate: &Fate) -> Result<(), 
             .filter_map(|left| left.key.as_ref())
             .map(|key| {
                 let keys = std::slice::from_ref(key);
-                crate::audit::commitment::commit_all(&epoch.key, &label.batch, &label.store, &label.collection, keys)
+                crate::audit::commitment::commit_all(
+                    &epoch.key,
+                    &label.batch,
+                    &label.store,
+                    &label.collection,
+                    keys,
+                )
             })
             .flat_map(|commitments| commitments.into_iter().map(|commitment| hex(&commitment)))
             .collect(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::adapter::api::{Act, Job};
+use crate::adapter::api::{Act, Job, StoreError};
 use crate::audit::entry::{Phase, RunNote, Slots, StageDone};
 use crate::model::action::Action;
 use crate::model::batch::BatchLabel;
@@ -111,7 +111,10 @@ pub fn run(
     let recovered = recover::recover_open(engine, |open| open.intent.label.policy == policy.id)?;
     let outcome = match recovered.unresolved.first() {
         Some((batch, why)) => Ok((
-            begun.parts(RunState::Incomplete, &format!("batch {batch} of an earlier run is still open: {why}")),
+            begun.parts(
+                RunState::Incomplete,
+                &format!("batch {batch} of an earlier run is still open: {why}"),
+            ),
             None,
         )),
         None => begun.parts_of_all_data(progress, stop),
@@ -128,13 +131,21 @@ pub fn run(
     Ok(report)
 }
 
-/// A run that has begun.
-struct Begun<'a> {
+/// A run that has begun, or the rehearsal of one.
+pub(super) struct Begun<'a> {
     engine: &'a Engine,
     policy: &'a Policy,
     occasion: &'a Occasion,
     id: RunId,
     now: Instant,
+}
+
+impl<'a> Begun<'a> {
+    /// For a dry run: only gates are asked, and nothing is written.
+    pub(super) fn rehearsed(engine: &'a Engine, policy: &'a Policy, now: Instant) -> Self {
+        const OCCASION: &Occasion = &Occasion { trigger: Trigger::Operator, slots: None };
+        Self { engine, policy, occasion: OCCASION, id: RunId::at(now), now }
+    }
 }
 
 impl Begun<'_> {
@@ -188,11 +199,17 @@ impl Begun<'_> {
             let plan = engine
                 .inspect(&data.target.store)
                 .and_then(|store| plan::plan(store, policy, data, &circumstances));
-            let answer = match &plan {
-                Ok(plan) => self.gates(data, plan, approval.as_ref(), before.as_ref(), &curves, &circumstances)?,
-                Err(_) => Answer::Open,
-            };
-            planned.push((data, plan, answer));
+            let judged = plan.map_err(EngineError::Store).and_then(|plan| {
+                let answer =
+                    self.gates(data, &plan, approval.as_ref(), before.as_ref(), &curves, &circumstances)?;
+                Ok((plan, answer))
+            });
+            match judged {
+                Ok((plan, answer)) => planned.push((data, Ok(plan), answer)),
+                // One store that does not answer makes its own part incomplete, not the others'.
+                Err(EngineError::Store(error)) => planned.push((data, Err(error), Answer::Open)),
+                Err(error) => return Err(error),
+            }
         }
         // One gate that stops one part stops the whole run: a policy is one decision.
         let stopped = planned.iter().find_map(|(_, _, answer)| match answer {
@@ -228,7 +245,7 @@ impl Begun<'_> {
         Ok((parts, (complete && !new_curves.is_empty()).then_some(new_curves)))
     }
 
-    fn gates(
+    pub(super) fn gates(
         &self,
         data: &Data,
         plan: &DataPlan,
@@ -375,7 +392,9 @@ impl Begun<'_> {
                 return Ok(part.ended(RunState::Paused, format!("paused in the middle ({scope:?})")));
             }
         }
-        for stage in plan.stages.iter().filter(|stage| matches!(stage.action, Action::Escalate(_)) && stage.due > 0) {
+        for stage in
+            plan.stages.iter().filter(|stage| matches!(stage.action, Action::Escalate(_)) && stage.due > 0)
+        {
             part.remarks.push(format!("{} records wait for a decision (stage {})", stage.due, stage.stage));
         }
         let store = self.engine.dispose(&data.target.store)?;
@@ -417,8 +436,14 @@ impl Begun<'_> {
             Action::Delete => Act::Delete,
             _ => Act::Change(stage.changes.clone()),
         };
-        let job =
-            Job { scope, predicate, start: Arc::clone(start), due: selection.due.clone(), act, expected: stage.due };
+        let job = Job {
+            scope,
+            predicate,
+            start: Arc::clone(start),
+            due: selection.due.clone(),
+            act,
+            expected: stage.due,
+        };
         let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
         let label = BatchLabel {
             batch: BatchId::at(self.now),
@@ -465,11 +490,14 @@ impl Begun<'_> {
             }
             match forecast::forecast(store, self.policy, data, plan, place, &fresh) {
                 Ok(Some(forecast)) => {
-                    incomplete.extend(forecast.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
+                    incomplete
+                        .extend(forecast.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
                     if forecast.left > 0 {
-                        let left = exactly_left(store, self.policy, data, plan, place, &fresh)?;
-                        if left > 0 {
-                            incomplete.push(format!("counted again, {left} records are still due and not held"));
+                        match exactly_left(store, self.policy, data, plan, place, &fresh) {
+                            Ok(0) => {}
+                            Ok(left) => incomplete
+                                .push(format!("counted again, {left} records are still due and not held")),
+                            Err(error) => incomplete.push(format!("could not be counted again: {error}")),
                         }
                     }
                     curves.push(forecast.curve);
@@ -493,7 +521,7 @@ fn exactly_left(
     plan: &DataPlan,
     place: usize,
     circumstances: &Circumstances,
-) -> Result<u64, EngineError> {
+) -> Result<u64, StoreError> {
     let held = Held::of(circumstances.holds.iter(), &policy.id, &data.target.store, &data.target.collection);
     let (predicate, _) = select::held(plan.selections.stages[place].acts.clone(), &held);
     let mut scope = plan::scope(data, circumstances);
@@ -538,7 +566,9 @@ pub fn closed(engine: &Engine, policy: &Policy, now: Instant) -> Result<Option<S
         return Ok(Some(format!("{text}: `forfall resume` lets it go on")));
     }
     match &policy.window {
-        Some(window) if !window.contains(now, policy.zone) => Ok(Some(format!("outside its window {window}"))),
+        Some(window) if !window.contains(now, policy.zone) => {
+            Ok(Some(format!("outside its window {window}")))
+        }
         _ => Ok(None),
     }
 }

@@ -1,6 +1,7 @@
 //! How things stand: for each policy what is due, what is overdue and for how long, what is kept and why, and when it
 //! last ran and will run.
 
+use crate::model::action::Action;
 use crate::model::run::RunState;
 use crate::policy::rule::Policy;
 use crate::policy::timing;
@@ -31,6 +32,8 @@ pub struct Standing {
     pub held: u64,
     /// Due but a kept record reaches them.
     pub needed: u64,
+    /// Kept until a person decides.
+    pub escalated: u64,
     /// The newest run.
     pub last_run: Option<PastRun>,
     /// The next slot.
@@ -52,6 +55,7 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
         waiting: 0,
         held: 0,
         needed: 0,
+        escalated: 0,
         next_slot: policy.schedule.next_after(now, policy.zone),
         reason: None,
         last_run,
@@ -61,10 +65,8 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
         standing.reason = Some(question.clone());
         return Ok(standing);
     }
-    let circumstances = Circumstances {
-        overdue_at: previous_slot(policy, now),
-        ..super::run::circumstances(engine, now)?
-    };
+    let circumstances =
+        Circumstances { overdue_at: previous_slot(policy, now), ..super::run::circumstances(engine, now)? };
     for data in &policy.data {
         let planned = engine
             .inspect(&data.target.store)
@@ -80,9 +82,9 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
 
 /// The newest slot that is not later than now, looked for over the last year.
 pub fn previous_slot(policy: &Policy, now: Instant) -> Option<Instant> {
-    [2, 32, 367]
-        .into_iter()
-        .find_map(|days| policy.schedule.slots_between(now - chrono::TimeDelta::days(days), now, policy.zone, 0).newest)
+    [2, 32, 367].into_iter().find_map(|days| {
+        policy.schedule.slots_between(now - chrono::TimeDelta::days(days), now, policy.zone, 0).newest
+    })
 }
 
 impl Standing {
@@ -91,6 +93,8 @@ impl Standing {
         self.waiting += plan.waiting;
         self.needed += plan.needed;
         self.held += plan.held();
+        let escalated = plan.stages.iter().filter(|stage| matches!(stage.action, Action::Escalate(_)));
+        self.escalated += escalated.map(|stage| stage.due).sum::<u64>();
         for stage in plan.stages.iter().filter(|stage| stage.action.changes_the_store()) {
             self.due += stage.due;
             self.overdue += stage.overdue;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::key::KeyForm;
+use super::predicate::Reach;
 
 /// A collection as the store describes it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +20,9 @@ pub struct Schema {
     pub linked: Vec<(String, Vec<Column>)>,
     /// Deleting or changing a record would do more than the policy says: each a sentence. Refused.
     pub side_effects: Vec<SideEffect>,
-    /// Foreign keys of the store's own that forbid deleting a record while a row refers to it: such a record is needed.
-    pub referenced_by: Vec<super::predicate::Reach>,
+    /// Rows elsewhere that the store itself will not let go of their record: foreign keys without an action. A
+    /// record that one of them reaches is needed, exactly as if [`super::target::Target::reached_by`] named them.
+    pub referenced_by: Vec<Reach>,
     /// What an operator should know: each a sentence.
     pub warnings: Vec<String>,
     /// Whether deletions can be proven after a crash by a mark of ours in the store, and its name.

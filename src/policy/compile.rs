@@ -10,7 +10,6 @@ mod escalate;
 mod fieldwork;
 mod notes;
 mod order;
-mod pattern;
 mod protect;
 mod start;
 mod test;
@@ -24,7 +23,7 @@ use sha2::{Digest, Sha256};
 use super::diagnostic::{Diagnostic, Severity};
 use super::document::{self, ClassTable, Document, StageTable};
 use super::rule::{Branch, Limit, Places, Policy, Stage};
-use super::strict::{Spot, Text};
+use super::strict::{Section, Spot, Text};
 use crate::model::ids::PolicyId;
 use crate::model::predicate::Predicate;
 use crate::time::Period;
@@ -55,9 +54,9 @@ pub fn compile(file: &Path, id: PolicyId, text: &str, defaults: &Defaults) -> Co
 
 fn whole(document: &Document, id: PolicyId, defaults: &Defaults, notes: &mut Notes<'_>) -> Policy {
     let top = notes.top();
-    notes.need(&document.title, "title", &top, "the policy", "title = \"Switchboard call log\"");
-    notes.need(&document.owner, "owner", &top, "the policy", "owner = \"it-operations\"");
-    let unresolved = document.unresolved.as_ref().map(|text| text.to_string());
+    notes.need(document.title.as_ref(), "title", &top, "the policy", "title = \"Switchboard call log\"");
+    notes.need(document.owner.as_ref(), "owner", &top, "the policy", "owner = \"it-operations\"");
+    let unresolved = document.unresolved.as_ref().map(ToString::to_string);
     if unresolved.is_none() && document.data.is_empty() && !notes.may_hold("data") {
         notes.error(top.clone(), "the policy does not say where the data lives").help(
             "add a `[[data]]` table with `store`, `collection` and `start`, or `unresolved = \"the open question\"`",
@@ -91,7 +90,10 @@ fn whole(document: &Document, id: PolicyId, defaults: &Defaults, notes: &mut Not
         law: text_of(document.law.as_ref()),
         rows: document.rows.iter().flatten().map(|row| row.0).collect(),
         zone,
-        schedule: document.schedule.as_ref().map_or_else(|| defaults.schedule.clone(), |own| own.value.clone()),
+        schedule: document
+            .schedule
+            .as_ref()
+            .map_or_else(|| defaults.schedule.clone(), |own| own.value.clone()),
         window: document.window.as_ref().map(|own| own.value).or(defaults.window),
         wait: document.wait.as_ref().map(|own| own.value).or(defaults.wait),
         approvers: document.approvers.as_ref().map_or(defaults.approvers, |own| own.0),
@@ -113,7 +115,12 @@ fn whole(document: &Document, id: PolicyId, defaults: &Defaults, notes: &mut Not
     }
 }
 
-fn compiled(document: &Document, place: &Place<'_>, minimum: Option<Period>, notes: &mut Notes<'_>) -> Vec<Branch> {
+fn compiled(
+    document: &Document,
+    place: &Place<'_>,
+    minimum: Option<Period>,
+    notes: &mut Notes<'_>,
+) -> Vec<Branch> {
     let branches = branches(document, place, notes);
     order::check(document, &branches, minimum, notes);
     protect::check(document, place, &branches, notes);
@@ -136,18 +143,20 @@ fn check_stages_exist(document: &Document, unresolved: bool, top: &Range<usize>,
     }
 }
 
-fn check_class(document: &Document, index: usize, class: &Spot<ClassTable>, notes: &mut Notes<'_>) {
+fn check_class(document: &Document, index: usize, class: &Section<ClassTable>, notes: &mut Notes<'_>) {
     let span = class.span();
-    notes.need(&class.name, "name", &span, "the class", "name = \"hired\"");
-    notes.need(&class.when, "when", &span, "the class", "when = \"outcome == 'hired'\"");
+    notes.need(class.name.as_ref(), "name", &span, "the class", "name = \"hired\"");
+    notes.need(class.when.as_ref(), "when", &span, "the class", "when = \"outcome == 'hired'\"");
     if class.stage.is_empty() && !notes.may_hold("stage") {
-        notes
-            .error(span, "the class has no stages")
-            .help("add `[[class.stage]]` below it; to keep its records for ever, with `action = \"preserve\"`");
+        notes.error(span, "the class has no stages").help(
+            "add `[[class.stage]]` below it; to keep its records for ever, with `action = \"preserve\"`",
+        );
     }
     let Some(name) = &class.name else { return };
     if &***name == "none" {
-        notes.error(name.span(), "`none` is no name for a class").help("tests write `none` for records of no class");
+        notes
+            .error(name.span(), "`none` is no name for a class")
+            .help("tests write `none` for records of no class");
     }
     let earlier = &document.class[..index];
     if earlier.iter().any(|other| other.name.as_ref().is_some_and(|other| **other == **name)) {
@@ -179,7 +188,7 @@ fn branches(document: &Document, place: &Place<'_>, notes: &mut Notes<'_>) -> Ve
 
 fn stages(
     document: &Document,
-    tables: &[Spot<StageTable>],
+    tables: &[Section<StageTable>],
     place: &Place<'_>,
     outer: &Nearest,
     notes: &mut Notes<'_>,
@@ -198,7 +207,13 @@ fn minimum(document: &Document, defaults: &Defaults, notes: &mut Notes<'_>) -> O
     let own = document.keep_at_least.as_ref().map(|period| period.value);
     let Some(law) = &document.law else { return own };
     let Some(basis) = defaults.bases.iter().find(|basis| basis.name == ***law) else {
-        notes.unknown(law.span(), "legal basis", law, defaults.bases.iter().map(|basis| basis.name.as_str()), "`bases.toml`");
+        notes.unknown(
+            law.span(),
+            "legal basis",
+            law,
+            defaults.bases.iter().map(|basis| basis.name.as_str()),
+            "`bases.toml`",
+        );
         return own;
     };
     if let Some(ended) = basis.valid_until.filter(|until| *until < defaults.today) {
@@ -215,7 +230,10 @@ fn minimum(document: &Document, defaults: &Defaults, notes: &mut Notes<'_>) -> O
         (Some(own), Some(theirs)) if !own.is_certainly_at_least(theirs) => {
             let span = document.keep_at_least.as_ref().map_or(0..0, Spot::span);
             notes
-                .error(span, format!("`{}` prescribes at least {theirs}, and {own} may be shorter", basis.name))
+                .error(
+                    span,
+                    format!("`{}` prescribes at least {theirs}, and {own} may be shorter", basis.name),
+                )
                 .help(format!("write `keep-at-least = \"{theirs}\"` or more, or leave it to the law"));
             Some(theirs)
         }
@@ -232,12 +250,12 @@ fn limit(document: &Document) -> Limit {
     }
 }
 
-fn headers(tables: &[Spot<StageTable>]) -> Vec<Range<usize>> {
-    tables.iter().map(Spot::span).collect()
+fn headers(tables: &[Section<StageTable>]) -> Vec<Range<usize>> {
+    tables.iter().map(Section::span).collect()
 }
 
 fn text_of(text: Option<&Spot<Text>>) -> Option<String> {
-    text.map(|text| text.to_string())
+    text.map(ToString::to_string)
 }
 
 fn hash(text: &str) -> String {

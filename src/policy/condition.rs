@@ -5,6 +5,7 @@
 
 mod check;
 mod lower;
+mod place;
 mod syntax;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +46,7 @@ const DEEPEST: u16 = 32;
 /// The parser needs up to 100 KiB of stack for each bracket, more than a worker thread has to give.
 const STACK: usize = 32 << 20;
 
-/// Reads a condition. Column types are not looked at here: that is [`check`], which needs the store.
+/// Reads a condition. Column types are not looked at here: that is [`check()`], which needs the store.
 pub fn compile(text: &str, names: &Names) -> Result<Predicate, ConditionError> {
     if text.trim().is_empty() {
         return Err(ConditionError::new(0..text.len(), "the condition is blank")
@@ -78,17 +79,6 @@ impl ConditionError {
         self.help = Some(help.into());
         self
     }
-}
-
-/// The candidate that a reader would take `word` for: the same in other letters, or at most a third mistyped.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
-    let wanted = plain(word);
-    let (off_by, candidate) = candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&plain(candidate), &wanted), candidate))
-        .min_by_key(|(off_by, _)| *off_by)?;
-    (off_by * 3 <= wanted.chars().count()).then_some(candidate)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::strict::{self, Count, Home, Reading, Share, Spot, Text, Written};
+use super::strict::{self, Count, Home, Reading, Section, Share, Spot, Text, Written};
 use crate::time::{Period, Schedule, Window, Zone};
 
 pub use data::{DataTable, LinkTable, StartTable, WaitingIf, WithTable};
@@ -79,19 +79,19 @@ pub struct Document {
     #[schemars(example = &"Archive plan: which minutes are kept?")]
     pub unresolved: Option<Spot<Text>>,
     /// Hard caps, compared before the first deletion.
-    pub limit: Option<Spot<LimitTable>>,
+    pub limit: Option<Section<LimitTable>>,
     /// Where the data lives: one table for each place.
     #[serde(default)]
-    pub data: Vec<Spot<DataTable>>,
+    pub data: Vec<Section<DataTable>>,
     /// What happens, in rising order of its period.
     #[serde(default)]
-    pub stage: Vec<Spot<StageTable>>,
+    pub stage: Vec<Section<StageTable>>,
     /// Records that follow other stages; the first class that matches counts.
     #[serde(default)]
-    pub class: Vec<Spot<ClassTable>>,
+    pub class: Vec<Section<ClassTable>>,
     /// Unit tests of the policy: `forfall policy test`.
     #[serde(default)]
-    pub test: Vec<Spot<TestTable>>,
+    pub test: Vec<Section<TestTable>>,
 }
 
 /// `[limit]`: over it nothing is deleted, and somebody is asked.

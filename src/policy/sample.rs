@@ -1,5 +1,7 @@
 //! A policy for the tests of this layer, to be changed where a test needs it.
 
+pub(super) mod random;
+
 use std::sync::Arc;
 
 use crate::model::action::Action;

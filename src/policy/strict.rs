@@ -22,7 +22,7 @@ use super::diagnostic::Diagnostic;
 pub use fault::{Fault, nearest};
 pub use inside::inside;
 pub use shapes::{Count, Entries, OneOrMany, Share};
-pub use written::{Language, Spot, Text, Written};
+pub use written::{Language, Section, Spot, Text, Written};
 
 /// A table of the language, for saying where a misplaced key belongs.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
             guessed: BTreeSet::new(),
         };
         for error in &errors {
-            let span = error.span().unwrap_or(0..0);
+            let span = fault::place_of(error, text);
             // One slip often breaks the rest of its line in several ways; the first is what has to be mended.
             if reader.guessed.insert(line_of(text, span.start)) {
                 reader.diagnostics.push(fault::syntax(error.message(), text, &span).at(file, span));
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
             };
             let fault = fault::explain(&error, &table, &way, name, self.homes, &mut self.dropped.keys);
             self.report(fault.at(self.file, span));
-            self.dropped.keys.extend(way.last_key().cloned());
+            self.dropped.keys.extend(way.keys().cloned());
             place::remove(&mut table, &way);
         }
     }
@@ -158,7 +158,7 @@ fn whole<'i>(root: &Spanned<DeTable<'i>>) -> Spanned<DeValue<'i>> {
 }
 
 fn line_of(text: &str, byte: usize) -> usize {
-    text.as_bytes()[..byte.min(text.len())].iter().filter(|&&byte| byte == b'\n').count()
+    crate::policy::diagnostic::position(text, byte).0
 }
 
 /// An error out of a `Deserialize`, with advice.

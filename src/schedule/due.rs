@@ -95,7 +95,9 @@ mod tests {
     fn slots_missed_while_the_daemon_was_down_collapse_into_one_run() {
         let (schedule, zone) = nightly();
         let verdict = decide(&schedule, zone, &past("2025-10-17T02:00:00Z"), at("2026-11-21T12:00:00Z"));
-        let Verdict::Run { trigger: Trigger::CatchUp, slots: Some(slots) } = verdict else { panic!("{verdict:?}") };
+        let Verdict::Run { trigger: Trigger::CatchUp, slots: Some(slots) } = verdict else {
+            panic!("{verdict:?}")
+        };
         assert_eq!(slots.count, 400);
         assert_eq!(slots.first, at("2025-10-18T01:00:00Z"), "summer time");
         assert_eq!(slots.last, at("2026-11-21T02:00:00Z"));
@@ -117,7 +119,8 @@ mod tests {
     fn an_incomplete_run_is_tried_again_before_the_next_slot() {
         let (schedule, zone) = nightly();
         let ended = at("2026-11-21T02:01:00Z");
-        let past = Past { dealt_with: at("2026-11-21T02:00:00Z"), last_run: Some((ended, RunState::Incomplete)) };
+        let past =
+            Past { dealt_with: at("2026-11-21T02:00:00Z"), last_run: Some((ended, RunState::Incomplete)) };
         assert_eq!(decide(&schedule, zone, &past, ended), Verdict::Sleep(Some(at("2026-11-21T02:16:00Z"))));
         let again = Verdict::Run { trigger: Trigger::Retry, slots: None };
         assert_eq!(decide(&schedule, zone, &past, at("2026-11-21T02:16:00Z")), again);
@@ -127,6 +130,9 @@ mod tests {
 
     #[test]
     fn a_clock_behind_its_slot_makes_no_busy_loop() {
-        assert_eq!(pause_until(at("2026-01-01T00:00:00Z"), at("2026-01-02T00:00:00Z")), Duration::from_secs(1));
+        assert_eq!(
+            pause_until(at("2026-01-01T00:00:00Z"), at("2026-01-02T00:00:00Z")),
+            Duration::from_secs(1)
+        );
     }
 }

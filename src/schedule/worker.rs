@@ -115,7 +115,10 @@ impl Worker {
         if policy.unresolved.is_some()
             || self.busy.contains_key(&policy.id)
             || self.resting.get(&policy.id).is_some_and(|until| *until > now)
-            || policy.data.iter().any(|data| self.busy.values().any(|stores| stores.contains(&data.target.store)))
+            || policy
+                .data
+                .iter()
+                .any(|data| self.busy.values().any(|stores| stores.contains(&data.target.store)))
         {
             return Ok(None);
         }

@@ -21,7 +21,9 @@ pub fn verify(state: &dyn StateStore, since: Option<&str>) -> Result<Report, Sta
             break;
         }
         next += leaves.len() as u64;
-        leaves.iter().for_each(|leaf| verifier.leaf(leaf));
+        for leaf in &leaves {
+            verifier.leaf(leaf);
+        }
     }
     Ok(verifier.finish())
 }

@@ -1,9 +1,12 @@
 //! The state in memory: for tests and simulations. It keeps every promise but the one of being there tomorrow, and its
 //! keys are no secret.
 
-use std::collections::{BTreeMap, HashSet};
+mod remembered;
+
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::remembered::{Done, Remembered, SECRET};
 use super::api::{
     Actor, Approval, Curve, EpochKey, EventRecord, Filter, IntentAnswer, Lease, OpenIntent, PastRun,
     PauseScope, Placed, SlotState, StateError, StateStore,
@@ -12,51 +15,20 @@ use super::{gate, notes};
 use crate::audit::commitment::{event_commitment, hold_commitment};
 use crate::audit::entry::{Body, Entry, Genesis, Intent, Outcome, PolicySeen, Recovery, RunNote};
 use crate::audit::note::LogKey;
-use crate::audit::tree::{Frontier, Hash, leaf_hash};
-use crate::model::batch::BatchLabel;
+use crate::audit::tree::Hash;
 use crate::model::hold::Hold;
 use crate::model::ids::{BatchId, HoldId, PolicyId};
 use crate::model::key::{Key, hex};
 use crate::time::Instant;
 
-const SECRET: [u8; 32] = [1; 32];
 const ORIGIN: &str = "forfall/memory";
 
 /// The state in memory.
 #[derive(Debug)]
 pub struct MemoryState {
-    inner: Mutex<Inner>,
+    inner: Mutex<Remembered>,
     leases: Arc<Mutex<HashSet<PolicyId>>>,
     key: LogKey,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    leaves: Vec<Vec<u8>>,
-    frontier: Frontier,
-    newest: Option<Instant>,
-    labels: BTreeMap<BatchId, BatchLabel>,
-    actors: BTreeMap<String, Actor>,
-    manifests: BTreeMap<BatchId, Vec<Hash>>,
-    texts: BTreeMap<(String, PolicyId), String>,
-    approvals: BTreeMap<PolicyId, Approval>,
-    holds: Vec<(Hold, Option<String>)>,
-    events: BTreeMap<(String, String), Instant>,
-    pauses: Vec<PauseScope>,
-    runs: Vec<PastRun>,
-    curves: BTreeMap<PolicyId, (u64, Vec<Curve>)>,
-    done: Vec<Done>,
-    open: Vec<(OpenIntent, String)>,
-    slots: BTreeMap<PolicyId, Instant>,
-}
-
-#[derive(Debug)]
-struct Done {
-    index: u64,
-    policy: PolicyId,
-    of: String,
-    at: Instant,
-    records: u64,
 }
 
 #[derive(Debug)]
@@ -83,43 +55,8 @@ impl MemoryState {
         state
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    fn append(&mut self, now: Instant, body: Body) -> u64 {
-        let entry = Entry::new(now, body);
-        let leaf = entry.canonical();
-        self.frontier.append(leaf_hash(&leaf));
-        self.newest = Some(entry.time);
-        self.leaves.push(leaf);
-        self.leaves.len() as u64 - 1
-    }
-
-    fn pseudonym(&mut self, by: &Actor) -> String {
-        let pseudonym = notes::pseudonym(&SECRET, by);
-        self.actors.insert(pseudonym.clone(), by.clone());
-        pseudonym
-    }
-
-    fn keep_curves(&mut self, policy: &PolicyId, curves: &[Curve]) {
-        self.curves.insert(policy.clone(), (self.frontier.size(), curves.to_vec()));
-    }
-
-    fn matches(&self, filter: &Filter, entry: &Entry) -> bool {
-        let body = &entry.body;
-        let label = body.batch().and_then(|batch| self.labels.get(&batch));
-        let policy = body.policy().or(label.map(|label| &label.policy));
-        let run = body.run().or(label.map(|label| label.run));
-        let store = body.store().or(label.map(|label| &label.store));
-        filter.kind.as_ref().is_none_or(|kind| kind == body.kind())
-            && filter.policy.as_ref().is_none_or(|wanted| policy == Some(wanted))
-            && filter.run.is_none_or(|wanted| run == Some(wanted))
-            && filter.store.as_ref().is_none_or(|wanted| store == Some(wanted))
-            && filter.from.is_none_or(|from| entry.time >= from)
-            && filter.to.is_none_or(|to| entry.time < to)
     }
 }
 
@@ -401,4 +338,16 @@ impl StateStore for MemoryState {
     fn settle(&self) -> Result<(), StateError> {
         Ok(())
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MemoryState;
+    use crate::state::contract::{sample::noon, state_contract};
+
+    fn fixture() -> (MemoryState, ()) {
+        (MemoryState::new(noon()), ())
+    }
+
+    state_contract!(fixture);
 }

@@ -94,7 +94,12 @@ impl Watch {
     }
 
     /// Judges now, with `monotonic` read at the same moment.
-    pub fn look(&mut self, now: Instant, monotonic: Duration, newest_audit_entry: Option<Instant>) -> Verdict {
+    pub fn look(
+        &mut self,
+        now: Instant,
+        monotonic: Duration,
+        newest_audit_entry: Option<Instant>,
+    ) -> Verdict {
         let since = Elapsed { wall: now - self.wall, monotonic: monotonic.saturating_sub(self.monotonic) };
         let verdict = judge(now, newest_audit_entry, BUILD_DATE, Some(since));
         if verdict.is_trusted() {

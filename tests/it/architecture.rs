@@ -74,7 +74,8 @@ fn imported(text: &str) -> Vec<String> {
             for (at, _) in line.match_indices(start) {
                 let rest = &line[at + start.len()..];
                 let name: String = rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
-                if !name.is_empty() {
+                // A macro stands at the crate's root and says nothing of layers.
+                if !name.is_empty() && !rest[name.len()..].starts_with('!') {
                     names.push(name);
                 }
             }
@@ -85,7 +86,10 @@ fn imported(text: &str) -> Vec<String> {
 
 #[test]
 fn the_test_itself_sees_an_import() {
-    assert_eq!(imported("use crate::engine::run;\n// crate::cli\n    let x = crate::time::due();"), ["engine", "time"]);
+    assert_eq!(
+        imported("use crate::engine::run;\n// crate::cli\n    let x = crate::time::due();"),
+        ["engine", "time"]
+    );
 }
 
 fn users_of(needles: &[&str]) -> Vec<String> {
@@ -109,7 +113,10 @@ fn records_go_in_one_place_only() {
     let users = users_of(&[".walk("]);
     let allowed = ["src/adapter/contract", "src/adapter/faulty", "src/engine/execute.rs"];
     for user in users {
-        assert!(allowed.iter().any(|allowed| user.starts_with(allowed)), "{user} walks records to dispose of them");
+        assert!(
+            allowed.iter().any(|allowed| user.starts_with(allowed)),
+            "{user} walks records to dispose of them"
+        );
     }
 }
 

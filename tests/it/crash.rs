@@ -34,7 +34,9 @@ fn accounted_for(fixture: &Fixture, policy: &str, place: &str) {
 
 #[test]
 fn a_database_run_survives_a_kill_between_any_two_steps() {
-    for place in ["prepared", "manifest", "intent", "committed", "outcome", "prepared:2", "intent:2", "committed:2"] {
+    for place in
+        ["prepared", "manifest", "intent", "committed", "outcome", "prepared:2", "intent:2", "committed:2"]
+    {
         let fixture = Fixture::new(DUE, KEPT);
         fixture.approve("calls", DUE);
         killed_at(&fixture, "calls", place);
@@ -45,9 +47,18 @@ fn a_database_run_survives_a_kill_between_any_two_steps() {
 
 #[test]
 fn a_file_run_survives_a_kill_between_any_two_steps_and_in_the_middle_of_a_batch() {
-    for place in
-        ["prepared", "manifest", "intent", "moved", "moved:700", "unlinked", "unlinked:700", "committed", "outcome", "moved:2300"]
-    {
+    for place in [
+        "prepared",
+        "manifest",
+        "intent",
+        "moved",
+        "moved:700",
+        "unlinked",
+        "unlinked:700",
+        "committed",
+        "outcome",
+        "moved:2300",
+    ] {
         let fixture = Fixture::new(DUE, KEPT);
         fixture.approve("clips", DUE);
         killed_at(&fixture, "clips", place);

@@ -16,7 +16,11 @@ struct Daemon {
 impl Daemon {
     fn start(fixture: &Fixture) -> Self {
         let mut command = fixture.command(&["daemon"]);
-        command.stdout(Stdio::null()).stderr(Stdio::piped()).env_remove("JOURNAL_STREAM").env_remove("NOTIFY_SOCKET");
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .env_remove("JOURNAL_STREAM")
+            .env_remove("NOTIFY_SOCKET");
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         Self { child, log }
@@ -27,7 +31,11 @@ impl Daemon {
         let mut seen = String::new();
         loop {
             let mut line = String::new();
-            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "the daemon ended without {text:?}:\n{seen}");
+            assert_ne!(
+                self.log.read_line(&mut line).unwrap(),
+                0,
+                "the daemon ended without {text:?}:\n{seen}"
+            );
             if line.contains(text) {
                 return line;
             }
@@ -42,7 +50,6 @@ impl Daemon {
     fn ended(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
-
 }
 
 impl Drop for Daemon {

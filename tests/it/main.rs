@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod cli;
 mod crash;
 mod daemon;
+mod engine;
 mod fixture;
+mod policies;

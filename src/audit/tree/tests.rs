@@ -111,7 +111,9 @@ proptest! {
         cut in any::<prop::sample::Index>(),
     ) {
         let mut theirs = MemoryBackedTree::<Sha256, Vec<u8>>::new();
-        leaves.iter().for_each(|leaf| theirs.push(leaf.clone()));
+        for leaf in &leaves {
+            theirs.push(leaf.clone());
+        }
         let ours: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
         let size = ours.len() as u64;
         let root_here = root(&ours);

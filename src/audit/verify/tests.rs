@@ -22,7 +22,9 @@ fn noon() -> Instant {
 
 fn head(leaves: &[Vec<u8>]) -> String {
     let mut frontier = Frontier::new();
-    leaves.iter().for_each(|leaf| frontier.append(leaf_hash(leaf)));
+    for leaf in leaves {
+        frontier.append(leaf_hash(leaf));
+    }
     key().sign(frontier.size(), frontier.root())
 }
 

@@ -24,6 +24,15 @@ pub fn judge(
             policy.id
         ));
     };
+    if let Some(before) = before
+        && before.footing() != approval.footing
+    {
+        return Answer::Stop(format!(
+            "the configuration changed after the approval (it was given for {}; now {}): approve again",
+            approval.footing,
+            before.footing()
+        ));
+    }
     if approval.hash != policy.hash {
         match before.map(|before| change::compare(before, policy)) {
             Some(Edit::Same | Edit::Harmless(_)) => {}
@@ -52,7 +61,10 @@ pub fn judge(
             ));
         }
         None => {
-            return Answer::Stop(format!("store {} was not part of the approval: approve again", data.target.store));
+            return Answer::Stop(format!(
+                "store {} was not part of the approval: approve again",
+                data.target.store
+            ));
         }
     }
     if approval.fingerprints.get(data.index).map(String::as_str) != Some(fingerprint) {

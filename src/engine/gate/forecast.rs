@@ -48,7 +48,9 @@ fn too_many(seen: &Seen<'_>) -> Answer {
         (Some(baseline), _) => baseline,
         (None, Some(curve)) => forecast::expected_by(curve, seen.now),
         (None, None) => {
-            return Answer::Stop("there is no forecast for this stage: approve the policy to make one".to_owned());
+            return Answer::Stop(
+                "there is no forecast for this stage: approve the policy to make one".to_owned(),
+            );
         }
     };
     let found = if seen.baseline.is_some() { seen.due } else { found };
@@ -84,8 +86,9 @@ fn emptying(seen: &Seen<'_>) -> Answer {
     if !seen.would_empty || seen.may_empty || seen.due < ENOUGH {
         return Answer::Open;
     }
-    let predicted =
-        seen.curve.is_some_and(|curve| forecast::expected(curve, seen.now) >= curve.remaining && curve.remaining > 0);
+    let predicted = seen
+        .curve
+        .is_some_and(|curve| forecast::expected(curve, seen.now) >= curve.remaining && curve.remaining > 0);
     if predicted {
         return Answer::Open;
     }
@@ -111,7 +114,16 @@ mod tests {
 
     fn seen(curve: &Curve, due: u64) -> Seen<'_> {
         let (held, done_since, baseline) = (0, 0, None);
-        Seen { curve: Some(curve), now: at(2), due, held, done_since, baseline, would_empty: false, may_empty: false }
+        Seen {
+            curve: Some(curve),
+            now: at(2),
+            due,
+            held,
+            done_since,
+            baseline,
+            would_empty: false,
+            may_empty: false,
+        }
     }
 
     #[test]
@@ -128,7 +140,11 @@ mod tests {
         let between = |due| Seen { now: at(3), ..seen(&curve, due) };
         assert_eq!(judge(&between(200)), Answer::Open);
         assert!(matches!(judge(&between(201)), Answer::Stop(_)));
-        assert_eq!(judge(&Seen { now: at(1), ..seen(&curve, 0) }), Answer::Open, "ten expected is too few to wonder");
+        assert_eq!(
+            judge(&Seen { now: at(1), ..seen(&curve, 0) }),
+            Answer::Open,
+            "ten expected is too few to wonder"
+        );
         assert!(matches!(judge(&between(0)), Answer::Stop(_)));
     }
 

@@ -9,18 +9,18 @@ use super::{escalate, fieldwork};
 use crate::model::action::Action;
 use crate::policy::document::{ActionWord, StageTable};
 use crate::policy::rule::Stage;
-use crate::policy::strict::Spot;
+use crate::policy::strict::{Section, Spot};
 
 /// Compiles one stage; `None` if it is too incomplete to be looked at further, which has been reported.
 pub(super) fn stage(
     owner: &str,
-    table: &Spot<StageTable>,
+    table: &Section<StageTable>,
     number: usize,
     start: &Nearest,
     place: &Place<'_>,
     notes: &mut Notes<'_>,
 ) -> Option<Stage> {
-    notes.need(&table.action, "action", &table.span(), "the stage", "action = \"delete\"");
+    notes.need(table.action.as_ref(), "action", &table.span(), "the stage", "action = \"delete\"");
     let word = table.action.as_ref()?.value;
     strays(table, word, notes);
     when(table, word, notes);
@@ -50,17 +50,17 @@ pub(super) fn stage(
         at_latest: table.at_latest.as_ref().map(|latest| latest.value),
         action,
         start: start.known(),
-        unresolved: table.unresolved.as_ref().map(|question| question.to_string()),
+        unresolved: table.unresolved.as_ref().map(ToString::to_string),
     })
 }
 
 /// `after`, `at-latest` and `unresolved` against each other.
-fn when(table: &Spot<StageTable>, word: ActionWord, notes: &mut Notes<'_>) {
+fn when(table: &Section<StageTable>, word: ActionWord, notes: &mut Notes<'_>) {
     if word == ActionWord::Preserve {
         let keys = [
             ("after", table.after.as_ref().map(Spot::span)),
             ("at-latest", table.at_latest.as_ref().map(Spot::span)),
-            ("start", table.start.as_ref().map(Spot::span)),
+            ("start", table.start.as_ref().map(Section::span)),
             ("unresolved", table.unresolved.as_ref().map(Spot::span)),
         ];
         for (key, span) in keys.into_iter().filter_map(|(key, span)| Some((key, span?))) {
@@ -77,9 +77,9 @@ fn when(table: &Spot<StageTable>, word: ActionWord, notes: &mut Notes<'_>) {
                 .help("remove `unresolved` if the question is answered, else remove `after`");
         }
         (None, None) if !notes.may_hold("after") => {
-            notes
-                .error(table.span(), "the stage does not say when it is due")
-                .help("add `after = \"30 days\"` with the rule's period, or `unresolved = \"the open question\"`");
+            notes.error(table.span(), "the stage does not say when it is due").help(
+                "add `after = \"30 days\"` with the rule's period, or `unresolved = \"the open question\"`",
+            );
         }
         _ => {}
     }
@@ -90,24 +90,30 @@ fn when(table: &Spot<StageTable>, word: ActionWord, notes: &mut Notes<'_>) {
         && !latest.value.is_certainly_at_least(after.value.period())
     {
         notes
-            .error(latest.span(), format!("the deadline may come before the stage is due: {} after {}", latest.value, after.value))
+            .error(
+                latest.span(),
+                format!("the deadline ({}) may come before the stage is due ({})", latest.value, after.value),
+            )
             .help(format!("write `{}` or longer", after.value));
     }
 }
 
+/// A key, where it stands if it is there, and the actions that it is for.
+type Stray<'k> = (&'k str, Option<Range<usize>>, &'k [ActionWord]);
+
 /// Keys that belong to another action.
 fn strays(table: &StageTable, word: ActionWord, notes: &mut Notes<'_>) {
     use ActionWord::{Anonymize, Delete, Escalate, Shield};
-    let keys: [(&str, Option<Range<usize>>, &[ActionWord]); 10] = [
+    let keys: [Stray<'_>; 10] = [
         ("fields", table.fields.as_ref().map(Spot::span), &[Anonymize, Shield]),
         ("keep-only", table.keep_only.as_ref().map(Spot::span), &[Anonymize]),
         ("flag", table.flag.as_ref().map(Spot::span), &[Shield]),
-        ("aggregate", table.aggregate.as_ref().map(Spot::span), &[Delete]),
+        ("aggregate", table.aggregate.as_ref().map(Section::span), &[Delete]),
         ("to", table.to.as_ref().map(Spot::span), &[Escalate]),
         ("question", table.question.as_ref().map(Spot::span), &[Escalate]),
         ("remind", table.remind.as_ref().map(Spot::span), &[Escalate]),
         ("decisions", table.decisions.as_ref().map(Spot::span), &[Escalate]),
-        ("extend", table.extend.as_ref().map(Spot::span), &[Escalate]),
+        ("extend", table.extend.as_ref().map(Section::span), &[Escalate]),
         ("needs", table.needs.as_ref().map(Spot::span), &[Escalate]),
     ];
     for (key, span, belongs) in keys.into_iter().filter_map(|(key, span, to)| Some((key, span?, to))) {

@@ -8,21 +8,21 @@ use chrono::NaiveDate;
 use super::companions;
 use super::defaults::{Defaults, EARLIEST, KnownStore, StoreKind};
 use super::notes::{Notes, place_of};
-use super::pattern::{self, Pattern};
 use super::start::Nearest;
 use crate::model::ids::StoreName;
+use crate::model::pattern::{ATTRIBUTES, Pattern};
 use crate::model::predicate::Predicate;
 use crate::model::target::{Link, Target, With};
 use crate::model::value::Field;
 use crate::policy::condition::{self, Names};
 use crate::policy::document::DataTable;
 use crate::policy::rule::{Branch, Data, DataPlaces};
-use crate::policy::strict::{Spot, Text, inside};
+use crate::policy::strict::{Section, Spot, Text, inside};
 use crate::time::Zone;
 
 /// One `[[data]]` table, compiled as far as the stages need it.
 pub(super) struct Place<'a> {
-    table: Option<&'a Spot<DataTable>>,
+    table: Option<&'a Section<DataTable>>,
     store: Option<&'a KnownStore>,
     pattern: Option<Pattern>,
     names: Names,
@@ -37,14 +37,14 @@ pub(super) struct Place<'a> {
 
 /// Compiles everything of a `[[data]]` table but the stages.
 pub(super) fn place<'a>(
-    table: &'a Spot<DataTable>,
+    table: &'a Section<DataTable>,
     zone: Zone,
     defaults: &'a Defaults,
     notes: &mut Notes<'_>,
 ) -> Place<'a> {
     let span = table.span();
-    notes.need(&table.store, "store", &span, "the data", "store = \"switchboard\"");
-    notes.need(&table.collection, "collection", &span, "the data", "collection = \"call_log\"");
+    notes.need(table.store.as_ref(), "store", &span, "the data", "store = \"switchboard\"");
+    notes.need(table.collection.as_ref(), "collection", &span, "the data", "collection = \"call_log\"");
     let store = table.store.as_ref().and_then(|name| {
         let found = defaults.store(name);
         if found.is_none() {
@@ -56,8 +56,12 @@ pub(super) fn place<'a>(
     let mut place = Place { table: Some(table), store, ..Place::nowhere(zone) };
     place.read_collection(notes);
     companions::read_links(table, &mut place.names, &mut place.links, store, notes);
-    place.names.columns =
-        table.names.iter().flat_map(|names| &names.0).map(|(word, column)| (word.to_string(), column.to_string())).collect();
+    place.names.columns = table
+        .names
+        .iter()
+        .flat_map(|names| &names.0)
+        .map(|(word, column)| (word.to_string(), column.to_string()))
+        .collect();
     place.with = companions::with(table, &place, defaults, notes);
     place.key = place.read_key(notes);
     place.subject = table.subject.as_ref().and_then(|subject| place.field(subject, notes));
@@ -132,7 +136,7 @@ impl<'a> Place<'a> {
 
     /// The place of its table, for what concerns it as a whole.
     pub(super) fn span(&self) -> Range<usize> {
-        self.table.map_or(0..0, Spot::span)
+        self.table.map_or(0..0, Section::span)
     }
 
     /// A field by the policy's word for it.
@@ -171,15 +175,23 @@ impl<'a> Place<'a> {
 
     /// Whether a record of this place certainly has no such field: known only of files.
     pub(super) fn lacks(&self, column: &str) -> bool {
-        self.pattern.as_ref().is_some_and(|pattern| !pattern.has(column))
+        self.pattern.as_ref().is_some_and(|pattern| !fields(pattern).any(|field| field == column))
     }
 
     /// Compiles a condition; one that is wrong has been reported and is unknown for every record.
     pub(super) fn condition(&self, text: &Spot<Text>, notes: &mut Notes<'_>) -> Predicate {
         match condition::compile(text, &self.names) {
             Ok(predicate) => {
+                predicate.visit(&mut |part| {
+                    if let Predicate::Event { name, .. } = part {
+                        let at = text.find(name.as_str()).map_or(0..text.len(), |at| at..at + name.len());
+                        event_name(name, inside(notes.text(), &text.span(), &at), notes);
+                    }
+                });
                 for field in predicate.fields() {
-                    let at = text.find(field.column.as_str()).map_or(0..text.len(), |at| at..at + field.column.len());
+                    let at = text
+                        .find(field.column.as_str())
+                        .map_or(0..text.len(), |at| at..at + field.column.len());
                     self.is_there(field, inside(notes.text(), &text.span(), &at), notes);
                 }
                 predicate
@@ -198,10 +210,10 @@ impl<'a> Place<'a> {
     /// Whether the field may exist: the parts of a path are known here, the columns of a table are not.
     fn is_there(&self, field: &Field, span: Range<usize>, notes: &mut Notes<'_>) -> bool {
         let Some(pattern) = &self.pattern else { return true };
-        if field.link.is_some() || pattern.has(&field.column) {
+        if field.link.is_some() || fields(pattern).any(|name| name == field.column) {
             return true;
         }
-        notes.unknown(span, "field", &field.column, pattern.fields(), "the pattern as a part in braces");
+        notes.unknown(span, "field", &field.column, fields(pattern), "the pattern as a part in braces");
         false
     }
 
@@ -220,16 +232,16 @@ impl<'a> Place<'a> {
                     notes.error(prune.span(), "`prune-empty-dirs` is for stores of files").help("remove it");
                 }
             }
-            StoreKind::Files => match pattern::read(collection) {
+            StoreKind::Files => match Pattern::parse(collection) {
                 Ok(pattern) => {
-                    if !pattern.narrows && !entire {
-                        notes
-                            .error(collection.span(), "this pattern matches every file of the store")
-                            .help("name the files that are meant; if it is really all of them, add `entire = true`");
+                    if !pattern.narrows() && !entire {
+                        notes.error(collection.span(), "this pattern matches every file of the store").help(
+                            "name the files that are meant; if it is really all of them, add `entire = true`",
+                        );
                     }
                     self.pattern = Some(pattern);
                 }
-                Err(fault) => notes.fault(collection.span(), fault),
+                Err(wrong) => notes.error(collection.span(), wrong.message).help(wrong.help),
             },
             StoreKind::Unknown => {}
         }
@@ -253,15 +265,12 @@ impl<'a> Place<'a> {
             links: self.links.clone(),
             with: self.with.clone(),
             subject: self.subject.clone(),
-            prune_empty_dirs: self.table.is_some_and(|table| table.prune_empty_dirs.as_ref().is_some_and(|prune| **prune)),
+            prune_empty_dirs: self
+                .table
+                .is_some_and(|table| table.prune_empty_dirs.as_ref().is_some_and(|prune| **prune)),
             ..Target::new(StoreName::new(store), collection)
         };
-        Data {
-            target: Arc::new(target),
-            scope: self.scope.clone(),
-            branches,
-            index,
-        }
+        Data { target: Arc::new(target), scope: self.scope.clone(), branches, index }
     }
 
     pub(super) fn places(&self) -> DataPlaces {
@@ -271,7 +280,22 @@ impl<'a> Place<'a> {
             store: place_of(table.store.as_ref(), &table.span()),
             collection: place_of(table.collection.as_ref(), &table.span()),
             condition: table.condition.as_ref().map(Spot::span),
-            start: table.start.as_ref().map(Spot::span),
+            start: table.start.as_ref().map(Section::span),
         }
     }
+}
+
+/// Refuses the name of an event that nobody could record: `forfall event add` takes no other names.
+pub(super) fn event_name(name: &str, span: Range<usize>, notes: &mut Notes<'_>) {
+    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    if !name.chars().all(plain) {
+        notes
+            .error(span, format!("`{name}` is no name for an event"))
+            .help("use lower-case letters, digits and hyphens, such as `handed-to-police`");
+    }
+}
+
+/// Every field of a file: the parts of its path, then what every file has.
+fn fields(pattern: &Pattern) -> impl Iterator<Item = &str> {
+    pattern.parts().iter().map(|part| part.name.as_str()).chain(ATTRIBUTES)
 }

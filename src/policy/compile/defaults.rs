@@ -6,7 +6,8 @@ use crate::model::ids::StoreName;
 use crate::time::{Period, Schedule, Window, Zone};
 
 /// The earliest plausible start where neither policy nor store says otherwise.
-pub(super) const EARLIEST: NaiveDate = NaiveDate::from_ymd_opt(1990, 1, 1).expect("the first of January exists");
+pub(super) const EARLIEST: NaiveDate =
+    NaiveDate::from_ymd_opt(1990, 1, 1).expect("the first of January exists");
 
 /// What the configuration says for every policy that does not say otherwise.
 #[derive(Clone, Debug)]
@@ -66,6 +67,8 @@ pub struct Basis {
     pub name: String,
     /// What it is called.
     pub title: String,
+    /// Where it can be read.
+    pub source: Option<String>,
     /// The first day on which it is in force.
     pub valid_from: Option<NaiveDate>,
     /// The last day on which it is in force.

@@ -3,31 +3,43 @@
 use super::notes::Notes;
 use crate::model::action::Escalate;
 use crate::policy::document::{Decision, StageTable};
-use crate::policy::strict::Spot;
+use crate::policy::strict::Section;
 
 /// Compiles the keys of an `escalate` stage. Without `to`, the policy's owner is told.
-pub(super) fn escalate(owner: &str, table: &Spot<StageTable>, notes: &mut Notes<'_>) -> Escalate {
+pub(super) fn escalate(owner: &str, table: &Section<StageTable>, notes: &mut Notes<'_>) -> Escalate {
     let extend = table.extend.as_ref().and_then(|extend| {
-        notes.need(&extend.each, "each", &extend.span(), "the extension", "each = \"3 years\"");
-        notes.need(&extend.at_most, "at-most", &extend.span(), "the extension", "at-most = \"9 years\"");
+        notes.need(extend.each.as_ref(), "each", &extend.span(), "the extension", "each = \"3 years\"");
+        notes.need(
+            extend.at_most.as_ref(),
+            "at-most",
+            &extend.span(),
+            "the extension",
+            "at-most = \"9 years\"",
+        );
         let (each, most) = (extend.each.as_ref()?, extend.at_most.as_ref()?);
         if !most.value.is_certainly_at_least(each.value) {
             notes
-                .error(most.span(), format!("all extensions together ({}) may be shorter than one ({})", most.value, each.value))
+                .error(
+                    most.span(),
+                    format!(
+                        "all extensions together ({}) may be shorter than one ({})",
+                        most.value, each.value
+                    ),
+                )
                 .help(format!("write `{}` or longer", each.value));
         }
         Some((each.value, most.value))
     });
     Escalate {
         to: match &table.to {
-            Some(to) => to.0.iter().map(|name| name.to_string()).collect(),
+            Some(to) => to.0.iter().map(ToString::to_string).collect(),
             None => vec![owner.to_owned()],
         },
-        question: table.question.as_ref().map(|question| question.to_string()),
+        question: table.question.as_ref().map(ToString::to_string),
         remind: table.remind.as_ref().map(|remind| remind.value),
         decisions: decisions(table, notes),
         extend,
-        needs: table.needs.as_ref().map(|needs| needs.to_string()),
+        needs: table.needs.as_ref().map(ToString::to_string),
     }
 }
 
@@ -41,7 +53,9 @@ fn decisions(table: &StageTable, notes: &mut Notes<'_>) -> Vec<String> {
             .collect();
     };
     if given.is_empty() {
-        notes.error(given.span(), "nothing may be decided").help("name at least one decision, such as \"preserve\"");
+        notes
+            .error(given.span(), "nothing may be decided")
+            .help("name at least one decision, such as \"preserve\"");
     }
     super::start::twice(given.iter().map(|word| (word.span(), word.text.as_str())), notes);
     let extends = given.iter().find(|word| word.value == Decision::Extend);
@@ -52,7 +66,9 @@ fn decisions(table: &StageTable, notes: &mut Notes<'_>) -> Vec<String> {
                 .help("add `extend = { each = \"3 years\", at-most = \"9 years\" }`");
         }
         (None, Some(extend)) => {
-            notes.error(extend.span(), "`extend` is not one of the decisions").help("add \"extend\" to `decisions`");
+            notes
+                .error(extend.span(), "`extend` is not one of the decisions")
+                .help("add \"extend\" to `decisions`");
         }
         _ => {}
     }

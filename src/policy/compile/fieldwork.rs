@@ -8,12 +8,13 @@ use super::notes::Notes;
 use crate::model::action::{Change, Fieldwork};
 use crate::model::method::{Granularity, Method};
 use crate::policy::document::{Granule, MethodTable, MethodWord, StageTable};
-use crate::policy::strict::Spot;
+use crate::policy::strict::{Section, Spot};
 
 /// Compiles the keys of an `anonymize` stage.
-pub(super) fn anonymize(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Fieldwork {
+pub(super) fn anonymize(table: &Section<StageTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Fieldwork {
     refuse_files(table, place, notes);
-    if table.fields.is_none() && table.keep_only.is_none() && !notes.may_hold("fields") {
+    let unread = notes.may_hold("fields") || notes.may_hold("keep-only");
+    if table.fields.is_none() && table.keep_only.is_none() && !unread {
         notes
             .error(table.span(), "nothing says which fields are anonymized")
             .help("add for example `fields.caller = { method = \"null\" }`, or `keep-only = [..]`");
@@ -22,13 +23,13 @@ pub(super) fn anonymize(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut
 }
 
 /// Compiles the keys of a `shield` stage.
-pub(super) fn shield(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Fieldwork {
+pub(super) fn shield(table: &Section<StageTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Fieldwork {
     refuse_files(table, place, notes);
     match (&table.flag, &table.fields) {
         (None, None) if !notes.may_hold("flag") && !notes.may_hold("fields") => {
-            notes
-                .error(table.span(), "nothing says how the record is shielded")
-                .help("add `flag = \"shielded\"`, or in a published copy `fields.name = { method = \"hide\" }`");
+            notes.error(table.span(), "nothing says how the record is shielded").help(
+                "add `flag = \"shielded\"`, or in a published copy `fields.name = { method = \"hide\" }`",
+            );
         }
         (Some(_), Some(fields)) => {
             notes.error(fields.span(), "the stage has `flag` and `fields`").help("keep one of them");
@@ -45,7 +46,7 @@ pub(super) fn shield(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut No
     Fieldwork { fields: changes(table, place, notes), keep_only: None, flag }
 }
 
-fn refuse_files(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut Notes<'_>) {
+fn refuse_files(table: &Section<StageTable>, place: &Place<'_>, notes: &mut Notes<'_>) {
     if place.holds_files() {
         let span = table.action.as_ref().map_or_else(|| table.span(), Spot::span);
         notes
@@ -56,8 +57,10 @@ fn refuse_files(table: &Spot<StageTable>, place: &Place<'_>, notes: &mut Notes<'
 
 fn changes(table: &StageTable, place: &Place<'_>, notes: &mut Notes<'_>) -> Vec<Change> {
     let Some(entries) = &table.fields else { return Vec::new() };
-    if entries.0.is_empty() {
-        notes.error(entries.span(), "no field is named").help("add for example `fields.caller = { method = \"null\" }`");
+    if entries.0.is_empty() && !notes.may_hold("fields") {
+        notes
+            .error(entries.span(), "no field is named")
+            .help("add for example `fields.caller = { method = \"null\" }`");
     }
     let mut changes: Vec<Change> = Vec::new();
     for (word, table) in &entries.0 {
@@ -76,7 +79,8 @@ fn changes(table: &StageTable, place: &Place<'_>, notes: &mut Notes<'_>) -> Vec<
 fn keep_only(table: &StageTable, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<Vec<String>> {
     let kept = table.keep_only.as_ref()?;
     super::start::twice(kept.iter().map(|word| (word.span(), &***word)), notes);
-    let changed = |word: &str| table.fields.iter().flat_map(|fields| &fields.0).any(|(other, _)| &***other == word);
+    let changed =
+        |word: &str| table.fields.iter().flat_map(|fields| &fields.0).any(|(other, _)| &***other == word);
     for word in kept.iter().filter(|word| changed(word)) {
         notes
             .error(word.span(), format!("`{word}` is to be kept and to be changed"))
@@ -85,8 +89,8 @@ fn keep_only(table: &StageTable, place: &Place<'_>, notes: &mut Notes<'_>) -> Op
     Some(kept.iter().filter_map(|word| place.own_column(word, notes)).collect())
 }
 
-fn method(table: &Spot<MethodTable>, notes: &mut Notes<'_>) -> Option<Method> {
-    notes.need(&table.method, "method", &table.span(), "the field", "method = \"null\"");
+fn method(table: &Section<MethodTable>, notes: &mut Notes<'_>) -> Option<Method> {
+    notes.need(table.method.as_ref(), "method", &table.span(), "the field", "method = \"null\"");
     let word = table.method.as_ref()?;
     strays(table, word.value, notes);
     let missing = |notes: &mut Notes<'_>, key: &str, example: &str| {
@@ -125,7 +129,10 @@ fn method(table: &Spot<MethodTable>, notes: &mut Notes<'_>) -> Option<Method> {
                 Granule::Month => Granularity::Month,
                 Granule::Year => Granularity::Year,
             };
-            Some(Method::GeneralizeDate { to, format: table.format.as_ref().map(|format| format.value.0.clone()) })
+            Some(Method::GeneralizeDate {
+                to,
+                format: table.format.as_ref().map(|format| format.value.0.clone()),
+            })
         }
         MethodWord::Round | MethodWord::KeyedHash | MethodWord::RedactPattern => {
             notes

@@ -61,14 +61,15 @@ impl<'a> Notes<'a> {
     /// An error unless the key is there, or was there and could not be read.
     pub(super) fn need<T>(
         &mut self,
-        value: &Option<T>,
+        value: Option<&T>,
         key: &str,
         span: &Range<usize>,
         whose: &str,
         example: &str,
     ) {
         if value.is_none() && !self.may_hold(key) {
-            self.error(span.clone(), format!("{whose} has no `{key}`")).help(format!("add for example `{example}`"));
+            self.error(span.clone(), format!("{whose} has no `{key}`"))
+                .help(format!("add for example `{example}`"));
         }
     }
 

@@ -4,14 +4,19 @@ use std::ops::Range;
 
 use super::notes::Notes;
 use crate::model::action::Action;
-use crate::model::start::{Start, StartSource};
 use crate::policy::document::{Document, StageTable};
 use crate::policy::rule::{Branch, Stage};
-use crate::policy::strict::Spot;
+use crate::policy::strict::{Section, Spot};
+use crate::policy::timing;
 use crate::time::{After, Period};
 
 /// Checks every branch of one `[[data]]`.
-pub(super) fn check(document: &Document, branches: &[Branch], minimum: Option<Period>, notes: &mut Notes<'_>) {
+pub(super) fn check(
+    document: &Document,
+    branches: &[Branch],
+    minimum: Option<Period>,
+    notes: &mut Notes<'_>,
+) {
     let classes = document.class.iter().map(|class| class.stage.as_slice());
     for (branch, tables) in branches.iter().zip(classes.chain([document.stage.as_slice()])) {
         let stages: Vec<Written<'_>> = branch
@@ -32,7 +37,7 @@ pub(super) fn check(document: &Document, branches: &[Branch], minimum: Option<Pe
 /// A stage with its table.
 struct Written<'a> {
     stage: &'a Stage,
-    table: &'a Spot<StageTable>,
+    table: &'a Section<StageTable>,
 }
 
 impl Written<'_> {
@@ -49,9 +54,16 @@ impl Written<'_> {
 fn last(stages: &[Written<'_>], notes: &mut Notes<'_>) {
     for (one, next) in stages.iter().zip(stages.iter().skip(1)) {
         let (why, help) = match one.stage.action {
-            Action::Escalate(_) => ("after `escalate` only a person's decision counts", "move the `escalate` stage to the end"),
-            Action::Preserve => ("nothing follows `preserve`", "move the `preserve` stage to the end, or make it a class of its own"),
-            Action::Delete if one.stage.runs() => ("after `delete` nothing is left of the record", "move the `delete` stage to the end"),
+            Action::Escalate(_) => {
+                ("after `escalate` only a person's decision counts", "move the `escalate` stage to the end")
+            }
+            Action::Preserve => (
+                "nothing follows `preserve`",
+                "move the `preserve` stage to the end, or make it a class of its own",
+            ),
+            Action::Delete if one.stage.runs() => {
+                ("after `delete` nothing is left of the record", "move the `delete` stage to the end")
+            }
             _ => continue,
         };
         notes.error(next.table.span(), format!("this stage can never be reached: {why}")).help(help);
@@ -67,10 +79,9 @@ fn rising(stages: &[Written<'_>], notes: &mut Notes<'_>) {
         });
         let Some(earlier) = before.and_then(|earlier| earlier.stage.after) else { continue };
         if !after.is_certainly_longer_than(earlier) {
-            let message = match earlier.is_certainly_longer_than(after) || earlier == after {
-                true => format!("{after} is not later than the stage before, which is due after {earlier}"),
-                false => format!("{after} may come before the stage before, which is due after {earlier}"),
-            };
+            let certain = earlier == after || earlier.is_certainly_longer_than(after);
+            let verb = if certain { "is not later than" } else { "may come before" };
+            let message = format!("{after} {verb} the stage before, which is due after {earlier}");
             notes.error(later.after(), message).help("write the stages in rising order");
         }
     }
@@ -83,30 +94,39 @@ fn against_minimum(stage: &Written<'_>, minimum: Option<Period>, notes: &mut Not
         && !latest.is_certainly_at_least(minimum)
     {
         notes
-            .error(written.span(), format!("this deadline can never be met: records are kept for at least {minimum}"))
+            .error(
+                written.span(),
+                format!("this deadline can never be met: records are kept for at least {minimum}"),
+            )
             .help("raise `at-latest`, or correct `keep-at-least`");
     } else if let Some(after) = stage.stage.after
         && !after.period().is_certainly_at_least(minimum)
     {
         notes
-            .warning(stage.after(), format!("this stage waits for the statutory minimum: {minimum} instead of {after}"))
+            .warning(
+                stage.after(),
+                format!("this stage waits for the statutory minimum: {minimum} instead of {after}"),
+            )
             .help(format!("write `after = \"{minimum}\"` if that is meant"));
     }
 }
 
 /// What no forecast can foresee needs a hard cap.
 fn foreseeable(stage: &Written<'_>, document: &Document, notes: &mut Notes<'_>) {
-    let capped = document.limit.as_ref().is_some_and(|limit| limit.records.is_some()) || notes.may_hold("records");
-    if capped || !stage.stage.action.changes_the_store() {
+    let capped =
+        document.limit.as_ref().is_some_and(|limit| limit.records.is_some()) || notes.may_hold("records");
+    if capped || !timing::unpredictable(stage.stage) {
         return;
     }
-    let why = match (stage.stage.start.as_deref(), stage.stage.after) {
-        (Some(Start { source: StartSource::Event { .. }, .. }), Some(_)) => "an event comes without notice",
-        (Some(Start { cutoff: None, .. }), Some(After::AtOnce)) => "`at once` comes without notice",
-        _ => return,
+    let why = match stage.stage.after {
+        Some(After::AtOnce) => "`at once` comes without notice",
+        _ => "an event comes without notice",
     };
     notes
-        .warning(stage.after(), format!("no forecast can tell how many records this stage will act on: {why}"))
+        .warning(
+            stage.after(),
+            format!("no forecast can tell how many records this stage will act on: {why}"),
+        )
         .help("add `[limit]` with `records = N`: above it nothing is done, and somebody is asked");
 }
 
@@ -121,7 +141,11 @@ fn alone(stages: &[Written<'_>], notes: &mut Notes<'_>) {
             notes
                 .warning(
                     stage.action(),
-                    format!("`{}` hides `{}` only in part, and no `delete` stage follows", change.method.word(), change.column),
+                    format!(
+                        "`{}` hides `{}` only in part, and no `delete` stage follows",
+                        change.method.word(),
+                        change.column
+                    ),
                 )
                 .help("add a `delete` stage, or use a method that removes the value, such as `null`");
         }

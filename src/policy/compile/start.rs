@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::data::Place;
+use super::data::{Place, event_name};
 use super::notes::Notes;
+use crate::model::pattern::Pattern;
 use crate::model::start::{Format, LatestField, Start, StartSource};
 use crate::model::value::Field;
 use crate::policy::document::{StartTable, WaitingIf};
-use crate::policy::strict::{Spot, Text};
+use crate::policy::strict::{Section, Spot, Text};
 
 /// The start that stands nearest to a stage.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub(super) enum Nearest {
 impl Nearest {
     /// This table's start; without a table the one that stands further out.
     pub(super) fn of(
-        table: Option<&Spot<StartTable>>,
+        table: Option<&Section<StartTable>>,
         place: &Place<'_>,
         outer: &Self,
         notes: &mut Notes<'_>,
@@ -40,7 +41,7 @@ impl Nearest {
     }
 }
 
-fn start(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<Start> {
+fn start(table: &Section<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<Start> {
     strays(table, notes);
     let source = source(table, place, notes)?;
     let format = format(table, &source, place, notes);
@@ -57,9 +58,11 @@ fn start(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> 
 }
 
 /// Keys that belong to another kind of start.
-fn strays(table: &Spot<StartTable>, notes: &mut Notes<'_>) {
+fn strays(table: &Section<StartTable>, notes: &mut Notes<'_>) {
     if let (Some(optional), None) = (&table.optional, &table.latest) {
-        notes.error(optional.span(), "`optional` is for `latest`").help("write `start.latest = [..]`, or remove `optional`");
+        notes
+            .error(optional.span(), "`optional` is for `latest`")
+            .help("write `start.latest = [..]`, or remove `optional`");
     }
     if let (Some(by), None) = (&table.by, &table.event) {
         notes.error(by.span(), "`by` is for `event`").help("write `start.event = \"..\"`, or remove `by`");
@@ -70,7 +73,8 @@ fn strays(table: &Spot<StartTable>, notes: &mut Notes<'_>) {
                 .error(format.span(), "an event has no format: its instant is recorded with it")
                 .help("remove `start.format`");
         }
-        let empty = table.waiting_if.iter().flat_map(|words| words.iter()).find(|is| is.value == WaitingIf::Empty);
+        let empty =
+            table.waiting_if.iter().flat_map(|words| words.iter()).find(|is| is.value == WaitingIf::Empty);
         if let Some(empty) = empty {
             notes
                 .error(empty.span(), "an event that is not recorded is always waited for")
@@ -79,13 +83,15 @@ fn strays(table: &Spot<StartTable>, notes: &mut Notes<'_>) {
     }
     if let Some(words) = &table.waiting_if {
         if words.is_empty() {
-            notes.error(words.span(), "this list is empty").help("write `[\"empty\"]`, `[\"future\"]` or both, or remove the key");
+            notes
+                .error(words.span(), "this list is empty")
+                .help("write `[\"empty\"]`, `[\"future\"]` or both, or remove the key");
         }
         twice(words.iter().map(|word| (word.span(), word.text.as_str())), notes);
     }
 }
 
-fn source(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<StartSource> {
+fn source(table: &Section<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<StartSource> {
     let given = [
         table.field.as_ref().map(|value| ("field", value.span())),
         table.latest.as_ref().map(|value| ("latest", value.span())),
@@ -107,7 +113,9 @@ fn source(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) ->
                 Some(by) => Some(place.field(by, notes)?),
                 None => None,
             };
-            Some(StartSource::Event { name: table.event.as_ref()?.to_string(), by })
+            let name = table.event.as_ref()?;
+            event_name(name, name.span(), notes);
+            Some(StartSource::Event { name: name.to_string(), by })
         }
         None => {
             if !["field", "latest", "event"].iter().any(|key| notes.may_hold(key)) {
@@ -120,20 +128,25 @@ fn source(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) ->
     }
 }
 
-fn latest(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<Vec<LatestField>> {
+fn latest(table: &Section<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<Vec<LatestField>> {
     let names: &Spot<Vec<Spot<Text>>> = table.latest.as_ref()?;
     let before = notes.count();
     if names.len() < 2 {
-        notes.error(names.span(), "`latest` needs two fields or more").help("for one field write `start.field = \"..\"`");
+        notes
+            .error(names.span(), "`latest` needs two fields or more")
+            .help("for one field write `start.field = \"..\"`");
     }
     twice(names.iter().map(|name| (name.span(), &***name)), notes);
     let optional: &[Spot<Text>] = table.optional.as_ref().map_or(&[], |names| names.as_slice());
     twice(optional.iter().map(|name| (name.span(), &***name)), notes);
     for name in optional.iter().filter(|name| !names.iter().any(|other| **other == ***name)) {
-        notes.error(name.span(), format!("`{name}` is not one of `latest`")).help("`optional` names fields of `latest`");
+        notes
+            .error(name.span(), format!("`{name}` is not one of `latest`"))
+            .help("`optional` names fields of `latest`");
     }
     let is_optional = |name: &Spot<Text>| optional.iter().any(|other| **other == **name);
-    if let Some(all) = table.optional.as_ref().filter(|_| !names.is_empty() && names.iter().all(is_optional)) {
+    if let Some(all) = table.optional.as_ref().filter(|_| !names.is_empty() && names.iter().all(is_optional))
+    {
         notes
             .error(all.span(), "all fields of `latest` are optional, so nothing would ever be waited for")
             .help("leave out the one that always comes");
@@ -149,7 +162,7 @@ fn latest(table: &Spot<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>) ->
 
 /// The declared format; for a dated part of a path the one in the braces.
 fn format(
-    table: &Spot<StartTable>,
+    table: &Section<StartTable>,
     source: &StartSource,
     place: &Place<'_>,
     notes: &mut Notes<'_>,
@@ -161,7 +174,7 @@ fn format(
         StartSource::Event { .. } => return None,
     };
     let Some(pattern) = place.pattern() else { return own };
-    let written: Vec<Option<&str>> = fields.iter().map(|field| pattern.format_of(&field.column)).collect();
+    let written: Vec<Option<&str>> = fields.iter().map(|field| written_as(pattern, &field.column)).collect();
     let settled = |field: &&Field| matches!(field.column.as_str(), "modified" | "created");
     if let Some(format) = &table.format
         && (written.iter().any(Option::is_some) || fields.iter().all(settled))
@@ -181,6 +194,11 @@ fn format(
             .help("write it into the braces, such as `{recorded:%Y%m%d-%H%M%S}`, or add `start.format`");
     }
     first.map(|pattern| Format::Pattern(pattern.to_owned())).or(own)
+}
+
+/// The strftime pattern by which a part of a path is written.
+fn written_as<'p>(pattern: &'p Pattern, name: &str) -> Option<&'p str> {
+    pattern.parts().iter().find(|part| part.name == name)?.format.as_deref()
 }
 
 /// Reports what is listed more than once.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::nearest;
 use crate::model::predicate::{Comparison, Operand, Predicate};
 use crate::model::schema::{Column, ColumnKind, Schema};
 use crate::model::value::{Field, Value};
 use crate::policy::diagnostic::Severity;
+use crate::policy::strict::nearest;
 
 /// Something about a condition that only the store's schema shows.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::language::{Day, FormatText, words};
-use crate::policy::strict::{Entries, OneOrMany, Spot, Text, Written};
+use crate::policy::strict::{Entries, OneOrMany, Section, Spot, Text, Written};
 use crate::time::{Cutoff, Zone};
 
 /// `[[data]]`: one place where this data type lives.
@@ -25,7 +25,7 @@ pub struct DataTable {
     #[serde(rename = "where")]
     pub condition: Option<Spot<Text>>,
     /// When the clock starts.
-    pub start: Option<Spot<StartTable>>,
+    pub start: Option<Section<StartTable>>,
     /// The field by which a person is found.
     #[schemars(example = &"caller")]
     pub subject: Option<Spot<Text>>,
@@ -40,10 +40,10 @@ pub struct DataTable {
     pub prune_empty_dirs: Option<Spot<bool>>,
     /// Rows that a record belongs to.
     #[serde(default)]
-    pub link: Vec<Spot<LinkTable>>,
+    pub link: Vec<Section<LinkTable>>,
     /// What goes, is held and is kept with a record.
     #[serde(default)]
-    pub with: Vec<Spot<WithTable>>,
+    pub with: Vec<Section<WithTable>>,
 }
 
 fn outcome() -> serde_json::Value {
@@ -52,7 +52,11 @@ fn outcome() -> serde_json::Value {
 
 /// `start`: the moment at which a record's clock starts. Exactly one of `field`, `latest` and `event` says where it stands.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table such as { field = \"called_at\" }")]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    expecting = "a table such as { field = \"called_at\" }"
+)]
 pub struct StartTable {
     /// In this field: the record's own, a link's (`recruitment.closed_at`), or a file's (`modified`).
     #[schemars(example = &"called_at", example = &"recruitment.closed_at")]

@@ -69,8 +69,9 @@ impl Language for Day {
     fn read(text: &str) -> Result<Self, Fault> {
         // chrono also takes `2026-1-1`; one spelling is enough.
         let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| day.to_string() == text);
-        day.map(Self)
-            .ok_or_else(|| Fault::new(format!("`{text}` is not a date")).with_help("write it as `1990-01-01`"))
+        day.map(Self).ok_or_else(|| {
+            Fault::new(format!("`{text}` is not a date")).with_help("write it as `1990-01-01`")
+        })
     }
 }
 
@@ -127,16 +128,16 @@ fn pattern(text: &str) -> Result<(), Fault> {
     let has = |wanted: &[Numeric]| {
         items.iter().any(|item| matches!(item, Item::Numeric(numeric, _) if wanted.contains(numeric)))
     };
-    let named_month = items.iter().any(|item| {
-        matches!(item, Item::Fixed(Fixed::ShortMonthName | Fixed::LongMonthName))
-    });
+    let named_month =
+        items.iter().any(|item| matches!(item, Item::Fixed(Fixed::ShortMonthName | Fixed::LongMonthName)));
     let whole = items.iter().any(|item| matches!(item, Item::Fixed(Fixed::RFC2822 | Fixed::RFC3339)));
     let year = has(&[Numeric::Year, Numeric::YearMod100]);
     let day = has(&[Numeric::Ordinal]) || (has(&[Numeric::Day]) && (has(&[Numeric::Month]) || named_month));
     if whole || (year && day) || has(&[Numeric::Timestamp]) {
         return Ok(());
     }
-    Err(Fault::new(format!("`{text}` does not name a day")).with_help("a start needs year, month and day: `%Y-%m-%d`"))
+    Err(Fault::new(format!("`{text}` does not name a day"))
+        .with_help("a start needs year, month and day: `%Y-%m-%d`"))
 }
 
 /// A closed set of words.
@@ -182,7 +183,11 @@ pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Fault>
         return Ok(*value);
     }
     let all = words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>();
-    let fault = Fault::new(if text.trim().is_empty() { "this is blank".to_owned() } else { format!("`{text}` is not known here") });
+    let fault = Fault::new(if text.trim().is_empty() {
+        "this is blank".to_owned()
+    } else {
+        format!("`{text}` is not known here")
+    });
     Err(match nearest(text, words.iter().map(|(word, _)| *word)) {
         Some(near) => fault.with_help(format!("write `{near}`")),
         None => fault.with_help(format!("write one of {}", all.join(", "))),

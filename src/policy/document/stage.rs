@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::data::StartTable;
 use super::language::words;
 use super::method::MethodTable;
-use crate::policy::strict::{Count, Entries, OneOrMany, Spot, Text, Written};
+use crate::policy::strict::{Count, Entries, OneOrMany, Section, Spot, Text, Written};
 use crate::time::{After, Period};
 
 /// `[[stage]]` (or `[[class.stage]]`): an action that falls due some period after the start.
@@ -23,13 +23,13 @@ pub struct StageTable {
     #[schemars(required, example = &"delete")]
     pub action: Option<Spot<Written<ActionWord>>>,
     /// A start of this stage's own, whole. Default: the class's, else that of `[[data]]`.
-    pub start: Option<Spot<StartTable>>,
+    pub start: Option<Section<StartTable>>,
     /// Instead of `after`: the open question, and for whom. This stage never runs; later ones do.
     #[schemars(example = &"Data protection officer: how many days?")]
     pub unresolved: Option<Spot<Text>>,
     /// For `anonymize` and `shield`: each column with its method.
     #[schemars(example = caller())]
-    pub fields: Option<Spot<Entries<Spot<MethodTable>>>>,
+    pub fields: Option<Spot<Entries<Section<MethodTable>>>>,
     /// For `anonymize`: these columns stay, every other one becomes empty.
     #[schemars(example = ["called_at", "seconds"])]
     pub keep_only: Option<Spot<Vec<Spot<Text>>>>,
@@ -37,7 +37,7 @@ pub struct StageTable {
     #[schemars(example = &"shielded")]
     pub flag: Option<Spot<Text>>,
     /// For `delete`: counts are written elsewhere first. Not available yet.
-    pub aggregate: Option<Spot<AggregateTable>>,
+    pub aggregate: Option<Section<AggregateTable>>,
     /// For `escalate`: who is told. Default: the owner.
     #[schemars(example = &"archive")]
     pub to: Option<Spot<OneOrMany>>,
@@ -51,7 +51,7 @@ pub struct StageTable {
     #[schemars(example = ["delete", "extend", "preserve", "transfer"])]
     pub decisions: Option<Spot<Vec<Spot<Written<Decision>>>>>,
     /// For `escalate`: how far an extension may go.
-    pub extend: Option<Spot<ExtendTable>>,
+    pub extend: Option<Section<ExtendTable>>,
     /// For `escalate`: the outside authority whose decision reference is needed.
     #[schemars(example = &"national-archive")]
     pub needs: Option<Spot<Text>>,
@@ -93,7 +93,11 @@ words! {
 
 /// `extend`: how long each extension lasts, and all of them together.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table such as { each = \"3 years\", at-most = \"9 years\" }")]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    expecting = "a table such as { each = \"3 years\", at-most = \"9 years\" }"
+)]
 pub struct ExtendTable {
     /// One extension.
     #[schemars(required, example = &"3 years")]
@@ -135,8 +139,8 @@ pub struct ClassTable {
     #[schemars(required, example = &"outcome == 'hired'")]
     pub when: Option<Spot<Text>>,
     /// A start of this class's own, whole. Default: that of `[[data]]`.
-    pub start: Option<Spot<StartTable>>,
+    pub start: Option<Section<StartTable>>,
     /// What happens to these records instead of the policy's own stages.
     #[serde(default)]
-    pub stage: Vec<Spot<StageTable>>,
+    pub stage: Vec<Section<StageTable>>,
 }

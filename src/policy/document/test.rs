@@ -3,11 +3,11 @@
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use super::language::{Moment, words};
-use crate::policy::strict::{Count, Spot, Text, Written};
+use crate::policy::strict::{Count, Section, Spot, Text, Written};
 
 /// `[[test]]`: one unit test of the policy.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -24,12 +24,12 @@ pub struct TestTable {
     pub at: Option<Spot<Written<Moment>>>,
     /// What the policy should decide then.
     #[schemars(required)]
-    pub expect: Option<Spot<ExpectTable>>,
+    pub expect: Option<Section<ExpectTable>>,
     /// Events that are recorded: each name with its instant, or with a table of key and instant.
-    #[schemars(with = "serde_json::Map<String, serde_json::Value>", example = events())]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>", example = events())]
     pub events: Option<Spot<toml::Table>>,
     /// The rows that the record links to, each by the link's name.
-    #[schemars(with = "serde_json::Map<String, serde_json::Value>", example = links())]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>", example = links())]
     pub links: Option<Spot<toml::Table>>,
     /// Whether the record is held: true, or the list of the holds' reasons.
     #[schemars(example = true)]
@@ -53,7 +53,11 @@ fn links() -> serde_json::Value {
 
 /// `expect`: what is left out is not compared.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table such as { action = \"delete\" }")]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    expecting = "a table such as { action = \"delete\" }"
+)]
 pub struct ExpectTable {
     /// What would be done now.
     #[schemars(example = &"delete")]

@@ -7,8 +7,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::place::{self, Way};
 use super::Home;
+use super::place::{self, Way};
 use crate::policy::diagnostic::Diagnostic;
 
 /// What is wrong and what to write instead, not yet at a place.
@@ -38,7 +38,7 @@ impl Fault {
 
     /// Splits a sentence such as ``"`7d` is no period: write `7 days`"`` before its advice.
     pub fn from_sentence(sentence: &str) -> Self {
-        for mark in [": write ", "? Write "] {
+        for mark in [": write ", "; write ", "? Write "] {
             if let Some((wrong, advice)) = sentence.split_once(mark) {
                 let end = if mark.starts_with('?') { "?" } else { "" };
                 return Self::new(format!("{wrong}{end}")).with_help(format!("write {advice}"));
@@ -85,14 +85,17 @@ pub(super) fn explain(
     if let Some(fault) = Fault::unpacked(message) {
         return fault;
     }
+    let value = place::value(root, way).map(Spanned::get_ref);
+    // serde sees a date as a table with a key of its own.
+    if message.starts_with("unknown field") && !way.on_key && matches!(value, Some(DeValue::Datetime(_))) {
+        return wrong_type(way, "a table", value, homes);
+    }
     if message.starts_with("unknown field") {
         let table = table_name(way, name, homes);
         return unknown_key(key, &table, &names_after_expected(message), homes, meant);
     }
     match message.split_once(", expected ") {
-        Some((_, expected)) => {
-            wrong_type(key, way, expected, place::value(root, way).map(Spanned::get_ref), homes)
-        }
+        Some((_, expected)) => wrong_type(way, expected, value, homes),
         None => Fault::new(message),
     }
 }
@@ -113,7 +116,8 @@ fn unknown_key(
     if !table.is_empty() && homes.first().is_some_and(has) {
         meant.insert(key.to_owned());
         let first = if homes.iter().any(|home| home.name.starts_with("[[")) { "[[" } else { "[" };
-        return fault.with_help(format!("`{key}` is a key of the top level: move it above the first `{first}`"));
+        return fault
+            .with_help(format!("`{key}` is a key of the top level: move it above the first `{first}`"));
     }
     let near = nearest(key, known.iter().map(String::as_str));
     if let Some(near) = near.filter(|near| strsim::damerau_levenshtein(near, key) == 1) {
@@ -134,32 +138,42 @@ fn unknown_key(
     }
 }
 
-fn wrong_type(key: &str, way: &Way, expected: &str, found: Option<&DeValue<'_>>, homes: &[Home]) -> Fault {
+fn wrong_type(way: &Way, expected: &str, found: Option<&DeValue<'_>>, homes: &[Home]) -> Fault {
+    let key = way.written(homes);
     let double = format!("[[{}]]", way.keys().cloned().collect::<Vec<_>>().join("."));
-    let many = homes.iter().any(|home| home.name == double);
+    let many = homes.iter().any(|home| home.name == double) && !way.is_item();
     let expected = match expected {
-        "a sequence" if many && !way.is_item() => "a list of tables",
+        "a sequence" if many => "a list of tables",
         "a sequence" => "a list",
         "a map" => "a table",
         "a boolean" => "true or false",
         other => other,
     };
     let fault = Fault::new(format!("expected {expected}, found {}", kind(found)));
-    match found {
-        Some(DeValue::Table(_)) if many && !way.is_item() => {
-            fault.with_help(format!("write two brackets: `{double}`"))
+    let example = match (expected, found) {
+        (_, Some(DeValue::Table(_))) if many => {
+            return fault.with_help(format!("write `{double}`, with two brackets, above what belongs to it"));
         }
-        Some(DeValue::Array(items))
-            if expected.starts_with("a table") && matches!(items.first().map(Spanned::get_ref), Some(DeValue::Table(_))) =>
-        {
-            fault.with_help(format!("write single brackets, once: `[{key}]`"))
+        (_, Some(DeValue::Array(items))) if expected.starts_with("a table") && of_tables(items) => {
+            return fault.with_help(format!("write single brackets, once: `[{key}]`"));
         }
-        _ => match expected.split_once("such as ") {
-            Some((_, example)) if way.is_item() => fault.with_help(format!("write for example `{example}`")),
-            Some((_, example)) => fault.with_help(format!("write for example `{key} = {example}`")),
-            None => fault,
-        },
-    }
+        (_, _) if expected.contains("such as ") => {
+            expected.split_once("such as ").map_or("", |(_, example)| example)
+        }
+        ("true or false", _) => "true",
+        ("a list", _) => "[\"..\"]",
+        ("a table", _) => "{ .. }",
+        _ => "\"..\"",
+    };
+    fault.with_help(if way.is_item() {
+        format!("write for example `{example}`")
+    } else {
+        format!("write for example `{key} = {example}`")
+    })
+}
+
+fn of_tables(items: &[Spanned<DeValue<'_>>]) -> bool {
+    matches!(items.first().map(Spanned::get_ref), Some(DeValue::Table(_)))
 }
 
 fn kind(value: Option<&DeValue<'_>>) -> &'static str {
@@ -183,7 +197,8 @@ fn table_name(way: &Way, outermost: &str, homes: &[Home]) -> String {
         return outermost.to_owned();
     }
     let name = keys.join(".");
-    [format!("[[{name}]]"), format!("[{name}]")]
+    let last = keys.last().map_or_else(String::new, ToString::to_string);
+    [format!("[[{name}]]"), format!("[{name}]"), last]
         .into_iter()
         .find(|written| homes.iter().any(|home| home.name == *written))
         .unwrap_or(name)
@@ -195,10 +210,40 @@ pub(super) fn syntax(message: &str, text: &str, span: &Range<usize>) -> Fault {
     if message == "duplicate key" {
         return Fault::new(format!("`{written}` is written twice")).with_help("keep one of them");
     }
-    if message.contains("must be quoted") || message.contains("string values") {
-        return Fault::new("this is not a TOML value").with_help("write texts in quotes");
-    }
-    Fault::new(format!("this is not TOML: {message}"))
+    let (wrong, help) = if message.contains("must be quoted") || message.contains("string values") {
+        ("this is no value".to_owned(), "texts stand in quotes: `after = \"30 days\"`")
+    } else if message.contains("string") {
+        (format!("this is not TOML: {message}"), "a text ends with the quotes that it began with")
+    } else if message.contains("key with no value") {
+        ("this is not TOML: a key without a value".to_owned(), "write `key = value`")
+    } else {
+        (
+            format!("this is not TOML: {message}"),
+            "write `key = value` on a line of its own, texts in quotes, and tables as `[name]` or `[[name]]`",
+        )
+    };
+    Fault::new(wrong).with_help(help)
+}
+
+/// Where the parser stumbled. It does not always say; then it is the first line with which it stumbles so.
+pub(super) fn place_of(error: &toml::de::Error, text: &str) -> Range<usize> {
+    let at = match error.span() {
+        Some(span) if !span.is_empty() => return span,
+        Some(span) => span.start,
+        None => {
+            let stumbles = |end: &usize| {
+                let (_, errors) = DeTable::parse_recoverable(&text[..*end]);
+                errors.iter().any(|other| other.message() == error.message())
+            };
+            let ends = text.match_indices('\n').map(|(at, _)| at).chain([text.len()]);
+            ends.into_iter().find(stumbles).unwrap_or(text.len())
+        }
+    };
+    // The line, without its indentation; where it is empty, the last one before it that is not.
+    let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
+    let end = text[..end].trim_end().len();
+    let start = text[..end].rfind('\n').map_or(0, |before| before + 1);
+    start + (text[start..end].len() - text[start..end].trim_start().len())..end
 }
 
 /// The nearest of `names`, if it is near enough to have been meant.

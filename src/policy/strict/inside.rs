@@ -22,14 +22,14 @@ fn place(file: &str, literal: &Range<usize>, inner: &Range<usize>) -> Option<Ran
     let mut value = 0;
     let mut start = None;
     loop {
-        if start.is_none() && value >= inner.start {
-            start = Some(literal.start + at);
-        }
         if value >= inner.end {
-            let start = start?;
-            return Some(start..(literal.start + at).max(start));
+            return Some(start.unwrap_or(literal.start + at)..literal.start + at);
         }
         let (read, gives) = unit(raw.get(at..)?, quote == '"')?;
+        // A line break that is swallowed gives nothing: what is looked for begins behind it.
+        if start.is_none() && value >= inner.start && gives > 0 {
+            start = Some(literal.start + at);
+        }
         at += read;
         value += gives;
     }

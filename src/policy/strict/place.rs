@@ -33,17 +33,74 @@ impl Way {
         })
     }
 
+    /// The last key as its author would write it: with the keys of the tables that stand inline before it.
+    pub(super) fn written(&self, homes: &[super::Home]) -> String {
+        let mut keys: Vec<&str> = Vec::new();
+        for (at, step) in self.steps.iter().enumerate() {
+            match step {
+                // Inside a list of tables the keys begin anew; a list's own element is named by its key.
+                Step::Item(_) if at + 1 < self.steps.len() => keys.clear(),
+                Step::Item(_) => {}
+                Step::Key(key) => {
+                    let header = format!("[{}]", keys.join("."));
+                    if homes.iter().any(|home| home.name == header) {
+                        keys.clear();
+                    }
+                    keys.push(key);
+                }
+            }
+        }
+        keys.join(".")
+    }
+
     /// Whether the last step is an element of a list.
     pub(super) fn is_item(&self) -> bool {
         matches!(self.steps.last(), Some(Step::Item(_)))
     }
 }
 
-/// The deepest key or element whose place holds `span`.
+/// The key or element that has exactly this place, the outermost if there are several; else the deepest whose place
+/// holds it. (A list of tables has the place of its first header, and so has its first table: an error there is about
+/// the list. The header of `[[data.link]]` holds the word `data`, and an error there is about `data`.)
 pub(super) fn locate(root: &Spanned<DeTable<'_>>, span: &Range<usize>) -> Option<Way> {
     let mut steps = Vec::new();
-    let on_key = in_table(root.get_ref(), span, &mut steps)?;
+    let exact = exactly(root.get_ref(), span, &mut steps);
+    let on_key = exact.or_else(|| in_table(root.get_ref(), span, &mut steps))?;
     Some(Way { steps, on_key })
+}
+
+fn exactly(table: &DeTable<'_>, span: &Range<usize>, steps: &mut Vec<Step>) -> Option<bool> {
+    for (key, value) in table {
+        steps.push(Step::Key(key.get_ref().to_string()));
+        if key.span() == *span {
+            return Some(true);
+        }
+        if let Some(found) = exact_value(value, span, steps) {
+            return Some(found);
+        }
+        steps.pop();
+    }
+    None
+}
+
+fn exact_value(value: &Spanned<DeValue<'_>>, span: &Range<usize>, steps: &mut Vec<Step>) -> Option<bool> {
+    if value.span() == *span {
+        return Some(false);
+    }
+    match value.get_ref() {
+        DeValue::Table(inner) => exactly(inner, span, steps),
+        DeValue::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                steps.push(Step::Item(index));
+                if let Some(found) = exact_value(item, span, steps) {
+                    return Some(found);
+                }
+                steps.pop();
+            }
+            None
+        }
+        _ => None,
+    }
 }
 
 fn in_table(table: &DeTable<'_>, span: &Range<usize>, steps: &mut Vec<Step>) -> Option<bool> {

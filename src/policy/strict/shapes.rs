@@ -8,9 +8,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
+use super::custom;
 use super::fault::Fault;
 use super::written::{Spot, Text};
-use super::custom;
 
 /// A whole number from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,10 @@ impl<'de> Deserialize<'de> for Count {
 
             fn visit_i64<E: Error>(self, number: i64) -> Result<Count, E> {
                 u32::try_from(number).ok().filter(|count| *count > 0).map(Count).ok_or_else(|| {
-                    custom(&Fault::new(format!("{number} is out of range")).with_help("write a whole number from 1"))
+                    custom(
+                        &Fault::new(format!("{number} is out of range"))
+                            .with_help("write a whole number from 1"),
+                    )
                 })
             }
         }
@@ -69,7 +72,9 @@ impl<'de> Deserialize<'de> for Share {
                     return Ok(Share(share));
                 }
                 let fault = Fault::new(format!("{share} is not a share"));
-                Err(custom(&fault.with_help("write a number above 0 and up to 1, such as 0.25 for a quarter")))
+                Err(custom(
+                    &fault.with_help("write a number above 0 and up to 1, such as 0.25 for a quarter"),
+                ))
             }
 
             fn visit_i64<E: Error>(self, share: i64) -> Result<Share, E> {
@@ -124,7 +129,8 @@ impl<'de> Deserialize<'de> for Either {
                     many.push(item);
                 }
                 if many.is_empty() {
-                    let fault = Fault::new("this list is empty").with_help("name at least one, or remove the key");
+                    let fault =
+                        Fault::new("this list is empty").with_help("name at least one, or remove the key");
                     return Err(custom(&fault));
                 }
                 Ok(Either::Many(many))

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
 use super::custom;
@@ -53,6 +55,96 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spot<T> {
 }
 
 impl<T: JsonSchema> JsonSchema for Spot<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// A table with its place: of a `[[table]]` that of its header. Unlike serde's own structs it is never read from a
+/// list, in which nothing would say which value is which.
+#[derive(Clone, Debug)]
+pub struct Section<T>(Spot<T>);
+
+impl<T> Section<T> {
+    /// Its bytes in the file.
+    pub fn span(&self) -> Range<usize> {
+        self.0.span()
+    }
+}
+
+impl<T> Deref for Section<T> {
+    type Target = Spot<T>;
+
+    fn deref(&self) -> &Spot<T> {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Section<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Spot::<Mapped<T>>::deserialize(from).map(|table| Self(Spot::new(table.span(), table.into_inner().0)))
+    }
+}
+
+/// A struct that is read from a table only.
+struct Mapped<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Mapped<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Tables<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Tables<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+
+            fn visit_str<E: Error>(self, _: &str) -> Result<T, E> {
+                refused()
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<T, E> {
+                refused()
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<T, E> {
+                refused()
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<T, E> {
+                refused()
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<T, A::Error> {
+                refused()
+            }
+        }
+        from.deserialize_any(Tables(PhantomData)).map(Self)
+    }
+}
+
+/// Fails in the type's own words for what it expects.
+fn refused<'de, T: Deserialize<'de>, E: Error>() -> Result<T, E> {
+    T::deserialize(().into_deserializer())
+}
+
+impl<T: JsonSchema> JsonSchema for Section<T> {
     fn inline_schema() -> bool {
         T::inline_schema()
     }

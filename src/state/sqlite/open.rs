@@ -47,12 +47,11 @@ fn connect(path: &Path, layout: &Layout, now: Instant, origin: Option<&str>) -> 
     schema::inspect(&writer, path)?;
     prepare(&writer)?;
     schema::migrate(&mut writer)?;
-    let key = match people::meta::<String>(&writer, "vkey")? {
-        Some(vkey) => load_key(&writer, layout, &vkey)?,
-        None => {
-            refuse_if_lost(path, layout)?;
-            begin(&mut writer, layout, now, origin)?
-        }
+    let key = if let Some(vkey) = people::meta::<String>(&writer, "vkey")? {
+        load_key(&writer, layout, &vkey)?
+    } else {
+        refuse_if_lost(path, layout)?;
+        begin(&mut writer, layout, now, origin)?
     };
     log::check_length(&writer)?;
     let reader = Connection::open(path)?;

@@ -34,7 +34,7 @@ pub(super) fn micros(instant: Instant) -> i64 {
 
 /// The first whole microsecond that is not before this.
 pub(super) fn micros_up(instant: Instant) -> i64 {
-    micros(instant) + i64::from(instant.timestamp_subsec_nanos() % 1_000 != 0)
+    micros(instant) + i64::from(!instant.timestamp_subsec_nanos().is_multiple_of(1_000))
 }
 
 /// What [`micros`] gave.

@@ -1,0 +1,461 @@
+//! SQL as SQLite speaks it, with our own functions where its own cannot be exact.
+//!
+//! SQLite compares any two values: a number is less than every text, and a text that looks like a number may be
+//! taken for one. So each comparison is kept to values of one type, and `+` in front of a column keeps conversions
+//! away from it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use rusqlite::types::Value as SqlValue;
+
+use super::affinity::{Affinity, affinity};
+use super::given::Arguments;
+use super::open::Session;
+use super::segments::Segments;
+use super::starts::{self, Reading};
+use super::value;
+use crate::adapter::api::StoreError;
+use crate::adapter::sql::{Cell, Dialect, Frame, Need};
+use crate::model::key::{Key, KeyForm, KeyPart};
+use crate::model::method::Method;
+use crate::model::predicate::{Comparison, EventBook, Reach, StartIs, TextTest};
+use crate::model::schema::ColumnKind;
+use crate::model::start::{Start, StartState};
+use crate::model::value::Value;
+
+/// Up to so many keys are written as a list, which the primary key's index answers; more are looked up by a function.
+pub(super) const FEW_KEYS: usize = 500;
+
+/// Writes SQL for one connection and collects what is bound.
+#[derive(Debug)]
+pub(super) struct Sqlite<'a> {
+    pub(super) session: &'a Session,
+    events: Arc<EventBook>,
+    /// What is bound, in the order of the numbers.
+    pub(super) bound: Vec<SqlValue>,
+}
+
+impl<'a> Sqlite<'a> {
+    /// A dialect with nothing bound yet.
+    pub(super) fn new(session: &'a Session, events: &Arc<EventBook>) -> Self {
+        Self { session, events: Arc::clone(events), bound: Vec::new() }
+    }
+
+    /// Binds a value and gives its place in the text.
+    pub(super) fn bind(&mut self, value: SqlValue) -> String {
+        self.bound.push(value);
+        format!("?{}", self.bound.len())
+    }
+
+    fn bind_value(&mut self, value: &Value) -> String {
+        self.bind(value::stored(value))
+    }
+
+    /// The pieces of a set of column values: disjoint conditions, none of which an index has to be forgone for.
+    pub(super) fn pieces(&mut self, column: &str, set: &Segments) -> Vec<String> {
+        let mut pieces = Vec::new();
+        if set.nulls {
+            pieces.push(format!("{column} IS NULL"));
+        }
+        let mut others = set.others;
+        for (above, through) in &set.numbers {
+            let mut ends = Vec::new();
+            if let Some(above) = above {
+                ends.push(format!("{column} > {} COLLATE BINARY", self.bind(above.bound())));
+            }
+            match through {
+                Some(through) => {
+                    ends.push(format!("{column} <= {} COLLATE BINARY", self.bind(through.bound())));
+                }
+                // Texts come right after the last number.
+                None if others => others = false,
+                None => ends.push(format!("{column} < '' COLLATE BINARY")),
+            }
+            if ends.is_empty() {
+                ends.push(format!("{column} IS NOT NULL"));
+            }
+            pieces.push(ends.join(" AND "));
+        }
+        if others {
+            pieces.push(format!("{column} >= '' COLLATE BINARY"));
+        }
+        pieces
+    }
+
+    /// The set as one condition.
+    fn in_segments(&mut self, column: &str, set: &Segments, need: Need) -> String {
+        let pieces = self.pieces(column, set);
+        let sql = match pieces.as_slice() {
+            [] => return self.truth(false).to_owned(),
+            [one] => one.clone(),
+            many => {
+                let any = many.iter().map(|piece| format!("({piece})")).collect::<Vec<_>>().join(" OR ");
+                match (set.numbers.first(), set.numbers.last()) {
+                    // Most of the set is its first range: an index walks from end to end, and few rows between
+                    // the ranges are looked at in vain.
+                    (Some((above, _)), Some((_, through))) if !set.nulls && !set.others => {
+                        let hull = Segments::range(*above, *through);
+                        format!("{} AND ({any})", self.pieces(column, &hull).join(" AND "))
+                    }
+                    _ => any,
+                }
+            }
+        };
+        if need == Need::Truth { format!("({sql})") } else { format!("(({sql}) IS TRUE)") }
+    }
+
+    fn start_by_text(&mut self, cell: &str, start: &Arc<Start>, is: &StartIs) -> Result<String, StoreError> {
+        if matches!(is, StartIs::In(set) if set.is_empty()) {
+            return Ok(self.truth(false).to_owned());
+        }
+        let (asked, state) = (Arc::clone(start), is.clone());
+        let function = self.session.function(1, move |call| {
+            let value = value::read(call.get_raw(0), ColumnKind::Text);
+            let answer = match &state {
+                StartIs::In(set) => asked.read_known_value(&value).is_some_and(|start| set.contains(start)),
+                StartIs::Known { now } => matches!(asked.read_value(&value, *now), StartState::Known(_)),
+                StartIs::Waiting { now } => asked.read_value(&value, *now) == StartState::Waiting,
+                StartIs::Undetermined { now } => {
+                    matches!(asked.read_value(&value, *now), StartState::Undetermined(_))
+                }
+            };
+            Ok(SqlValue::Integer(i64::from(answer)))
+        })?;
+        let mut parts = Vec::new();
+        if let StartIs::In(set) = is {
+            let (first, past) = starts::days(start, set);
+            if let Some(first) = first {
+                let first = self.bind(SqlValue::Text(first.to_string()));
+                parts.push(format!("{cell} >= {first} COLLATE BINARY"));
+            }
+            if let Some(past) = past {
+                let past = self.bind(SqlValue::Text(past.to_string()));
+                parts.push(format!("{cell} < {past} COLLATE BINARY"));
+            }
+        }
+        parts.push(format!("{function}({cell})"));
+        Ok(format!("({})", parts.join(" AND ")))
+    }
+
+    fn start_by_function(
+        &mut self,
+        frame: &Frame,
+        start: &Arc<Start>,
+        is: &StartIs,
+    ) -> Result<String, StoreError> {
+        let arguments = Arguments::of_start(self, frame, start)?;
+        let list = arguments.list();
+        let (asked, state, events) = (Arc::clone(start), is.clone(), Arc::clone(&self.events));
+        let function = self.session.function(arguments.sql.len(), move |call| {
+            let given = arguments.given(|at| call.get_raw(at));
+            let answer = match &state {
+                StartIs::In(set) => {
+                    asked.read_known(&given, &events).is_some_and(|start| set.contains(start))
+                }
+                StartIs::Known { now } => matches!(asked.read(&given, &events, *now), StartState::Known(_)),
+                StartIs::Waiting { now } => asked.read(&given, &events, *now) == StartState::Waiting,
+                StartIs::Undetermined { now } => {
+                    matches!(asked.read(&given, &events, *now), StartState::Undetermined(_))
+                }
+            };
+            Ok(SqlValue::Integer(i64::from(answer)))
+        })?;
+        Ok(format!("{function}({list})"))
+    }
+
+    fn key_columns(&self, frame: &Frame) -> Vec<String> {
+        frame.own.key.iter().map(|column| self.column(&frame.own.name, column)).collect()
+    }
+
+    /// Few keys of one column, as lists of each type.
+    fn key_list(&mut self, column: &str, keys: &HashSet<Key>) -> String {
+        let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for key in keys {
+            let Ok(Ok([part])) = key.parts().map(<[KeyPart; 1]>::try_from) else { continue };
+            let kind = match part {
+                KeyPart::Int(_) => "integer",
+                KeyPart::Text(_) => "text",
+                KeyPart::Bytes(_) | KeyPart::Uuid(_) => "blob",
+            };
+            let place = self.bind(value::bound(part));
+            lists.entry(kind).or_default().push(place);
+        }
+        let lists: Vec<String> = lists
+            .into_iter()
+            .map(|(kind, places)| {
+                format!(
+                    "({column} COLLATE BINARY IN ({}) AND typeof({column}) = '{kind}')",
+                    places.join(", ")
+                )
+            })
+            .collect();
+        if lists.is_empty() { self.truth(false).to_owned() } else { format!("({})", lists.join(" OR ")) }
+    }
+}
+
+/// Whether comparing the bare column with a number converts nothing.
+fn takes_numbers(cell: &Cell) -> bool {
+    cell.bare && cell.kind != ColumnKind::Bool && affinity(&cell.declared) == Affinity::Number
+}
+
+/// Whether comparing the bare column with a text converts nothing.
+fn takes_text(cell: &Cell) -> bool {
+    cell.bare && affinity(&cell.declared) == Affinity::Text
+}
+
+fn is_truth(sql: &str) -> String {
+    format!("typeof({sql}) = 'integer' AND {sql} IN (0, 1)")
+}
+
+/// That the cell holds a number which its column does not mean as a truth value.
+fn is_number(cell: &Cell) -> String {
+    let sql = &cell.sql;
+    if cell.kind == ColumnKind::Bool {
+        format!("(typeof({sql}) = 'real' OR (typeof({sql}) = 'integer' AND {sql} NOT IN (0, 1)))")
+    } else {
+        format!("typeof({sql}) IN ('integer', 'real')")
+    }
+}
+
+fn sign(op: Comparison) -> &'static str {
+    match op {
+        Comparison::Equal => "=",
+        Comparison::NotEqual => "<>",
+        Comparison::Less => "<",
+        Comparison::LessOrEqual => "<=",
+        Comparison::Greater => ">",
+        Comparison::GreaterOrEqual => ">=",
+    }
+}
+
+fn is_order(op: Comparison) -> bool {
+    !matches!(op, Comparison::Equal | Comparison::NotEqual)
+}
+
+const UNKNOWN: &str = "NULL";
+
+impl Dialect for Sqlite<'_> {
+    fn quoted(&self, name: &str) -> String {
+        quoted(name)
+    }
+
+    fn truth(&self, answer: bool) -> &'static str {
+        if answer { "1" } else { "0" }
+    }
+
+    fn compare(&mut self, cell: &Cell, op: Comparison, with: &Value, need: Need) -> String {
+        let (sql, sign) = (&cell.sql, sign(op));
+        match with {
+            Value::Text(_) if self.session.utf16 && is_order(op) => {
+                let place = self.bind_value(with);
+                let compared = self.by_code_point(&format!("+{sql}"), &place);
+                format!("CASE WHEN typeof({sql}) = 'text' THEN {compared} {sign} 0 END")
+            }
+            Value::Text(_) => {
+                let place = self.bind_value(with);
+                if need == Need::Truth && op == Comparison::Equal && takes_text(cell) {
+                    return format!("({sql} = {place} COLLATE BINARY)");
+                }
+                format!("CASE WHEN typeof({sql}) = 'text' THEN +{sql} {sign} {place} COLLATE BINARY END")
+            }
+            Value::Real(number) if number.is_nan() => UNKNOWN.to_owned(),
+            Value::Int(_) | Value::Real(_) => {
+                let place = self.bind_value(with);
+                let downward = matches!(op, Comparison::Equal | Comparison::Less | Comparison::LessOrEqual);
+                if need == Need::Truth && takes_numbers(cell) && downward {
+                    return format!("({sql} {sign} {place} COLLATE BINARY)");
+                }
+                format!("CASE WHEN {} THEN +{sql} {sign} {place} END", is_number(cell))
+            }
+            Value::Bytes(_) => {
+                let place = self.bind_value(with);
+                format!("CASE WHEN typeof({sql}) = 'blob' THEN +{sql} {sign} {place} END")
+            }
+            Value::Bool(_) if cell.kind == ColumnKind::Bool && !is_order(op) => {
+                let place = self.bind_value(with);
+                format!("CASE WHEN {} THEN +{sql} {sign} {place} END", is_truth(sql))
+            }
+            Value::Bool(_) | Value::Null | Value::Instant(_) | Value::Date(_) => UNKNOWN.to_owned(),
+        }
+    }
+
+    fn compare_cells(&mut self, left: &Cell, op: Comparison, right: &Cell) -> String {
+        let (one, other, sign) = (&left.sql, &right.sql, sign(op));
+        let both = |kind: &str| format!("typeof({one}) = '{kind}' AND typeof({other}) = '{kind}'");
+        let plain = format!("+{one} {sign} +{other} COLLATE BINARY");
+        let texts = if self.session.utf16 && is_order(op) {
+            format!("{} {sign} 0", self.by_code_point(&format!("+{one}"), &format!("+{other}")))
+        } else {
+            plain.clone()
+        };
+        let mut cases = vec![
+            format!("WHEN {} THEN {texts}", both("text")),
+            format!("WHEN {} AND {} THEN {plain}", is_number(left), is_number(right)),
+            format!("WHEN {} THEN {plain}", both("blob")),
+        ];
+        if left.kind == ColumnKind::Bool && right.kind == ColumnKind::Bool && !is_order(op) {
+            cases.push(format!("WHEN {} AND {} THEN {plain}", is_truth(one), is_truth(other)));
+        }
+        format!("CASE {} END", cases.join(" "))
+    }
+
+    fn one_of(&mut self, cell: &Cell, values: &[Value], need: Need) -> String {
+        let sql = cell.sql.clone();
+        if values.is_empty() {
+            return format!("CASE WHEN {sql} IS NOT NULL THEN 0 END");
+        }
+        let mut lists: [(Vec<String>, String); 4] = [
+            (Vec::new(), format!("typeof({sql}) = 'text'")),
+            (Vec::new(), is_number(cell)),
+            (Vec::new(), format!("typeof({sql}) = 'blob'")),
+            (Vec::new(), is_truth(&sql)),
+        ];
+        for value in values {
+            let list = match value {
+                Value::Text(_) => 0,
+                Value::Int(_) => 1,
+                Value::Real(number) if !number.is_nan() => 1,
+                Value::Bytes(_) => 2,
+                Value::Bool(_) if cell.kind == ColumnKind::Bool => 3,
+                _ => continue,
+            };
+            let place = self.bind_value(value);
+            lists[list].0.push(place);
+        }
+        let given: Vec<usize> = (0..lists.len()).filter(|at| !lists[*at].0.is_empty()).collect();
+        let stays = match given.as_slice() {
+            [] => return UNKNOWN.to_owned(),
+            [0] => takes_text(cell),
+            [1] => takes_numbers(cell),
+            _ => false,
+        };
+        if need == Need::Truth && stays {
+            return format!("({sql} COLLATE BINARY IN ({}))", lists[given[0]].0.join(", "));
+        }
+        let case = |at: &usize| {
+            let (places, guard) = &lists[*at];
+            format!("WHEN {guard} THEN (+{sql}) COLLATE BINARY IN ({})", places.join(", "))
+        };
+        format!("CASE {} END", given.iter().map(case).collect::<Vec<_>>().join(" "))
+    }
+
+    fn text_test(&mut self, cell: &Cell, test: TextTest, needle: &str) -> String {
+        let sql = &cell.sql;
+        if needle.is_empty() {
+            return format!("CASE WHEN typeof({sql}) = 'text' THEN 1 END");
+        }
+        let place = self.bind(SqlValue::Text(needle.to_owned()));
+        // Bytes, because `substr` on a text stops at a NUL; a character never begins inside another one. `IS`, because
+        // a part of no bytes is NULL.
+        let (bytes, looked_for) = (format!("CAST({sql} AS BLOB)"), format!("CAST({place} AS BLOB)"));
+        let answer = match test {
+            TextTest::StartsWith => format!("substr({bytes}, 1, length({looked_for})) IS {looked_for}"),
+            TextTest::EndsWith => format!("substr({bytes}, -length({looked_for})) IS {looked_for}"),
+            TextTest::Contains => format!("instr(+{sql}, {place}) > 0"),
+        };
+        format!("CASE WHEN typeof({sql}) = 'text' THEN {answer} END")
+    }
+
+    fn event(&mut self, frame: &Frame, name: &str, of: Option<&Cell>) -> Result<String, StoreError> {
+        let (events, name) = (Arc::clone(&self.events), name.to_owned());
+        let answer = |known: bool| Ok(SqlValue::Integer(i64::from(known)));
+        if let Some(cell) = of {
+            let kind = cell.kind;
+            let function = self.session.function(1, move |call| {
+                let key = value::read(call.get_raw(0), kind).as_event_key();
+                answer(key.is_some_and(|key| events.at(&name, &key).is_some()))
+            })?;
+            return Ok(format!("{function}({})", cell.sql));
+        }
+        let columns = self.key_columns(frame);
+        let count = columns.len();
+        let function = self.session.function(count, move |call| {
+            let key = value::key(count, |at| call.get_raw(at));
+            answer(key.is_some_and(|key| events.at(&name, &key.text(KeyForm::Columns)).is_some()))
+        })?;
+        Ok(format!("{function}({})", columns.join(", ")))
+    }
+
+    fn start(
+        &mut self,
+        frame: &Frame,
+        start: &Arc<Start>,
+        is: &StartIs,
+        need: Need,
+    ) -> Result<String, StoreError> {
+        match starts::reading(start, frame) {
+            Reading::Numbers { column, unit } => {
+                let cell = self.column(&frame.own.name, column);
+                Ok(self.in_segments(&cell, &starts::segments(start, unit, is), need))
+            }
+            Reading::Texts { column } => {
+                let cell = self.column(&frame.own.name, column);
+                self.start_by_text(&cell, start, is)
+            }
+            Reading::Opaque => self.start_by_function(frame, start, is),
+        }
+    }
+
+    fn done(&mut self, cell: &Cell, method: &Arc<Method>) -> Result<String, StoreError> {
+        if **method == Method::Null {
+            return Ok(format!("({} IS NULL)", cell.sql));
+        }
+        let (method, kind) = (Arc::clone(method), cell.kind);
+        let function = self.session.function(1, move |call| {
+            let done = method.is_done(&value::read(call.get_raw(0), kind));
+            Ok(SqlValue::Integer(i64::from(done)))
+        })?;
+        Ok(format!("{function}({})", cell.sql))
+    }
+
+    fn key_in(&mut self, frame: &Frame, keys: &Arc<HashSet<Key>>, need: Need) -> Result<String, StoreError> {
+        let columns = self.key_columns(frame);
+        if let [column] = columns.as_slice()
+            && keys.len() <= FEW_KEYS
+        {
+            let list = self.key_list(column, keys);
+            return Ok(if need == Need::Truth { list } else { format!("({list} IS TRUE)") });
+        }
+        let (keys, count) = (Arc::clone(keys), columns.len());
+        let function = self.session.function(count, move |call| {
+            let key = value::key(count, |at| call.get_raw(at));
+            Ok(SqlValue::Integer(i64::from(key.is_some_and(|key| keys.contains(&key)))))
+        })?;
+        Ok(format!("{function}({})", columns.join(", ")))
+    }
+
+    fn reached(&mut self, frame: &Frame, reach: &Reach) -> Result<String, StoreError> {
+        let ours = self.column(&frame.own.name, &reach.key);
+        let (table, by) = (self.quoted(&reach.collection), self.column(REACH_ALIAS, &reach.by));
+        let alias = self.quoted(REACH_ALIAS);
+        if self.session.table(&reach.collection)?.is_indexed(&reach.by) {
+            return Ok(format!("EXISTS (SELECT 1 FROM {table} AS {alias} WHERE {by} = {ours})"));
+        }
+        // Without an index the table is read once for all records, not once for each.
+        Ok(format!("({ours} IN (SELECT {by} FROM {table} AS {alias} WHERE {by} IS NOT NULL) IS TRUE)"))
+    }
+}
+
+const REACH_ALIAS: &str = "forfall reach";
+
+impl Sqlite<'_> {
+    /// Less than, equal to or greater than 0, as the first text comes before, with or after the second.
+    fn by_code_point(&self, one: &str, other: &str) -> String {
+        let compared = self.session.function(2, |call| {
+            let order = value::read(call.get_raw(0), ColumnKind::Text);
+            let order = match (order, value::read(call.get_raw(1), ColumnKind::Text)) {
+                (Value::Text(one), Value::Text(other)) => one.cmp(&other) as i64,
+                _ => 0,
+            };
+            Ok(SqlValue::Integer(order))
+        });
+        let function = compared.expect("a function with a new name and two arguments is accepted");
+        format!("{function}({one}, {other})")
+    }
+}
+
+/// A name between double quotes.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

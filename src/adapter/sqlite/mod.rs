@@ -1,0 +1,156 @@
+//! SQLite databases, each one file. A collection is a table.
+//!
+//! Reading uses a connection that cannot write. A batch is one transaction that also writes the batch's mark into the
+//! database, so that after a crash the database itself says whether the batch was committed.
+
+mod affinity;
+mod batch;
+mod catalogue;
+mod change;
+mod count;
+mod dialect;
+mod driver;
+mod effects;
+mod given;
+mod listing;
+mod marks;
+mod open;
+mod row;
+mod schema;
+mod segments;
+mod starts;
+mod survey;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod total;
+mod value;
+mod walk;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::adapter::api::{
+    Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Page, Row, Scope, StoreError, Surveyed,
+    Total, Walk,
+};
+use crate::model::batch::{BatchLabel, Fate};
+use crate::model::ids::StoreName;
+use crate::model::key::{Key, KeyForm};
+use crate::model::predicate::Predicate;
+use crate::model::schema::{Identity, Schema};
+use crate::model::start::Start;
+use crate::model::target::Target;
+use crate::time::StartSet;
+use open::Session;
+
+/// How long a locked database is waited for, unless the configuration says otherwise.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One SQLite database.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    name: StoreName,
+    path: PathBuf,
+    timeout: Duration,
+}
+
+impl SqliteStore {
+    /// Names the database; the file is not touched before the first question, and never created.
+    pub fn open(name: StoreName, path: PathBuf) -> Self {
+        Self { name, path, timeout: LOCK_TIMEOUT }
+    }
+
+    /// Waits so long for a locked database before it is busy.
+    #[must_use]
+    pub fn with_lock_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    fn reading(&self) -> Result<Session, StoreError> {
+        Session::read(&self.path, self.timeout)
+    }
+
+    fn writing(&self) -> Result<Session, StoreError> {
+        Session::write(&self.path, self.timeout)
+    }
+}
+
+impl Inspect for SqliteStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { transactional: true, changes_fields: true, links: true, key_form: KeyForm::Columns }
+    }
+
+    fn identity(&self) -> Result<Identity, StoreError> {
+        marks::identity(&self.path, &self.reading()?)
+    }
+
+    fn collections(&self) -> Result<Vec<Listed>, StoreError> {
+        listing::collections(&self.reading()?, &self.name)
+    }
+
+    fn probe(&self, target: &Target) -> Result<Schema, StoreError> {
+        schema::probe(&self.reading()?, target)
+    }
+
+    fn total(&self, target: &Target) -> Result<Total, StoreError> {
+        let session = self.reading()?;
+        let bound = schema::bind(&session, target)?;
+        total::total(&session, &bound)
+    }
+
+    fn count(&self, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError> {
+        count::count(&self.reading()?, scope, groups)
+    }
+
+    fn survey(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        start: &Arc<Start>,
+        sets: &[StartSet],
+    ) -> Result<Surveyed, StoreError> {
+        survey::survey(&self.reading()?, scope, predicate, start, sets)
+    }
+
+    fn scan(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        row::scan(&self.reading()?, scope, predicate, after, limit)
+    }
+
+    fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError> {
+        row::read(&self.reading()?, scope, key)
+    }
+}
+
+impl Dispose for SqliteStore {
+    fn inspect(&self) -> &dyn Inspect {
+        self
+    }
+
+    fn adopt(&self, _: &Target) -> Result<Identity, StoreError> {
+        let session = self.writing()?;
+        session.adopt()?;
+        marks::identity(&self.path, &session)
+    }
+
+    fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
+        Ok(Box::new(walk::SqliteWalk::begin(self.path.clone(), self.timeout, job)?))
+    }
+
+    fn resolve(&self, label: &BatchLabel, _: &Target, _: &[u8]) -> Result<Fate, StoreError> {
+        let committed = self.reading()?.is_marked(&label.batch)?;
+        Ok(if committed { Fate::Done } else { Fate::NotDone })
+    }
+
+    fn settle(&self, _: &Target) -> Result<(), StoreError> {
+        self.writing()?.settle()
+    }
+}

@@ -1,0 +1,244 @@
+//! Probing: the target as the database describes it now.
+
+use sha2::{Digest, Sha256};
+
+use super::affinity::{self, Affinity};
+use super::catalogue::Entry;
+use super::dialect::quoted;
+use super::effects::{self, Effects};
+use super::marks::MARKS;
+use super::open::Session;
+use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::sql::{Frame, LinkedTable, Table};
+use crate::model::key::{KeyForm, hex};
+use crate::model::schema::{Column, Schema};
+use crate::model::target::Target;
+
+/// A target's tables, ready for SQL to be made about them.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    /// The record's table in the catalogue.
+    pub(super) entry: Entry,
+    /// What the lowering needs.
+    pub(super) frame: Frame,
+}
+
+impl Bound {
+    /// The columns that order the rows physically and name one of them: the row number, else the primary key.
+    pub(super) fn handle(&self) -> Vec<String> {
+        match self.entry.row_number() {
+            Some(name) => vec![name.to_owned()],
+            None => self.entry.primary_key().iter().map(|column| column.name.clone()).collect(),
+        }
+    }
+
+    /// Whether the handle is a whole number.
+    pub(super) fn has_row_number(&self) -> bool {
+        self.entry.row_number().is_some()
+    }
+
+    /// The key columns that may be NULL.
+    fn nullable_key(&self) -> impl Iterator<Item = &Column> {
+        self.frame
+            .own
+            .key
+            .iter()
+            .filter_map(|name| self.frame.own.column(name))
+            .filter(|column| column.nullable)
+    }
+
+    /// A condition that only rows which have a key meet; `None` where all of them do.
+    pub(super) fn has_key(&self) -> Option<String> {
+        let row_number = self.entry.row_number();
+        let mut guards = Vec::new();
+        for name in self.frame.own.key.iter().filter(|name| row_number != Some(name)) {
+            let Some(column) = self.frame.own.column(name) else { continue };
+            if column.nullable || affinity::affinity(&column.declared) != Affinity::Text {
+                let sql = format!("{}.{}", quoted(&self.frame.own.name), quoted(&column.name));
+                guards.push(format!("typeof({sql}) IN ('integer', 'text', 'blob')"));
+            }
+        }
+        (!guards.is_empty()).then(|| guards.join(" AND "))
+    }
+}
+
+/// Finds the target's tables and columns.
+pub(super) fn bind(session: &Session, target: &Target) -> Result<Bound, StoreError> {
+    let entry = session.table(&target.collection)?;
+    let key = key_of(session, &entry, target.key.as_deref())?;
+    let mut links = Vec::new();
+    for link in &target.links {
+        require(session, &entry, &link.by)?;
+        let there = session.table(&link.collection)?;
+        let key = match &link.key {
+            Some(key) => require(session, &there, key)?,
+            None => match key_of(session, &there, None)?.as_slice() {
+                [one] => one.clone(),
+                _ => {
+                    let why = format!(
+                        "table `{}` has a primary key of several columns, which link `{}` cannot name",
+                        there.name, link.name
+                    );
+                    return Err(session
+                        .trouble(StoreErrorKind::Unsupported, why)
+                        .with_help("Set the link's `key`"));
+                }
+            },
+        };
+        let unique = there.is_unique(&[&key]);
+        links.push(LinkedTable {
+            link: link.clone(),
+            table: table_of(&there, vec![key.clone()]),
+            key,
+            unique,
+        });
+    }
+    Ok(Bound { frame: Frame { own: table_of(&entry, key), links }, entry })
+}
+
+fn table_of(entry: &Entry, key: Vec<String>) -> Table {
+    let row_number = entry.row_number_column().map(|column| column.name.clone());
+    let columns = entry.columns.iter().map(|column| Column {
+        name: column.name.clone(),
+        kind: affinity::kind(&column.declared),
+        declared: column.declared.clone(),
+        nullable: !column.not_null
+            && row_number.as_deref() != Some(&column.name)
+            && !(entry.without_rowid && column.in_key > 0),
+        indexed: entry.is_indexed(&column.name),
+        unique: entry.is_unique(&[&column.name]),
+    });
+    Table { name: entry.name.clone(), columns: columns.collect(), key }
+}
+
+/// The key: what the policy names, else the primary key, else the row number.
+pub(super) fn key_of(
+    session: &Session,
+    entry: &Entry,
+    named: Option<&[String]>,
+) -> Result<Vec<String>, StoreError> {
+    if let Some(named) = named {
+        let mut key = Vec::new();
+        for name in named {
+            key.push(require(session, entry, name)?);
+        }
+        let names: Vec<&str> = key.iter().map(String::as_str).collect();
+        if names.is_empty() || !entry.is_unique(&names) {
+            let why = format!(
+                "the key ({}) of table `{}` is not unique, so one key may mean several records",
+                names.join(", "),
+                entry.name
+            );
+            return Err(session
+                .trouble(StoreErrorKind::Unsupported, why)
+                .with_help("Leave `key` out, or add a unique index over these columns"));
+        }
+        return Ok(key);
+    }
+    let key: Vec<String> = entry.primary_key().iter().map(|column| column.name.clone()).collect();
+    if !key.is_empty() {
+        return Ok(key);
+    }
+    match entry.row_number() {
+        Some(name) => Ok(vec![name.to_owned()]),
+        None => {
+            let why = format!("table `{}` has no primary key, and columns hide its row numbers", entry.name);
+            Err(session
+                .trouble(StoreErrorKind::Unsupported, why)
+                .with_help("Name a unique column with `key`"))
+        }
+    }
+}
+
+/// The column in its own spelling.
+fn require(session: &Session, entry: &Entry, name: &str) -> Result<String, StoreError> {
+    let is_row_number = |found: &&str| found.eq_ignore_ascii_case(name);
+    entry
+        .columns
+        .iter()
+        .find(|column| column.name.eq_ignore_ascii_case(name))
+        .map(|column| column.name.clone())
+        .or_else(|| entry.row_number().filter(is_row_number).map(str::to_owned))
+        .ok_or_else(|| {
+            let why = format!("table `{}` has no column `{name}`", entry.name);
+            session.trouble(StoreErrorKind::NotFound, why).with_help("Correct the policy, or the database")
+        })
+}
+
+/// Describes the target.
+pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreError> {
+    let bound = bind(session, target)?;
+    let effects = effects::find(session, &bound, target)?;
+    let mut warnings = warnings_of(&bound);
+    warnings.extend(effects.warnings.iter().cloned());
+    let fingerprint = fingerprint(&bound, &effects);
+    let Bound { frame, .. } = bound;
+    Ok(Schema {
+        collection: frame.own.name,
+        columns: frame.own.columns,
+        key: frame.own.key,
+        key_form: KeyForm::Columns,
+        linked: frame.links.into_iter().map(|linked| (linked.link.name, linked.table.columns)).collect(),
+        side_effects: effects.side_effects,
+        referenced_by: effects.referenced_by,
+        warnings,
+        marker: Some(MARKS.to_owned()),
+        fingerprint,
+    })
+}
+
+fn warnings_of(bound: &Bound) -> Vec<String> {
+    let entry = &bound.entry;
+    let mut warnings = Vec::new();
+    if entry.primary_key().is_empty() && bound.frame.own.key.len() == 1 && bound.has_row_number() {
+        let key = &bound.frame.own.key[0];
+        if entry.row_number() == Some(key) {
+            warnings.push(format!(
+                "table `{}` has no primary key: its records are named by row numbers, which VACUUM may change; \
+                 a hold on one record may then mean another",
+                entry.name
+            ));
+        }
+    }
+    for column in bound.nullable_key() {
+        warnings.push(format!(
+            "key column `{}` of table `{}` may be NULL: a record without a key is never disposed of",
+            column.name, entry.name
+        ));
+    }
+    for linked in bound.frame.links.iter().filter(|linked| !linked.unique) {
+        warnings.push(format!(
+            "link `{}`: `{}` of table `{}` is not unique; where two rows have the same value, the record is \
+             undetermined",
+            linked.link.name, linked.key, linked.table.name
+        ));
+    }
+    warnings
+}
+
+/// Names, types, key, triggers and foreign keys: whatever may change what a deletion means. An index may come and go.
+fn fingerprint(bound: &Bound, effects: &Effects) -> String {
+    let mut digest = Sha256::new();
+    let mut add = |part: &str| {
+        digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        digest.update(part.as_bytes());
+    };
+    let links = bound.frame.links.iter().map(|linked| (linked.link.name.as_str(), &linked.table));
+    for (name, table) in std::iter::once(("", &bound.frame.own)).chain(links) {
+        add(name);
+        add(&table.name);
+        for column in &table.columns {
+            add(&column.name);
+            add(&column.declared);
+            add(if column.nullable { "nullable" } else { "not null" });
+        }
+        add("key");
+        table.key.iter().for_each(|column| add(column));
+    }
+    for (name, text) in &bound.entry.triggers {
+        add(name);
+        add(text);
+    }
+    effects.fingerprint.iter().for_each(|part| add(part));
+    hex(&digest.finalize())
+}
