@@ -22,9 +22,19 @@ fn fingerprint(directory: &Path) -> Vec<(PathBuf, u64, Vec<u8>)> {
         .collect()
 }
 
+/// Ends the attacker, also where the test fails.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_directory_swapped_for_a_link_leads_nowhere() {
     const SWAPS: u64 = 10_000;
+    const ROUNDS: u64 = 300;
     let place = Place::adopted("**");
     let names: Vec<String> = (0..40).map(|file| format!("{file}.dat")).collect();
     let outside = canaries(&place, &names);
@@ -36,13 +46,16 @@ fn a_directory_swapped_for_a_link_leads_nowhere() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let (victim, link) = (place.path("victim"), place.path("link"));
-            while swaps.load(Ordering::Relaxed) < SWAPS && !stop.load(Ordering::Relaxed) {
+            while !stop.load(Ordering::Relaxed) {
                 renameat_with(CWD, &victim, CWD, &link, RenameFlags::EXCHANGE).unwrap();
                 swaps.fetch_add(1, Ordering::Relaxed);
             }
         });
         // Writes files anew wherever the directory is now, and disposes of them, till all swaps are made.
-        while swaps.load(Ordering::Relaxed) < SWAPS {
+        let ending = Ending(&stop);
+        let mut rounds = 0;
+        while swaps.load(Ordering::Relaxed) < SWAPS || rounds < ROUNDS {
+            rounds += 1;
             for name in &names {
                 let real = ["victim", "link"].map(|directory| place.path(directory));
                 let Some(real) =
@@ -61,17 +74,12 @@ fn a_directory_swapped_for_a_link_leads_nowhere() {
                 let Ok(directory) = directory else { continue };
                 renameat_with(CWD, &new, &directory, name.as_str(), RenameFlags::empty()).unwrap();
             }
-            let mut walk = match place.store.walk(place.job(target("victim/*.dat"))) {
-                Ok(walk) => walk,
-                Err(error) => {
-                    stop.store(true, Ordering::Relaxed);
-                    panic!("{error}")
-                }
-            };
+            let mut walk = place.store.walk(place.job(target("victim/*.dat"))).unwrap();
             while let Some(batch) = walk.prepare(&label(), 10, &HashSet::new()).unwrap() {
                 done += batch.commit().unwrap().done;
             }
         }
+        drop(ending);
     });
     assert_eq!(fingerprint(&outside), before, "a canary was touched");
     assert!(done > 0, "the batches did something");
@@ -93,6 +101,7 @@ fn a_file_swapped_for_another_survives() {
                 let _ = renameat_with(CWD, &young, CWD, place.path("a"), RenameFlags::EXCHANGE);
             }
         });
+        let ending = Ending(&stop);
         for _ in 0..500 {
             if !place.path("a").exists() {
                 place.write("b");
@@ -103,7 +112,7 @@ fn a_file_swapped_for_another_survives() {
                 batch.commit().unwrap();
             }
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(ending);
     });
     let places = [young, place.path("a")].into_iter().chain(place.aside());
     let survived = places.filter(|path| path.exists()).any(|path| inode(&path) == inode_of_young);
