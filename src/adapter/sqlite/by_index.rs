@@ -1,9 +1,13 @@
 //! Counting a group by way of the index on its start.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use rusqlite::types::Value as SqlValue;
 
 use super::catalogue::Index;
 use super::count::Counting;
+use super::dialect::FEW_KEYS;
 use super::segments::Segments;
 use super::starts::{self, Reading};
 use super::{tally, value};
@@ -32,6 +36,18 @@ fn in_order(set: &Segments) -> Vec<Segments> {
     parts
 }
 
+/// The keys that a predicate leaves out, if it does nothing else and they are few.
+fn few_left_out(rest: &Predicate) -> Option<Arc<HashSet<Key>>> {
+    let Predicate::All(parts) = rest else { return None };
+    let mut keys = HashSet::new();
+    for part in parts {
+        let Predicate::Not(inner) = part else { return None };
+        let Predicate::KeyIn(these) = inner.as_ref() else { return None };
+        keys.extend(these.iter().cloned());
+    }
+    (!keys.is_empty() && keys.len() <= FEW_KEYS).then(|| Arc::new(keys))
+}
+
 impl Counting<'_> {
     /// Everything that is asked is in the index: the count is one walk over the part in question, the ends are
     /// two looks. `None` if oldest and newest are asked for by another start than the index holds.
@@ -46,12 +62,9 @@ impl Counting<'_> {
                 _ => return Ok(None),
             },
         };
-        let from = self.by_way_of(way.index);
         let mut tally = Tally::default();
         for part in in_order(&way.set) {
-            let (condition, bound) = self.condition(way, &part)?;
-            let sql = format!("SELECT count(*) FROM {from} WHERE {condition}");
-            tally.count += self.session.number(&sql, &bound)?;
+            tally.count += self.counted(way, &part)?;
         }
         if tally.count == 0 {
             return Ok(Some(tally));
@@ -68,13 +81,30 @@ impl Counting<'_> {
         Ok(Some(tally))
     }
 
+    /// One part of the way's set. Where all that is asked besides is that a few keys are not meant, those are counted
+    /// by themselves: asking each row would take longer than counting it.
+    fn counted(&self, way: &Way<'_>, part: &Segments) -> Result<u64, StoreError> {
+        let number = |from: String, rest: &Predicate| {
+            let (condition, bound) = self.condition(way, part, rest)?;
+            self.session.number(&format!("SELECT count(*) FROM {from} WHERE {condition}"), &bound)
+        };
+        let Some(left_out) = few_left_out(&way.rest) else {
+            return number(self.by_way_of(way.index), &way.rest);
+        };
+        let all = number(self.by_way_of(way.index), &Predicate::Always(true))?;
+        Ok(all - number(self.table(), &Predicate::KeyIn(left_out))?)
+    }
+
     /// One part of the way's set, with what is left to be asked.
-    fn condition(&self, way: &Way<'_>, part: &Segments) -> Result<(String, Vec<SqlValue>), StoreError> {
+    fn condition(
+        &self,
+        way: &Way<'_>,
+        part: &Segments,
+        rest: &Predicate,
+    ) -> Result<(String, Vec<SqlValue>), StoreError> {
         let mut dialect = self.dialect();
         let mut conditions = dialect.pieces(&way.cell, part);
-        if way.rest != Predicate::All(Vec::new()) {
-            conditions.push(lower(&mut dialect, &self.bound.frame, &way.rest, Need::Truth)?);
-        }
+        conditions.push(lower(&mut dialect, &self.bound.frame, rest, Need::Truth)?);
         Ok((conditions.join(" AND "), dialect.bound))
     }
 
@@ -87,7 +117,7 @@ impl Counting<'_> {
     ) -> Result<Option<Value>, StoreError> {
         let (cell, from) = (&way.cell, self.by_way_of(way.index));
         for part in parts {
-            let (condition, bound) = self.condition(way, part)?;
+            let (condition, bound) = self.condition(way, part, &way.rest)?;
             let sql = format!(
                 "SELECT {cell} FROM {from} WHERE {condition} ORDER BY {cell} COLLATE BINARY {order} LIMIT 1"
             );
@@ -103,7 +133,7 @@ impl Counting<'_> {
         let key: Vec<String> = self.bound.frame.own.key.iter().map(|name| self.column(name)).collect();
         let mut samples = Vec::new();
         for part in in_order(&way.set) {
-            let (condition, bound) = self.condition(way, &part)?;
+            let (condition, bound) = self.condition(way, &part, &way.rest)?;
             let sql = format!(
                 "SELECT {} FROM {} WHERE {condition} ORDER BY {} COLLATE BINARY LIMIT {}",
                 key.join(", "),
@@ -136,7 +166,7 @@ impl Counting<'_> {
         }
         let mut sum = Tally::default();
         for part in in_order(&way.set) {
-            let (condition, bound) = self.condition(way, &part)?;
+            let (condition, bound) = self.condition(way, &part, &way.rest)?;
             let tally = self.tallied(group, &self.by_way_of(way.index), &condition, &bound)?;
             tally::add(&mut sum, tally, group);
         }

@@ -59,7 +59,7 @@ impl Counting<'_> {
         format!("{}.{}", quoted(&self.bound.entry.name), quoted(name))
     }
 
-    fn table(&self) -> String {
+    pub(super) fn table(&self) -> String {
         quoted(&self.bound.entry.name)
     }
 

@@ -85,7 +85,9 @@ fn a_typed_start_is_counted_in_its_index_alone() {
     });
     assert!(plans.len() >= 12, "{plans:?}");
     for plan in &plans {
-        assert!(plan.starts_with("SEARCH record USING COVERING INDEX by_at (at"), "{plan}");
+        // A few keys that are held are looked up one by one.
+        let few = plan == "SEARCH record USING INTEGER PRIMARY KEY (rowid=?)";
+        assert!(few || plan.starts_with("SEARCH record USING COVERING INDEX by_at (at"), "{plan}");
     }
 }
 
