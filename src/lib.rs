@@ -6,9 +6,13 @@
 
 pub mod adapter;
 pub mod audit;
+pub mod cli;
 pub mod config;
+pub mod crash;
+pub mod daemon;
 pub mod engine;
 pub mod model;
 pub mod policy;
+pub mod schedule;
 pub mod state;
 pub mod time;

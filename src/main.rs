@@ -1,1 +1,5 @@
-fn main() {}
+//! The program. Everything that can be tested is in the library.
+
+fn main() -> std::process::ExitCode {
+    forfall::cli::main().into()
+}

@@ -163,6 +163,17 @@ pub trait Inspect: Send + Sync {
         sets: &[StartSet],
     ) -> Result<Surveyed, StoreError>;
 
+    /// Whether there is any record for which `predicate` is true. Looks from the newest start, where one is given and
+    /// an index helps: what is asked for is mostly young.
+    fn any(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        _start: Option<&Arc<Start>>,
+    ) -> Result<bool, StoreError> {
+        Ok(!self.scan(scope, predicate, None, 1)?.rows.is_empty())
+    }
+
     /// Reads records for which `predicate` is true, in key order, after the key given.
     fn scan(
         &self,

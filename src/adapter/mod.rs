@@ -7,7 +7,9 @@ pub mod api;
 pub mod contract;
 #[cfg(any(test, debug_assertions))]
 pub mod faulty;
+pub mod filesystem;
 #[cfg(any(test, debug_assertions))]
 pub mod memory;
+pub mod registry;
 mod sql;
 pub mod sqlite;

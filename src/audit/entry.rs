@@ -12,7 +12,8 @@ use crate::time::Instant;
 pub struct Entry {
     /// The version of this format.
     pub v: u32,
-    /// When it was written, UTC.
+    /// When it was written, UTC, in whole microseconds.
+    #[serde(with = "super::canonical::stamp")]
     pub time: Instant,
     /// What happened.
     #[serde(flatten)]
@@ -48,6 +49,67 @@ pub enum Body {
     Pause(PauseNote),
     /// Nothing happened, and the log is alive.
     Heartbeat {},
+}
+
+impl Body {
+    /// The word under `kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Genesis(_) => "genesis",
+            Self::Policy(_) => "policy",
+            Self::Approval(_) => "approval",
+            Self::Run(_) => "run",
+            Self::Intent(_) => "intent",
+            Self::Outcome(_) => "outcome",
+            Self::Recovery(_) => "recovery",
+            Self::Hold(_) => "hold",
+            Self::Event(_) => "event",
+            Self::Pause(_) => "pause",
+            Self::Heartbeat {} => "heartbeat",
+        }
+    }
+
+    /// The policy that it speaks of, if it names one.
+    pub fn policy(&self) -> Option<&PolicyId> {
+        match self {
+            Self::Policy(seen) => Some(&seen.policy),
+            Self::Approval(given) => Some(&given.policy),
+            Self::Run(note) => Some(&note.policy),
+            Self::Intent(intent) => Some(&intent.label.policy),
+            Self::Outcome(outcome) => Some(&outcome.policy),
+            Self::Hold(note) => note.policy.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The run that it belongs to.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Run(note) => Some(note.run),
+            Self::Intent(intent) => Some(intent.label.run),
+            Self::Outcome(outcome) => Some(outcome.run),
+            _ => None,
+        }
+    }
+
+    /// The batch that it speaks of.
+    pub fn batch(&self) -> Option<BatchId> {
+        match self {
+            Self::Intent(intent) => Some(intent.label.batch),
+            Self::Outcome(outcome) => Some(outcome.batch),
+            Self::Recovery(recovery) => Some(recovery.batch),
+            _ => None,
+        }
+    }
+
+    /// The store that it names itself. An outcome does not: its intent does.
+    pub fn store(&self) -> Option<&StoreName> {
+        match self {
+            Self::Intent(intent) => Some(&intent.label.store),
+            Self::Hold(note) => note.store.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// The first entry.
@@ -100,6 +162,7 @@ pub struct RunNote {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub slots: Option<Slots>,
     /// The instant up to which records are due.
+    #[serde(with = "super::canonical::stamp")]
     pub cutoff: Instant,
     /// How it ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -116,8 +179,10 @@ pub struct RunNote {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slots {
     /// The first.
+    #[serde(with = "super::canonical::stamp")]
     pub first: Instant,
     /// The newest.
+    #[serde(with = "super::canonical::stamp")]
     pub last: Instant,
     /// How many.
     pub count: u64,
@@ -146,6 +211,9 @@ pub struct StageDone {
     pub stage: usize,
     /// The action's word.
     pub action: String,
+    /// Records that were due and not held when the run began.
+    #[serde(default)]
+    pub due: u64,
     /// Records on which it was carried out.
     pub done: u64,
     /// Records left alone because they changed meanwhile or are held.
@@ -245,6 +313,7 @@ pub struct EventNote {
     /// Commitment of its key.
     pub key: String,
     /// When it happened.
+    #[serde(with = "super::canonical::stamp")]
     pub at: Instant,
     /// Who, as a pseudonym.
     pub by: String,

@@ -1,1 +1,13 @@
-//! Reads `forfall.toml` and the policies, and opens what they name.
+//! What an operator writes: `forfall.toml`, the policies beside it, and how mistakes in them are shown.
+//!
+//! `load` reads everything at once and opens nothing: stores are only named here.
+
+pub mod diagnostic;
+mod document;
+pub mod files;
+pub mod load;
+pub mod settings;
+mod stores;
+
+pub use load::{Loaded, load};
+pub use settings::{AuditSettings, Config, MetricsSettings, NotifySettings, StoreConfig, StoreSettings};

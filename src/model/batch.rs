@@ -43,6 +43,9 @@ pub struct Leftover {
     pub place: usize,
     /// Why, without any value of the record.
     pub reason: String,
+    /// Its key, where the batch is no longer at hand: after a crash. Never written down.
+    #[serde(skip)]
+    pub key: Option<super::key::Key>,
 }
 
 /// What the store says of an intent whose outcome was never written.

@@ -44,4 +44,6 @@ pub enum Trigger {
     Operator,
     /// An event was recorded that it waits for.
     Event,
+    /// The last run was incomplete.
+    Retry,
 }

@@ -21,6 +21,8 @@ pub struct Target {
     pub reached_by: Vec<Reach>,
     /// The fields by which a person is found.
     pub subject: Option<Field>,
+    /// Directories that disposed files leave empty may be removed.
+    pub prune_empty_dirs: bool,
 }
 
 /// One row that a record belongs to (`[[data.link]]`).
@@ -58,6 +60,7 @@ impl Target {
             with: Vec::new(),
             reached_by: Vec::new(),
             subject: None,
+            prune_empty_dirs: false,
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::action::Action;
 use crate::model::ids::PolicyId;
 use crate::model::predicate::Predicate;
-use crate::model::start::Start;
+use crate::model::start::{Start, StartSource};
 use crate::model::target::Target;
 use crate::time::{After, Period, Schedule, Window, Zone};
 
@@ -34,6 +34,8 @@ pub struct Policy {
     pub source: Option<String>,
     /// Anything else.
     pub note: Option<String>,
+    /// The entry of `bases.toml` that it rests on.
+    pub law: Option<String>,
     /// Catalogue rows that it covers.
     pub rows: Vec<u32>,
     /// The zone of its calendar arithmetic and slots.
@@ -46,6 +48,10 @@ pub struct Policy {
     pub wait: Option<Period>,
     /// How many people must approve.
     pub approvers: u32,
+    /// How long before its first deletion the owner is told.
+    pub notify_before: Option<Period>,
+    /// A record that has waited this long for its start is reported.
+    pub stale_after: Option<Period>,
     /// The distance from due to the deadline where a stage has no `at-latest`.
     pub grace: Period,
     /// The statutory minimum, from the record's effective start.
@@ -82,8 +88,6 @@ pub struct Data {
     pub scope: Predicate,
     /// The classes in order, then the policy's own stages as the last branch.
     pub branches: Vec<Branch>,
-    /// Empty directories may be removed (`prune-empty-dirs`).
-    pub prune_empty_dirs: bool,
     /// Which `[[data]]` of the file, from 0.
     pub index: usize,
 }
@@ -180,5 +184,52 @@ impl Stage {
     /// Whether a run may act on it at all.
     pub fn runs(&self) -> bool {
         self.unresolved.is_none()
+    }
+}
+
+impl Policy {
+    /// What the due dates rest on beside the text: the configuration's time zone, earliest plausible starts and legal
+    /// minimum. An approval binds to it, because a change there can make records due without a change of the text.
+    pub fn footing(&self) -> String {
+        let mut parts = vec![format!("timezone {}", self.zone)];
+        parts.extend(self.keep_at_least.map(|minimum| format!("keep-at-least {minimum}")));
+        for data in &self.data {
+            let starts = data
+                .branches
+                .iter()
+                .flat_map(|branch| &branch.stages)
+                .filter_map(|stage| stage.start.as_ref());
+            for start in starts {
+                let part = format!("{} starts from {} in {}", data.target.store, start.earliest, start.zone);
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
+        }
+        parts.join(", ")
+    }
+
+    /// Whether an event of that name starts a clock or decides a condition of this policy.
+    pub fn names_event(&self, name: &str) -> bool {
+        let asks = |predicate: &Predicate| {
+            let mut asks = false;
+            predicate.visit(&mut |part| {
+                asks |= matches!(part, Predicate::Event { name: asked, .. } if asked == name);
+            });
+            asks
+        };
+        let starts =
+            |start: &Start| matches!(&start.source, StartSource::Event { name: asked, .. } if asked == name);
+        self.data.iter().any(|data| {
+            asks(&data.scope)
+                || data.branches.iter().any(|branch| {
+                    asks(&branch.when)
+                        || branch
+                            .stages
+                            .iter()
+                            .filter_map(|stage| stage.start.as_ref())
+                            .any(|start| starts(start))
+                })
+        })
     }
 }

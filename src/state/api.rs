@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::audit::entry::{Body, Entry, Intent, Outcome, Recovery, RunNote};
 use crate::model::hold::Hold;
-use crate::model::ids::{HoldId, PolicyId, StoreName};
+use crate::model::ids::{BatchId, HoldId, PolicyId, RunId, StoreName};
 use crate::model::key::Key;
 use crate::model::predicate::EventBook;
 use crate::model::schema::Identity;
@@ -35,6 +35,9 @@ pub struct Approval {
     pub hash: String,
     /// The text that was approved: a later text is compared with it to tell a dangerous edit from a harmless one.
     pub text: String,
+    /// What its due dates rest on beside the text (`Policy::footing`).
+    #[serde(default)]
+    pub footing: String,
     /// When.
     pub at: Instant,
     /// How many records were due.
@@ -87,6 +90,36 @@ pub enum PauseScope {
     Policy(PolicyId),
     /// One store.
     Store(StoreName),
+}
+
+impl fmt::Display for PauseScope {
+    /// `all`, `policy NAME` or `store NAME`: how the log and the command line spell it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Policy(policy) => write!(f, "policy {policy}"),
+            Self::Store(store) => write!(f, "store {store}"),
+        }
+    }
+}
+
+/// Which entries of the log are asked for: those that match all the parts that are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The word under `kind`.
+    pub kind: Option<String>,
+    /// Entries about this policy, with the outcomes and recoveries of its batches.
+    pub policy: Option<PolicyId>,
+    /// Entries of this run, with the outcomes and recoveries of its batches.
+    pub run: Option<RunId>,
+    /// Entries that name this store, with the outcomes and recoveries of its batches.
+    pub store: Option<StoreName>,
+    /// Written at or after this.
+    pub from: Option<Instant>,
+    /// Written before this.
+    pub to: Option<Instant>,
+    /// From the newest backwards.
+    pub newest_first: bool,
 }
 
 /// A recorded event.
@@ -143,11 +176,13 @@ pub trait StateStore: Send + Sync {
     fn epoch_key(&self) -> Result<EpochKey, StateError>;
 
     /// Keeps the sorted commitments of a batch in a side file, durably; before the batch is committed.
-    fn keep_manifest(
-        &self,
-        batch: &crate::model::ids::BatchId,
-        sorted: &[[u8; 32]],
-    ) -> Result<(), StateError>;
+    fn keep_manifest(&self, batch: &BatchId, sorted: &[[u8; 32]]) -> Result<(), StateError>;
+
+    /// The sorted commitments of a batch; `None` if they were never kept or have been erased.
+    fn manifest(&self, batch: &BatchId) -> Result<Option<Vec<[u8; 32]>>, StateError>;
+
+    /// The name behind a pseudonym of the log, while it is known.
+    fn actor(&self, pseudonym: &str) -> Result<Option<Actor>, StateError>;
 
     /// The audit log's verifier key in C2SP form.
     fn verifier_key(&self) -> Result<String, StateError>;
@@ -160,6 +195,10 @@ pub trait StateStore: Send + Sync {
 
     /// Entries from an index on, at most `limit`, in order.
     fn entries(&self, from: u64, limit: usize) -> Result<Vec<Placed>, StateError>;
+
+    /// Entries that match the filter, at most `limit`. `after` is the last index of the page before: later entries
+    /// follow it, or earlier ones where the filter asks for the newest first.
+    fn find(&self, filter: &Filter, after: Option<u64>, limit: usize) -> Result<Vec<Placed>, StateError>;
 
     /// The leaf bytes from an index on, at most `limit`: what the tree is computed over.
     fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, StateError>;
@@ -277,6 +316,18 @@ pub enum StateError {
         found: i64,
         /// The newest version that we know.
         known: i64,
+    },
+    /// The state file is gone or empty while the keys of its log are still there.
+    #[error(
+        "the state file {path} is missing or empty, but {key} belongs to an audit log that began before: approvals, \
+         holds and the log are lost. Restore the state file from its backup. To begin a new log on purpose, move the \
+         directories keys and manifests beside it elsewhere first; every policy has to be approved again then"
+    )]
+    Lost {
+        /// Where the state file should be.
+        path: String,
+        /// The key that shows that there was one.
+        key: String,
     },
     /// It cannot be opened, read or written.
     #[error("{what}: {why}. Nothing is deleted until the state can be written again")]

@@ -79,6 +79,36 @@ impl Verdict {
     }
 }
 
+/// Looks at the clock again and again. After a jump it stays distrustful until the clock is set right or the process
+/// is started anew by somebody who has looked at it: the clocks are compared since the last look that was trusted.
+#[derive(Debug)]
+pub struct Watch {
+    wall: Instant,
+    monotonic: Duration,
+}
+
+impl Watch {
+    /// Begins with both clocks as they are now.
+    pub fn new(now: Instant, monotonic: Duration) -> Self {
+        Self { wall: now, monotonic }
+    }
+
+    /// Judges now, with `monotonic` read at the same moment.
+    pub fn look(
+        &mut self,
+        now: Instant,
+        monotonic: Duration,
+        newest_audit_entry: Option<Instant>,
+    ) -> Verdict {
+        let since = Elapsed { wall: now - self.wall, monotonic: monotonic.saturating_sub(self.monotonic) };
+        let verdict = judge(now, newest_audit_entry, BUILD_DATE, Some(since));
+        if verdict.is_trusted() {
+            *self = Self::new(now, monotonic);
+        }
+        verdict
+    }
+}
+
 /// Judges the wall clock's `now`. `newest_audit_entry` is absent in an empty log, `since_last_look` at the
 /// first look after starting. `build_date` is `BUILD_DATE` outside tests.
 pub fn judge(

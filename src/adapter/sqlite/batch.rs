@@ -113,7 +113,7 @@ impl Prepared for Frozen<'_> {
         self.walk.cursor = self.strike.take().map(Strike::cursor);
         let reason = "it holds a value that the method cannot work on";
         let failed = (self.struck..self.records.len())
-            .map(|place| Leftover { place, reason: reason.to_owned() })
+            .map(|place| Leftover { place, reason: reason.to_owned(), key: None })
             .collect();
         let done = u64::try_from(self.struck).unwrap_or(u64::MAX);
         Ok(Applied { done, failed, ..Applied::default() })

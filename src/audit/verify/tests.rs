@@ -1,0 +1,245 @@
+//! What a log that was tampered with cannot hide.
+
+use chrono::TimeZone as _;
+
+use super::*;
+use crate::audit::entry::{ApprovalGiven, Genesis};
+use crate::audit::note::LogKey;
+use crate::model::batch::BatchLabel;
+use crate::model::ids::StoreName;
+
+fn key() -> LogKey {
+    LogKey::new("forfall/0f0f0f0f", &[7; 32]).unwrap()
+}
+
+fn vkey() -> String {
+    key().verifier().to_string()
+}
+
+fn noon() -> Instant {
+    chrono::Utc.with_ymd_and_hms(2026, 11, 1, 12, 0, 0).unwrap()
+}
+
+fn head(leaves: &[Vec<u8>]) -> String {
+    let mut frontier = Frontier::new();
+    for leaf in leaves {
+        frontier.append(leaf_hash(leaf));
+    }
+    key().sign(frontier.size(), frontier.root())
+}
+
+fn leaves(bodies: Vec<Body>) -> Vec<Vec<u8>> {
+    bodies.into_iter().map(|body| Entry::new(noon(), body).canonical()).collect()
+}
+
+fn batch(number: u8) -> BatchId {
+    format!("019a3f6e-0000-7000-8000-0000000000{number:02x}").parse().unwrap()
+}
+
+fn run() -> RunId {
+    "019a3f6e-0000-7000-8000-000000000000".parse().unwrap()
+}
+
+fn genesis() -> Body {
+    Body::Genesis(Genesis { origin: "forfall/0f0f0f0f".into(), vkey: vkey() })
+}
+
+fn approval() -> Body {
+    Body::Approval(ApprovalGiven {
+        policy: PolicyId::new("p"),
+        hash: "00".into(),
+        by: "op-00000000".into(),
+        count: 9,
+        bound_to: "00".into(),
+    })
+}
+
+fn intent(number: u8, count: u64) -> Body {
+    Body::Intent(Intent {
+        label: BatchLabel {
+            batch: batch(number),
+            run: run(),
+            policy: PolicyId::new("p"),
+            store: StoreName::new("s"),
+            collection: "c".into(),
+            class: None,
+            stage: 1,
+            action: "delete".into(),
+        },
+        hash: "00".into(),
+        count,
+        root: "00".into(),
+        epoch: 1,
+        companions: Vec::new(),
+    })
+}
+
+fn outcome(number: u8, done: u64, skipped: u64) -> Body {
+    Body::Outcome(Outcome {
+        batch: batch(number),
+        run: run(),
+        policy: PolicyId::new("p"),
+        done,
+        skipped,
+        failed: 0,
+        not_done: Vec::new(),
+        basis: "marked".into(),
+    })
+}
+
+fn recovery(number: u8) -> Body {
+    Body::Recovery(Recovery { batch: batch(number), fate: "done".into() })
+}
+
+fn good() -> Vec<Body> {
+    vec![genesis(), approval(), intent(1, 3), outcome(1, 2, 1), intent(2, 1), recovery(2), outcome(2, 1, 0)]
+}
+
+/// The problems of a log whose head is in order.
+fn problems(bodies: Vec<Body>) -> Vec<Problem> {
+    let leaves = leaves(bodies);
+    verify(&leaves, &head(&leaves), &vkey(), None).problems
+}
+
+#[track_caller]
+fn assert_problem(bodies: Vec<Body>, index: u64, words: &str) {
+    let found = problems(bodies);
+    assert!(
+        found.iter().any(|problem| problem.index == Some(index) && problem.text.contains(words)),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn a_good_log_is_good_and_its_limits_are_named() {
+    let leaves = leaves(good());
+    let report = verify(&leaves, &head(&leaves), &vkey(), None);
+    assert!(report.ok, "{report:#?}");
+    assert_eq!((report.size, report.intents, report.outcomes, report.open), (7, 2, 2, 0));
+    assert!(report.not_checked.iter().any(|text| text.contains("--since")));
+    assert!(report.not_checked.iter().any(|text| text.contains("other copies")));
+    let against_older = verify(&leaves, &head(&leaves), &vkey(), Some(&head(&leaves[..4])));
+    assert!(against_older.ok, "{against_older:#?}");
+    assert!(!against_older.not_checked.iter().any(|text| text.contains("cut off")));
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let leaves = leaves(good());
+    let head = head(&leaves);
+    let mut before = Verifier::new(&head, &vkey(), None);
+    let mut flips = 0;
+    for (place, leaf) in leaves.iter().enumerate() {
+        for bit in 0..leaf.len() * 8 {
+            let mut flipped = leaf.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let mut verifier = before.clone();
+            verifier.leaf(&flipped);
+            leaves[place + 1..].iter().for_each(|leaf| verifier.leaf(leaf));
+            assert!(!verifier.finish().ok, "bit {bit} of entry {place}");
+            flips += 1;
+        }
+        before.leaf(leaf);
+    }
+    assert!(before.finish().ok && flips > 10_000);
+}
+
+#[test]
+fn every_entry_dropped_doubled_or_swapped_is_noticed() {
+    let all = leaves(good());
+    let head = head(&all);
+    let bad = |leaves: Vec<Vec<u8>>| !verify(&leaves, &head, &vkey(), None).ok;
+    for place in 0..all.len() {
+        let mut dropped = all.clone();
+        dropped.remove(place);
+        assert!(bad(dropped), "dropped {place}");
+        let mut doubled = all.clone();
+        doubled.insert(place, all[place].clone());
+        assert!(bad(doubled), "doubled {place}");
+        for other in place + 1..all.len() {
+            let mut swapped = all.clone();
+            swapped.swap(place, other);
+            assert!(bad(swapped), "swapped {place} and {other}");
+        }
+    }
+}
+
+#[test]
+fn a_log_cut_off_and_signed_again_shows_against_an_older_head_only() {
+    let all = leaves(good());
+    let (shorter, older) = (all[..5].to_vec(), head(&all));
+    assert!(verify(&shorter, &head(&shorter), &vkey(), None).ok);
+    let report = verify(&shorter, &head(&shorter), &vkey(), Some(&older));
+    assert!(!report.ok && report.problems[0].text.contains("cut off"), "{report:#?}");
+}
+
+#[test]
+fn a_log_written_anew_shows_against_an_older_head() {
+    let mut other = good();
+    other[3] = outcome(1, 3, 0);
+    let (old, new) = (leaves(good()), leaves(other));
+    let report = verify(&new, &head(&new), &vkey(), Some(&head(&old[..5])));
+    assert!(!report.ok && report.problems[0].text.contains("written anew"), "{report:#?}");
+}
+
+#[test]
+fn entries_beyond_the_head_are_said_not_to_be_checked() {
+    let all = leaves(good());
+    let report = verify(&all, &head(&all[..4]), &vkey(), None);
+    assert!(report.ok);
+    assert!(report.not_checked.iter().any(|text| text.contains("newest 3 entries")), "{report:#?}");
+}
+
+#[test]
+fn another_key_is_noticed_in_the_head_and_in_the_genesis() {
+    let all = leaves(good());
+    let other = LogKey::new("forfall/0f0f0f0f", &[8; 32]).unwrap().verifier().to_string();
+    let report = verify(&all, &head(&all), &other, None);
+    assert_eq!(report.problems.len(), 2, "{report:#?}");
+    assert!(report.not_checked[0].contains("no valid checkpoint"));
+    assert!(!verify(&all, &head(&all), "nonsense", None).ok);
+    assert!(!verify(&all, "nonsense", &vkey(), None).ok);
+}
+
+#[test]
+fn what_no_run_could_have_written_is_noticed() {
+    let with = |more: &[Body]| good().into_iter().chain(more.iter().cloned()).collect::<Vec<_>>();
+    assert_problem(vec![approval()], 0, "genesis");
+    assert_problem(with(&[genesis()]), 7, "genesis");
+    assert_problem(vec![genesis(), intent(1, 3)], 1, "approved");
+    assert_problem(with(&[intent(1, 3)]), 7, "second intent");
+    assert_problem(with(&[intent(3, 3), intent(3, 3)]), 8, "second intent");
+    assert_problem(with(&[outcome(1, 3, 0)]), 7, "second outcome");
+    assert_problem(with(&[outcome(9, 3, 0)]), 7, "without an intent");
+    assert_problem(with(&[intent(3, 3), outcome(3, 2, 0)]), 8, "announced 3");
+    assert_problem(with(&[recovery(1)]), 7, "was not open");
+    assert_problem(with(&[intent(3, 1), recovery(3), recovery(3)]), 9, "recovered before");
+    assert_problem(with(&[intent(3, 1), recovery(3), approval(), outcome(3, 1, 0)]), 10, "stand between");
+    assert!(!verify(Vec::<Vec<u8>>::new(), &head(&[]), &vkey(), None).ok);
+}
+
+#[test]
+fn an_open_intent_is_counted_and_is_no_problem() {
+    let leaves = leaves(vec![genesis(), approval(), intent(1, 3)]);
+    let report = verify(&leaves, &head(&leaves), &vkey(), None);
+    assert!(report.ok);
+    assert_eq!((report.intents, report.outcomes, report.open), (1, 0, 1));
+}
+
+#[test]
+fn times_may_run_back_a_little() {
+    let at = |minutes: i64| Entry::new(noon() - TimeDelta::minutes(minutes), Body::Heartbeat {}).canonical();
+    let mut all = leaves(vec![genesis()]);
+    all.push(at(5));
+    assert!(verify(&all, &head(&all), &vkey(), None).ok);
+    all.push(at(11));
+    assert_eq!(verify(&all, &head(&all), &vkey(), None).problems[0].index, Some(2));
+}
+
+#[test]
+fn a_flood_of_problems_is_counted() {
+    let leaves = vec![b"x".to_vec(); 150];
+    let report = verify(&leaves, &head(&leaves), &vkey(), None);
+    assert_eq!(report.problems.len(), LISTED + 1);
+    assert_eq!(report.problems[LISTED].text, "50 further problems are not listed");
+}

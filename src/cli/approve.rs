@@ -1,0 +1,169 @@
+//! `forfall approve`: somebody has seen the counts and says go.
+
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use super::output::{Output, Tone};
+use super::session::{self, Session};
+use super::{Context, phrase, plan};
+use crate::engine::approve::{self as engine_approve, Offer};
+use crate::model::action::Action;
+use crate::policy::rule::Policy;
+use crate::state::api::Approval;
+use crate::time::Instant;
+
+/// How many keys of each stage are shown.
+const SAMPLES: usize = 5;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The policies
+    #[arg(required = true)]
+    policies: Vec<String>,
+    /// The number of records that you have seen to be due; then nothing is asked
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Approvals {
+    approvals: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    policy: String,
+    hash: String,
+    at: Instant,
+    count: u64,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let session = Session::open_valid(context)?;
+    let output = context.output;
+    if args.count.is_none() && !output.can_ask() {
+        return Err(Failure::usage(
+            "there is no terminal to ask on: look at `forfall plan`, then give the number of due records with --count",
+        ));
+    }
+    let mut offers = Vec::new();
+    for policy in session.policies(&args.policies)? {
+        offers.push((policy, engine_approve::offer(&session.engine, policy, SAMPLES)?));
+    }
+    // Everything is asked before anything is approved.
+    match args.count {
+        Some(count) => seen(count, &offers)?,
+        None => {
+            for (policy, offer) in &offers {
+                show(policy, offer, context);
+                ask(policy, offer, &output)?;
+            }
+        }
+    }
+    let mut given = Vec::new();
+    for (policy, offer) in &offers {
+        if args.count.is_some() && !output.is_json() {
+            show(policy, offer, context);
+        }
+        given.push(engine_approve::give(&session.engine, policy, &session::actor(), offer.count)?);
+    }
+    tell(&given, &session, context)
+}
+
+/// `--count` stands for all the named policies together.
+fn seen(count: u64, offers: &[(&Policy, Offer)]) -> Result<(), Failure> {
+    let present: u64 = offers.iter().map(|(_, offer)| offer.count).sum();
+    if engine_approve::near_enough(count, present) {
+        return Ok(());
+    }
+    Err(Failure::stopped(format!(
+        "{} are due now, and --count says {}: look at `forfall plan` and approve what you see there",
+        phrase::records(present),
+        phrase::number(count)
+    )))
+}
+
+fn ask(policy: &Policy, offer: &Offer, output: &Output) -> Result<(), Failure> {
+    let answer = output.ask(&format!("Type {} to approve {}:", offer.count, policy.id))?;
+    let typed = answer.as_deref().map(|text| text.replace([',', ' '], ""));
+    if typed.and_then(|text| text.parse().ok()) == Some(offer.count) {
+        return Ok(());
+    }
+    Err(Failure::stopped(format!("policy {} is not approved: that was not {}", policy.id, offer.count)))
+}
+
+/// What is offered: on stderr, because it is a question and not the result.
+fn show(policy: &Policy, offer: &Offer, context: &Context) {
+    let output = context.output;
+    output.say(format!("{}: {}", output.paint(Tone::Strong, policy.id.as_str()), policy.title));
+    for plan in &offer.plans {
+        let place = format!(
+            "{} in {}, {}",
+            plan.target.collection,
+            plan.target.store,
+            phrase::records(plan.total.count)
+        );
+        output.say(format!("  {}", phrase::safe(&place)));
+        for line in plan::stages(policy, plan, context).lines(2) {
+            output.say(line);
+        }
+        for (stage, keys) in plan::samples(plan) {
+            output.say(phrase::wrap(&format!("  {stage}, for example: {keys}"), output.width, 4));
+        }
+        if let Some(kept) = plan::kept(plan) {
+            output.say(format!("  kept: {kept}"));
+        }
+        if let Some(marker) = &plan.schema.marker {
+            output.say(format!("  In the store, {marker} will be made to prove what was done."));
+        }
+    }
+    for sentence in undoable(policy) {
+        output.say(phrase::wrap(&format!("  {sentence}"), output.width, 2));
+    }
+}
+
+/// What cannot be undone, in plain sentences.
+fn undoable(policy: &Policy) -> Vec<&'static str> {
+    let actions: Vec<&Action> = policy
+        .data
+        .iter()
+        .flat_map(|data| &data.branches)
+        .flat_map(|branch| &branch.stages)
+        .map(|stage| &stage.action)
+        .collect();
+    let mut sentences = Vec::new();
+    if actions.iter().any(|action| matches!(action, Action::Delete)) {
+        sentences.push("What is deleted cannot be brought back by forfall. Backups and copies elsewhere are not touched.");
+    }
+    if actions.iter().any(|action| matches!(action, Action::Anonymize(_))) {
+        sentences.push("What is anonymized loses the old values for good.");
+    }
+    if actions.iter().any(|action| matches!(action, Action::Shield(_))) {
+        sentences.push("What is shielded is hidden from readers; forfall does not show it again.");
+    }
+    sentences
+}
+
+fn tell(given: &[Approval], session: &Session, context: &Context) -> Result<Exit, Failure> {
+    if context.output.is_json() {
+        let entry = |approval: &Approval| Entry {
+            policy: approval.policy.to_string(),
+            hash: approval.hash.clone(),
+            at: approval.at,
+            count: approval.count,
+        };
+        context.output.json(&Approvals { approvals: given.iter().map(entry).collect() })?;
+        return Ok(Exit::Done);
+    }
+    for approval in given {
+        let policy = session.policy(approval.policy.as_str())?;
+        let next = policy.schedule.next_after(context.clock.now(), policy.zone);
+        let when = next
+            .map_or(String::new(), |slot| format!(" The next slot is {}.", phrase::slot(slot, policy.zone)));
+        context.output.prose(
+            &format!("Approved {}: {} due now.{when}", approval.policy, phrase::records(approval.count)),
+            2,
+        )?;
+    }
+    Ok(Exit::Done)
+}

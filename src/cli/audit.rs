@@ -1,0 +1,238 @@
+//! `forfall audit`: reads the log, says what an entry means, and verifies all of it.
+
+mod prose;
+mod summary;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use super::output::Tone;
+use super::session::Session;
+use super::table::{Column, Grid};
+use super::{Context, event, phrase};
+use crate::audit::verify::{Report, Verifier};
+use crate::model::ids::{PolicyId, RunId, StoreName};
+use crate::state::api::{Filter, Placed};
+use summary::Summary;
+
+/// How many entries are read at once.
+const PAGE: usize = 1_000;
+/// How many a table shows unless more are asked for.
+const SHOWN: usize = 50;
+/// The kinds that the log has.
+const KINDS: [&str; 11] = [
+    "genesis",
+    "policy",
+    "approval",
+    "run",
+    "intent",
+    "outcome",
+    "recovery",
+    "hold",
+    "event",
+    "pause",
+    "heartbeat",
+];
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List entries, oldest first
+    List(List),
+    /// Say in plain words what an entry means
+    Show {
+        /// The entry's index
+        index: u64,
+    },
+    /// Verify the whole log
+    Verify {
+        /// An older signed head that was kept elsewhere: shows whether the end was cut off
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+    },
+    /// Print the log's public key (C2SP verifier key)
+    Vkey,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    /// Only entries of this kind
+    #[arg(long, value_parser = KINDS)]
+    kind: Option<String>,
+    /// Only entries about this policy
+    #[arg(long, value_name = "POLICY")]
+    policy: Option<String>,
+    /// Only entries about this store
+    #[arg(long, value_name = "STORE")]
+    store: Option<String>,
+    /// Only entries of this run
+    #[arg(long, value_name = "RUN")]
+    run: Option<RunId>,
+    /// Not earlier than this
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Earlier than this
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// Only the newest N [table: 50, JSON: all]
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Entries {
+    entries: Vec<Summary>,
+}
+
+pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure> {
+    let session = Session::open(context)?;
+    match command {
+        Command::List(list) => entries(list, &session, context),
+        Command::Show { index } => show(*index, &session, context),
+        Command::Verify { since } => verify(since.as_ref(), &session, context),
+        Command::Vkey => {
+            context.output.line(session.state.verifier_key()?.trim_end())?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn entries(list: &List, session: &Session, context: &Context) -> Result<Exit, Failure> {
+    let time = |text: &Option<String>| {
+        text.as_deref().map(|text| event::read_time(text, session.zone())).transpose()
+    };
+    let filter = Filter {
+        kind: list.kind.clone(),
+        policy: list.policy.as_deref().map(PolicyId::new),
+        store: list.store.as_deref().map(StoreName::new),
+        run: list.run,
+        from: time(&list.from)?,
+        to: time(&list.to)?,
+        newest_first: true,
+    };
+    let limit = list.limit.unwrap_or(if context.output.is_json() { usize::MAX } else { SHOWN });
+    let (found, more) = newest(session, &filter, limit)?;
+    if context.output.is_json() {
+        context.output.json(&Entries { entries: found.iter().map(Summary::of).collect() })?;
+        return Ok(Exit::Done);
+    }
+    if found.is_empty() {
+        context.output.say("No entry matches.");
+        return Ok(Exit::Done);
+    }
+    let columns =
+        [Column::Number("index"), Column::Text("time"), Column::Text("kind"), Column::Flexible("what")];
+    let mut grid = Grid::new(context.output, &columns);
+    for placed in &found {
+        grid.row([
+            phrase::number(placed.index).into(),
+            phrase::local(placed.entry.time, session.zone()).into(),
+            summary::kind(&placed.entry.body).into(),
+            prose::short(&placed.entry.body).into(),
+        ]);
+    }
+    grid.print()?;
+    if more {
+        context.output.say("Older entries are not shown: --limit N shows more.");
+    }
+    Ok(Exit::Done)
+}
+
+/// The newest entries that match, oldest first, and whether there are older ones.
+fn newest(session: &Session, filter: &Filter, limit: usize) -> Result<(Vec<Placed>, bool), Failure> {
+    let mut found: Vec<Placed> = Vec::new();
+    let mut after = None;
+    while found.len() <= limit {
+        let page = session.state.find(filter, after, PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.index);
+        found.extend(page);
+    }
+    let more = found.len() > limit;
+    found.truncate(limit);
+    found.reverse();
+    Ok((found, more))
+}
+
+fn show(index: u64, session: &Session, context: &Context) -> Result<Exit, Failure> {
+    let Some(placed) = session.state.entries(index, 1)?.into_iter().find(|placed| placed.index == index)
+    else {
+        let (size, _) = session.state.log_head()?;
+        return Err(Failure::usage(match size.checked_sub(1) {
+            Some(last) => format!("there is no entry {index}: the newest is {last}"),
+            None => "the log has no entries yet".to_owned(),
+        }));
+    };
+    if context.output.is_json() {
+        let entry = serde_json::to_value(&placed.entry).map_err(std::io::Error::from)?;
+        context.output.json(&serde_json::json!({ "index": index, "entry": entry }))?;
+        return Ok(Exit::Done);
+    }
+    let when = phrase::local_named(placed.entry.time, session.zone());
+    context.output.line(context.output.paint(Tone::Strong, &format!("Entry {index}, {when}")))?;
+    for sentence in prose::long(&placed.entry.body, session.zone()) {
+        context.output.prose(&phrase::safe(&sentence), 2)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Reads the whole log against its signed head.
+pub(super) fn verified(session: &Session, since: Option<&str>) -> Result<Report, Failure> {
+    let vkey = session.state.verifier_key()?;
+    let checkpoint = session.state.last_checkpoint()?.unwrap_or_default();
+    let mut verifier = Verifier::new(&checkpoint, vkey.trim_end(), since);
+    let mut from = 0;
+    loop {
+        let leaves = session.state.leaves(from, PAGE)?;
+        if leaves.is_empty() {
+            return Ok(verifier.finish());
+        }
+        from += leaves.len() as u64;
+        for leaf in &leaves {
+            verifier.leaf(leaf);
+        }
+    }
+}
+
+fn verify(since: Option<&PathBuf>, session: &Session, context: &Context) -> Result<Exit, Failure> {
+    let output = context.output;
+    let since =
+        since.map(fs_err::read_to_string).transpose().map_err(|error| Failure::usage(error.to_string()))?;
+    let report = verified(session, since.as_deref())?;
+    if output.is_json() {
+        output.json(&report)?;
+    } else {
+        let (tone, headline) = headline(&report);
+        output.line(output.paint(tone, &headline))?;
+        output.line(format!("  root {}", report.root))?;
+        for problem in &report.problems {
+            let place = problem.index.map_or("the log".to_owned(), |index| format!("entry {index}"));
+            output.prose(&phrase::safe(&format!("  wrong: {place}: {}", problem.text)), 4)?;
+        }
+        for checked in &report.checked {
+            output.prose(&format!("  checked: {checked}"), 4)?;
+        }
+        for unchecked in &report.not_checked {
+            output.prose(&format!("  not checked: {unchecked}"), 4)?;
+        }
+    }
+    Ok(if report.ok { Exit::Done } else { Exit::Unverified })
+}
+
+/// One line that says whether the log holds.
+pub(super) fn headline(report: &Report) -> (Tone, String) {
+    let counts = format!(
+        "{}, {}, {}",
+        phrase::counted(report.size, "entry", "entries"),
+        phrase::counted(report.intents, "intent", "intents"),
+        phrase::counted(report.outcomes, "outcome", "outcomes"),
+    );
+    let open =
+        if report.open > 0 { format!(", {} open", phrase::number(report.open)) } else { String::new() };
+    if report.ok {
+        (Tone::Good, format!("The audit log verifies: {counts}{open}."))
+    } else {
+        (Tone::Bad, format!("THE AUDIT LOG DOES NOT VERIFY ({counts}{open})."))
+    }
+}

@@ -1,0 +1,122 @@
+//! An entry as `audit list --format json` gives it: the same members for every kind, absent ones null.
+
+use serde::Serialize;
+
+use crate::audit::entry::Body;
+use crate::state::api::Placed;
+use crate::time::Instant;
+
+/// One entry of the list.
+#[derive(Serialize)]
+pub(super) struct Summary {
+    pub(super) index: u64,
+    pub(super) time: Instant,
+    pub(super) kind: &'static str,
+    pub(super) policy: Option<String>,
+    pub(super) run: Option<String>,
+    pub(super) batch: Option<String>,
+    pub(super) action: Option<String>,
+    pub(super) count: Option<u64>,
+    pub(super) store: Option<String>,
+    pub(super) collection: Option<String>,
+    pub(super) class: Option<String>,
+    pub(super) stage: Option<usize>,
+    pub(super) state: Option<String>,
+    pub(super) reason: Option<String>,
+}
+
+impl Summary {
+    pub(super) fn of(placed: &Placed) -> Self {
+        let mut summary = Self {
+            index: placed.index,
+            time: placed.entry.time,
+            kind: kind(&placed.entry.body),
+            policy: None,
+            run: None,
+            batch: None,
+            action: None,
+            count: None,
+            store: None,
+            collection: None,
+            class: None,
+            stage: None,
+            state: None,
+            reason: None,
+        };
+        summary.fill(&placed.entry.body);
+        summary
+    }
+
+    fn fill(&mut self, body: &Body) {
+        let text = |value: &dyn std::fmt::Display| Some(value.to_string());
+        match body {
+            Body::Genesis(_) | Body::Heartbeat {} => {}
+            Body::Policy(seen) => self.policy = text(&seen.policy),
+            Body::Approval(given) => {
+                self.policy = text(&given.policy);
+                self.count = Some(given.count);
+            }
+            Body::Run(note) => {
+                self.policy = text(&note.policy);
+                self.run = text(&note.run);
+                self.state = note.state.map_or_else(|| text(&"started"), |state| text(&state));
+                self.reason.clone_from(&note.reason);
+                self.count = note.state.map(|_| note.stages.iter().map(|stage| stage.done).sum());
+            }
+            Body::Intent(intent) => {
+                let label = &intent.label;
+                self.policy = text(&label.policy);
+                self.run = text(&label.run);
+                self.batch = text(&label.batch);
+                self.action = text(&label.action);
+                self.count = Some(intent.count);
+                self.store = text(&label.store);
+                self.collection = text(&label.collection);
+                self.class.clone_from(&label.class);
+                self.stage = Some(label.stage);
+            }
+            Body::Outcome(outcome) => {
+                self.policy = text(&outcome.policy);
+                self.run = text(&outcome.run);
+                self.batch = text(&outcome.batch);
+                self.count = Some(outcome.done);
+            }
+            Body::Recovery(recovery) => {
+                self.batch = text(&recovery.batch);
+                self.state = text(&recovery.fate);
+            }
+            Body::Hold(hold) => {
+                self.policy = hold.policy.as_ref().and_then(|policy| text(policy));
+                self.store = hold.store.as_ref().and_then(|store| text(store));
+                self.collection.clone_from(&hold.collection);
+                self.action = text(&hold.change);
+                self.reason = text(&hold.reason);
+            }
+            Body::Event(event) => {
+                self.action = text(&event.change);
+                self.reason = text(&event.name);
+            }
+            Body::Pause(pause) => {
+                self.action = text(&pause.change);
+                self.reason = text(&pause.scope);
+            }
+        }
+    }
+}
+
+/// The word for an entry's kind, as in the log itself.
+pub(super) fn kind(body: &Body) -> &'static str {
+    match body {
+        Body::Genesis(_) => "genesis",
+        Body::Policy(_) => "policy",
+        Body::Approval(_) => "approval",
+        Body::Run(_) => "run",
+        Body::Intent(_) => "intent",
+        Body::Outcome(_) => "outcome",
+        Body::Recovery(_) => "recovery",
+        Body::Hold(_) => "hold",
+        Body::Event(_) => "event",
+        Body::Pause(_) => "pause",
+        Body::Heartbeat {} => "heartbeat",
+    }
+}

@@ -1,0 +1,153 @@
+//! `forfall check`: everything that is wrong, all at once; and each policy read back as a sentence.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Context;
+use super::exit::{Exit, Failure};
+use super::output::Tone;
+use super::phrase;
+use super::session::{self, Session};
+use crate::adapter::api::{Group, Scope, StoreError, StoreErrorKind};
+use crate::config::diagnostic;
+use crate::model::ids::StoreName;
+use crate::model::predicate::Predicate;
+use crate::model::schema::Schema;
+use crate::policy::condition::untested_nullable;
+use crate::policy::diagnostic::{Diagnostic, Severity};
+use crate::policy::rule::{Data, Policy};
+use crate::policy::{fit, sentence};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Do not ask the stores
+    #[arg(long)]
+    offline: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    ok: bool,
+    diagnostics: serde_json::Value,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let output = context.output;
+    let loaded = session::load(context);
+    let mut diagnostics = loaded.diagnostics.clone();
+    let sources = loaded.sources.clone();
+    let whole = loaded.config.is_some();
+    let told = if whole && !args.offline {
+        let session = Session::of(loaded, Arc::clone(&context.clock))?;
+        diagnostics.extend(of_stores(&session));
+        session.policies
+    } else {
+        loaded.policies
+    };
+    let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+    let ok = errors == 0 && whole;
+    if output.is_json() {
+        output.json(&Report { ok, diagnostics: diagnostic::to_json(&diagnostics, &sources) })?;
+    } else {
+        if !diagnostics.is_empty() {
+            output.say(diagnostic::render(&diagnostics, &sources, super::output::stderr_colours()));
+        }
+        for policy in &told {
+            output.line(output.paint(Tone::Strong, policy.id.as_str()))?;
+            output.line(indented(&sentence::sentence(policy), output.width))?;
+        }
+        let warnings = diagnostics.len() - errors;
+        let counts = format!(
+            "{}, {}",
+            phrase::counted(errors as u64, "error", "errors"),
+            phrase::counted(warnings as u64, "warning", "warnings")
+        );
+        let policies = phrase::counted(told.len() as u64, "policy", "policies");
+        let (tone, text) = match (ok, args.offline) {
+            (true, false) => (Tone::Good, format!("{policies} checked, and the stores asked: {counts}.")),
+            (true, true) => (Tone::Good, format!("{policies} checked, the stores not asked: {counts}.")),
+            (false, _) => (Tone::Bad, format!("Not valid: {counts}.")),
+        };
+        output.line(output.paint(tone, &text))?;
+    }
+    Ok(if ok { Exit::Done } else { Exit::Invalid })
+}
+
+fn indented(text: &str, width: usize) -> String {
+    phrase::wrap(text, width - 2, 0).lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// What only the stores can say: whether collections, columns and formats are there and fit.
+pub(super) fn of_stores(session: &Session) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut down: Vec<StoreName> = Vec::new();
+    for (policy, data) in session.all_data() {
+        let store = &data.target.store;
+        let place = || {
+            let places = policy.places.data.get(data.index);
+            places.map_or((0..0, 0..0), |places| (places.store.clone(), places.collection.clone()))
+        };
+        if down.contains(store) {
+            continue;
+        }
+        let probed = session.engine.inspect(store).and_then(|inspect| {
+            let schema = inspect.probe(&data.target)?;
+            let empty = empty_fields(session, policy, data, &schema)?;
+            Ok((schema, empty))
+        });
+        match probed {
+            Ok((schema, empty)) => {
+                found.extend(fit::fit(policy, data, &schema));
+                found.extend(empty);
+            }
+            Err(error) => {
+                let of_store = !matches!(error.kind, StoreErrorKind::NotFound | StoreErrorKind::Unsupported);
+                if of_store {
+                    down.push(store.clone());
+                }
+                let (of_name, of_collection) = place();
+                let span = if of_store { of_name } else { of_collection };
+                let diagnostic =
+                    Diagnostic::error(&policy.file, span, format!("{}: {}", error.what, error.why));
+                found.push(match error.help {
+                    Some(help) => diagnostic.with_help(help),
+                    None => diagnostic,
+                });
+            }
+        }
+    }
+    found
+}
+
+/// For each field that a condition uses without testing it for null: in how many records it is empty.
+fn empty_fields(
+    session: &Session,
+    policy: &Policy,
+    data: &Data,
+    schema: &Schema,
+) -> Result<Vec<Diagnostic>, StoreError> {
+    let places = &policy.places;
+    let own = places.data.get(data.index).and_then(|places| places.condition.clone()).unwrap_or_default();
+    let classes = data.branches.iter().filter(|branch| branch.class.is_some());
+    let whens = classes.zip(&places.whens).map(|(branch, place)| (&branch.when, place.clone()));
+    let conditions = std::iter::once((&data.scope, own)).chain(whens);
+    let scope = Scope {
+        target: Arc::clone(&data.target),
+        events: Arc::new(session.state.events().unwrap_or_default()),
+        now: session.engine.clock.now(),
+    };
+    let mut found = Vec::new();
+    for (condition, place) in conditions {
+        for field in untested_nullable(condition, schema) {
+            let group = Group { predicate: Predicate::IsNull(field.clone()), start: None, samples: 0 };
+            let counted = session.engine.inspect(&data.target.store)?.count(&scope, &[group])?;
+            let empty = counted.tallies.first().map_or(0, |tally| tally.count);
+            if empty > 0 {
+                let text = format!("`{field}` is empty in {} now", phrase::records(empty));
+                found.push(Diagnostic::warning(&policy.file, place.clone(), text));
+            }
+        }
+    }
+    Ok(found)
+}

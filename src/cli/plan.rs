@@ -1,0 +1,246 @@
+//! `forfall plan`: what would happen now, or at another time. Nothing is changed.
+
+pub(super) mod verdict;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use super::output::Tone;
+use super::session::Session;
+use super::table::{Column, Grid, count, maybe};
+use super::{Context, event, phrase};
+use crate::engine::foresee::{self, Foreseen};
+use crate::engine::plan::{DataPlan, StagePlan};
+use crate::policy::rule::Policy;
+use crate::time::Instant;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The policies; all of them, if none is named
+    policies: Vec<String>,
+    /// Plan for this time instead of now
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Show up to this many keys for each stage
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    sample: usize,
+    /// Also write the plan to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Plan<'a> {
+    at: Instant,
+    policies: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    policy: &'a str,
+    store: Option<&'a str>,
+    collection: Option<&'a str>,
+    stages: Vec<Acts<'a>>,
+    total: Option<u64>,
+    total_exact: bool,
+    undetermined: u64,
+    waiting: u64,
+    needed: u64,
+    state: &'a str,
+    verdict: String,
+}
+
+#[derive(Serialize)]
+struct Acts<'a> {
+    stage: usize,
+    class: Option<&'a str>,
+    action: &'a str,
+    after: Option<&'a str>,
+    cutoff: Option<Instant>,
+    due: u64,
+    held: u64,
+    oldest: Option<String>,
+    newest: Option<String>,
+    samples: Vec<String>,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let session = Session::open_valid(context)?;
+    let at = match &args.at {
+        Some(text) => event::read_time(text, session.zone())?,
+        None => context.clock.now(),
+    };
+    let mut planned = Vec::new();
+    for policy in session.policies(&args.policies)? {
+        planned.push((policy, foresee::foresee(&session.engine, policy, at, args.sample)?));
+    }
+    let plan =
+        Plan { at, policies: planned.iter().flat_map(|(policy, parts)| entries(policy, parts)).collect() };
+    if let Some(file) = &args.out {
+        let text = serde_json::to_string_pretty(&plan).map_err(std::io::Error::from)?;
+        fs_err::write(file, text + "\n")?;
+        context.output.say(format!("The plan is written to {}.", file.display()));
+    }
+    if context.output.is_json() {
+        context.output.json(&plan)?;
+    } else {
+        let zone = session.zone();
+        context
+            .output
+            .line(format!("Plan for {}. Nothing is changed by it.", phrase::local_named(at, zone)))?;
+        for (policy, parts) in &planned {
+            context.output.line("")?;
+            print(policy, parts, context)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn entries<'a>(policy: &'a Policy, parts: &'a [Foreseen]) -> Vec<Entry<'a>> {
+    let bare = |state, verdict| Entry {
+        policy: policy.id.as_str(),
+        store: None,
+        collection: None,
+        stages: Vec::new(),
+        total: None,
+        total_exact: false,
+        undetermined: 0,
+        waiting: 0,
+        needed: 0,
+        state,
+        verdict,
+    };
+    if parts.is_empty() {
+        let question = policy.unresolved.as_deref().unwrap_or("it has no data");
+        return vec![bare("unresolved", format!("unresolved: {question}"))];
+    }
+    let entry = |part: &'a Foreseen| {
+        let target = &policy.data[part.index].target;
+        let mut entry = bare(verdict::state(part), verdict::words(part));
+        entry.store = Some(target.store.as_str());
+        entry.collection = Some(&target.collection);
+        if let Ok(plan) = &part.plan {
+            entry.stages = plan.stages.iter().map(|stage| stage_json(plan, stage)).collect();
+            entry.total = Some(plan.total.count);
+            entry.total_exact = plan.total.exact;
+            (entry.undetermined, entry.waiting, entry.needed) =
+                (plan.undetermined, plan.waiting, plan.needed);
+        }
+        entry
+    };
+    parts.iter().map(entry).collect()
+}
+
+fn stage_json<'a>(plan: &DataPlan, stage: &'a StagePlan) -> Acts<'a> {
+    Acts {
+        stage: stage.stage,
+        class: stage.class.as_deref(),
+        action: stage.action.word(),
+        after: (!stage.after.is_empty()).then_some(stage.after.as_str()),
+        cutoff: stage.cutoff,
+        due: stage.due,
+        held: stage.held,
+        oldest: stage.oldest.map(phrase::start_json),
+        newest: stage.newest.map(phrase::start_json),
+        samples: stage.samples.iter().map(|key| key.text(plan.schema.key_form)).collect(),
+    }
+}
+
+/// One block for each `[[data]]`: where, the stages, what is kept, the verdict.
+pub(super) fn print(policy: &Policy, parts: &[Foreseen], context: &Context) -> Result<(), Failure> {
+    let output = context.output;
+    if parts.is_empty() {
+        output.line(output.paint(Tone::Strong, policy.id.as_str()))?;
+        let question = policy.unresolved.as_deref().unwrap_or("it has no data");
+        return output.prose(&format!("  unresolved: {}", phrase::safe(question)), 2);
+    }
+    for part in parts {
+        let target = &policy.data[part.index].target;
+        let total = part.plan.as_ref().map_or(String::new(), |plan| {
+            let about = if plan.total.exact { "" } else { "about " };
+            format!(", {about}{}", phrase::records(plan.total.count))
+        });
+        let place = phrase::safe(&format!("{} in {}{total}", target.collection, target.store));
+        output.line(format!("{}: {place}", output.paint(Tone::Strong, policy.id.as_str())))?;
+        if let Ok(plan) = &part.plan {
+            for line in stages(policy, plan, context).lines(2) {
+                output.line(line)?;
+            }
+            for (stage, keys) in samples(plan) {
+                output.prose(&format!("  {stage}, for example: {keys}"), 4)?;
+            }
+            if let Some(kept) = kept(plan) {
+                output.line(format!("  kept: {kept}"))?;
+            }
+        }
+        let tone = match verdict::state(part) {
+            "approved" => Tone::Good,
+            "stopped" | "incomplete" | "unreachable" => Tone::Bad,
+            _ => Tone::Warning,
+        };
+        let verdict = phrase::wrap(&phrase::safe(&verdict::words(part)), output.width - 2, 2);
+        output.line(format!("  {}", output.paint(tone, &verdict)))?;
+    }
+    Ok(())
+}
+
+/// The stages of one `[[data]]` as a table.
+pub(super) fn stages(policy: &Policy, plan: &DataPlan, context: &Context) -> Grid {
+    let columns = [
+        Column::Flexible("stage"),
+        Column::Text("after"),
+        Column::Number("due"),
+        Column::Number("held"),
+        Column::Text("oldest"),
+        Column::Text("newest"),
+    ];
+    let mut grid = Grid::new(context.output, &columns);
+    for stage in &plan.stages {
+        grid.row([
+            stage_name(stage).into(),
+            maybe((!stage.after.is_empty()).then(|| stage.after.clone())),
+            count(stage.due),
+            count(stage.held),
+            maybe(stage.oldest.map(|oldest| phrase::start_day(oldest, policy.zone))),
+            maybe(stage.newest.map(|newest| phrase::start_day(newest, policy.zone))),
+        ]);
+    }
+    grid
+}
+
+fn stage_name(stage: &StagePlan) -> String {
+    match &stage.class {
+        Some(class) => format!("{class}: {} {}", stage.stage, stage.action.word()),
+        None => format!("{} {}", stage.stage, stage.action.word()),
+    }
+}
+
+/// The example keys of each stage that has some.
+pub(super) fn samples(plan: &DataPlan) -> Vec<(String, String)> {
+    let with_some = plan.stages.iter().filter(|stage| !stage.samples.is_empty());
+    with_some
+        .map(|stage| {
+            let keys: Vec<_> =
+                stage.samples.iter().map(|key| phrase::safe(&key.text(plan.schema.key_form))).collect();
+            (stage_name(stage), keys.join(", "))
+        })
+        .collect()
+}
+
+/// What is kept for a reason that somebody may want to look at.
+pub(super) fn kept(plan: &DataPlan) -> Option<String> {
+    let counts = [
+        (plan.undetermined, "undetermined"),
+        (plan.waiting, "waiting"),
+        (plan.needed, "needed"),
+        (plan.held(), "held"),
+    ];
+    let parts: Vec<_> = counts
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{} {word}", phrase::number(number)))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}

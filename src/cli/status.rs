@@ -1,0 +1,189 @@
+//! `forfall status`: how things stand, what is overdue first.
+
+use std::cmp::Reverse;
+
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use super::output::Tone;
+use super::session::Session;
+use super::table::{Column, Field, Grid, count};
+use super::{Context, pause, phrase};
+use crate::engine::status::{self, Standing};
+use crate::policy::rule::Policy;
+use crate::time::Instant;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The policies; all of them, if none is named
+    policies: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    policies: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    policy: &'a str,
+    state: &'a str,
+    due: u64,
+    overdue: u64,
+    oldest_overdue_seconds: Option<i64>,
+    undetermined: u64,
+    waiting: u64,
+    held: u64,
+    last_run: Option<Instant>,
+    next_slot: Option<Instant>,
+    reason: Option<&'a str>,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let session = Session::open(context)?;
+    let now = context.clock.now();
+    let mut standings = Vec::new();
+    for policy in session.policies(&args.policies)? {
+        standings.push((policy, status::standing(&session.engine, policy, now)?));
+    }
+    standings.sort_by_key(|(policy, standing)| {
+        (
+            Reverse(standing.breach),
+            Reverse(standing.oldest_overdue_seconds),
+            is_fine(&standing.state),
+            policy.id.clone(),
+        )
+    });
+    if context.output.is_json() {
+        let policies = standings.iter().map(|(policy, standing)| entry(policy, standing)).collect();
+        context.output.json(&Status { policies })?;
+    } else {
+        print(&standings, context)?;
+        for scope in session.state.pauses()? {
+            context.output.line(format!("Paused: {}.", pause::words(&scope)))?;
+        }
+    }
+    session.warn_of_invalid(context);
+    Ok(if session.is_valid() { Exit::Done } else { Exit::Invalid })
+}
+
+fn is_fine(state: &str) -> bool {
+    matches!(state, "ok" | "unresolved")
+}
+
+fn entry<'a>(policy: &'a Policy, standing: &'a Standing) -> Entry<'a> {
+    Entry {
+        policy: policy.id.as_str(),
+        state: &standing.state,
+        due: standing.due,
+        overdue: standing.overdue,
+        oldest_overdue_seconds: standing.oldest_overdue_seconds,
+        undetermined: standing.undetermined,
+        waiting: standing.waiting,
+        held: standing.held,
+        last_run: standing.last_run.as_ref().map(|run| run.ended.unwrap_or(run.began)),
+        next_slot: standing.next_slot,
+        reason: standing.reason.as_deref(),
+    }
+}
+
+/// A headline, then two lines for each policy: the counts, and what they mean.
+fn print(standings: &[(&Policy, Standing)], context: &Context) -> Result<(), Failure> {
+    let output = context.output;
+    if standings.is_empty() {
+        output.say("There are no policies.");
+        return Ok(());
+    }
+    let (tone, headline) = headline(standings);
+    output.line(output.paint(tone, &phrase::wrap(&headline, output.width, 2)))?;
+    let columns = [
+        Column::Flexible("policy"),
+        Column::Text("state"),
+        Column::Number("due"),
+        Column::Number("overdue"),
+        Column::Number("undetermined"),
+        Column::Number("waiting"),
+        Column::Number("held"),
+    ];
+    let mut grid = Grid::new(output, &columns);
+    for (policy, standing) in standings {
+        grid.row([
+            policy.id.as_str().into(),
+            Field::from(standing.state.as_str()).toned(state_tone(&standing.state)),
+            count(standing.due),
+            count(standing.overdue).loud(Tone::Bad),
+            count(standing.undetermined).loud(Tone::Warning),
+            count(standing.waiting),
+            count(standing.held),
+        ]);
+    }
+    grid.print()?;
+    output.line("")?;
+    for (policy, standing) in standings {
+        output.prose(&format!("{}: {}", policy.id, phrase::safe(&details(policy, standing))), 2)?;
+    }
+    Ok(())
+}
+
+fn state_tone(state: &str) -> Tone {
+    match state {
+        "ok" => Tone::Good,
+        "unresolved" | "not approved" | "paused" => Tone::Warning,
+        _ => Tone::Bad,
+    }
+}
+
+pub(super) fn headline(standings: &[(&Policy, Standing)]) -> (Tone, String) {
+    let breaches = standings.iter().filter(|(_, standing)| standing.breach).count();
+    let overdue: Vec<_> = standings.iter().filter(|(_, standing)| standing.overdue > 0).collect();
+    if let Some(oldest) = overdue.iter().filter_map(|(_, standing)| standing.oldest_overdue_seconds).max() {
+        let number: u64 = overdue.iter().map(|(_, standing)| standing.overdue).sum();
+        let past = if breaches > 0 { " Some are past the deadline that their policy promises." } else { "" };
+        let text = format!(
+            "Overdue: {} under {}, the oldest for {}.{past}",
+            phrase::records(number),
+            phrase::counted(overdue.len() as u64, "policy", "policies"),
+            phrase::span(oldest)
+        );
+        return (Tone::Bad, text);
+    }
+    let unsettled = standings.iter().filter(|(_, standing)| !is_fine(&standing.state)).count();
+    if unsettled > 0 {
+        let text = format!(
+            "Nothing is overdue; {} somebody.",
+            phrase::counted(unsettled as u64, "policy needs", "policies need")
+        );
+        return (Tone::Warning, text);
+    }
+    (Tone::Good, "Nothing is overdue.".to_owned())
+}
+
+fn details(policy: &Policy, standing: &Standing) -> String {
+    let mut parts = Vec::new();
+    parts.extend(standing.reason.clone());
+    if standing.escalated > 0 {
+        parts.push(format!(
+            "{} for a person's decision",
+            phrase::counted(standing.escalated, "record waits", "records wait")
+        ));
+    }
+    if standing.needed > 0 {
+        parts.push(format!("{} needed by kept records", phrase::number(standing.needed)));
+    }
+    match &standing.last_run {
+        Some(run) => {
+            let state = run.note.state.map_or_else(|| "not ended".to_owned(), |state| state.to_string());
+            parts.push(format!(
+                "last run {} {state}",
+                phrase::local(run.ended.unwrap_or(run.began), policy.zone)
+            ));
+        }
+        None => parts.push("never run".to_owned()),
+    }
+    if let Some(slot) = standing.next_slot
+        && policy.unresolved.is_none()
+    {
+        parts.push(format!("next slot {}", phrase::slot(slot, policy.zone)));
+    }
+    parts.join("; ")
+}

@@ -1,0 +1,125 @@
+//! `forfall.toml` and `bases.toml` as they are written: strict mirrors in which every value keeps its place.
+
+use std::path::PathBuf;
+
+use schemars::{Schema, json_schema};
+use serde::Deserialize;
+
+use crate::policy::document::Day;
+use crate::policy::strict::{Count, Entries, Fault, Home, Language, Section, Spot, Text, Written};
+use crate::time::{Period, Schedule, Window, Zone};
+
+/// `forfall.toml`, apart from its `[store.NAME]` tables, which their adapters read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a configuration")]
+pub(super) struct ConfigDocument {
+    pub(super) timezone: Option<Spot<Written<Zone>>>,
+    pub(super) schedule: Option<Spot<Written<Schedule>>>,
+    pub(super) window: Option<Spot<Written<Window>>>,
+    pub(super) grace: Option<Spot<Written<Period>>>,
+    pub(super) wait: Option<Spot<Written<Period>>>,
+    pub(super) approvers: Option<Spot<Count>>,
+    pub(super) notify_before: Option<Spot<Written<Period>>>,
+    pub(super) stale_after: Option<Spot<Written<Period>>>,
+    pub(super) state: Option<Spot<Written<StateText>>>,
+    pub(super) policies: Option<Spot<Text>>,
+    pub(super) audit: Option<Section<AuditTable>>,
+    pub(super) notify: Option<Section<NotifyTable>>,
+    pub(super) metrics: Option<Section<MetricsTable>>,
+    /// Taken out before the rest is read; named here so that it is known.
+    #[serde(rename = "store")]
+    pub(super) _store: Option<Spot<toml::Table>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct AuditTable {
+    pub(super) origin: Option<Spot<Text>>,
+    pub(super) heads: Option<Spot<Vec<Spot<Text>>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct NotifyTable {
+    pub(super) command: Option<Spot<Vec<Spot<Text>>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct MetricsTable {
+    pub(super) textfile: Option<Spot<Text>>,
+}
+
+/// `[store.NAME]` with `adapter = "sqlite"`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct SqliteTable {
+    /// Read before the rest, to know which table this is.
+    #[serde(rename = "adapter")]
+    pub(super) _adapter: Option<Spot<Text>>,
+    pub(super) path: Option<Spot<Text>>,
+    pub(super) earliest: Option<Spot<Written<Day>>>,
+    pub(super) published: Option<Spot<bool>>,
+}
+
+/// `[store.NAME]` with `adapter = "filesystem"`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct FilesystemTable {
+    /// Read before the rest, to know which table this is.
+    #[serde(rename = "adapter")]
+    pub(super) _adapter: Option<Spot<Text>>,
+    pub(super) root: Option<Spot<Text>>,
+    pub(super) earliest: Option<Spot<Written<Day>>>,
+    pub(super) published: Option<Spot<bool>>,
+}
+
+/// `bases.toml`: dated legal bases, each under its name.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct BasesDocument(pub(super) Entries<Section<BasisTable>>);
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct BasisTable {
+    pub(super) title: Option<Spot<Text>>,
+    pub(super) source: Option<Spot<Text>>,
+    pub(super) valid_from: Option<Spot<Written<Day>>>,
+    pub(super) valid_until: Option<Spot<Written<Day>>>,
+    pub(super) keep_at_least: Option<Spot<Written<Period>>>,
+}
+
+/// Where the state is kept: `sqlite:` and a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct StateText(pub(super) PathBuf);
+
+impl Language for StateText {
+    const EXPECTED: &'static str = "a place such as \"sqlite:/var/lib/forfall/state.db\"";
+
+    fn schema() -> Schema {
+        json_schema!({ "pattern": "^sqlite:." })
+    }
+
+    fn read(text: &str) -> Result<Self, Fault> {
+        let advice = "write `sqlite:` and the path of a file, such as `sqlite:/var/lib/forfall/state.db`";
+        match text.split_once(':') {
+            Some(("sqlite", path)) if !path.trim().is_empty() => Ok(Self(PathBuf::from(path))),
+            Some(("postgres" | "postgresql" | "mysql" | "mariadb", _)) => {
+                Err(Fault::new("the state cannot be kept on a server yet").with_help(advice))
+            }
+            _ => Err(Fault::new(format!("`{text}` is no place for the state")).with_help(advice)),
+        }
+    }
+}
+
+/// Every table of the configuration with its keys, the top level first.
+pub(super) fn homes() -> Vec<Home> {
+    vec![
+        Home::of::<ConfigDocument>(""),
+        Home::of::<AuditTable>("[audit]"),
+        Home::of::<NotifyTable>("[notify]"),
+        Home::of::<MetricsTable>("[metrics]"),
+        Home::of::<SqliteTable>("a store with adapter = \"sqlite\""),
+        Home::of::<FilesystemTable>("a store with adapter = \"filesystem\""),
+    ]
+}

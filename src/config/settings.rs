@@ -1,0 +1,100 @@
+//! The configuration as plain data, with every path made absolute or relative to where the program was started.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use crate::model::ids::StoreName;
+use crate::policy::compile::Defaults;
+
+/// A configuration that was read without an error.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// The SQLite file that holds the state and the audit log.
+    pub state: PathBuf,
+    /// The directory of the policies.
+    pub policies: PathBuf,
+    /// The registered stores, in the order of the file.
+    pub stores: Vec<StoreConfig>,
+    /// What policies take from the configuration where they say nothing else.
+    pub defaults: Defaults,
+    /// `[audit]`.
+    pub audit: AuditSettings,
+    /// `[notify]`.
+    pub notify: NotifySettings,
+    /// `[metrics]`.
+    pub metrics: MetricsSettings,
+}
+
+/// A registered store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Its name.
+    pub name: StoreName,
+    /// The adapter's name.
+    pub adapter: String,
+    /// What that adapter needs.
+    pub settings: StoreSettings,
+    /// A start before this day is implausible in this store.
+    pub earliest: Option<chrono::NaiveDate>,
+    /// It is a published copy, in which fields may be hidden.
+    pub published: bool,
+    /// Where its name stands in the configuration file.
+    pub place: Range<usize>,
+}
+
+/// What an adapter needs to open its store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreSettings {
+    /// A SQLite database.
+    Sqlite {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// A directory tree.
+    Filesystem {
+        /// Its topmost directory.
+        root: PathBuf,
+    },
+}
+
+impl StoreSettings {
+    /// The file or directory that the store is.
+    pub fn location(&self) -> &PathBuf {
+        match self {
+            Self::Sqlite { path } => path,
+            Self::Filesystem { root } => root,
+        }
+    }
+}
+
+/// `[audit]`: how the log is known to others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// The log's name in its signed heads (C2SP `tlog-checkpoint`, the origin line); `None`: made up at genesis.
+    pub origin: Option<String>,
+    /// Directories to which every new head is copied.
+    pub heads: Vec<PathBuf>,
+}
+
+/// `[notify]`: how people are told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotifySettings {
+    /// A program and its arguments: it gets one notice as JSON on its standard input.
+    pub command: Vec<String>,
+}
+
+/// `[metrics]`: how monitoring is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MetricsSettings {
+    /// A file in the text format of Prometheus, rewritten after every run.
+    pub textfile: Option<PathBuf>,
+}
+
+impl Config {
+    /// The store of that name.
+    pub fn store(&self, name: &StoreName) -> Option<&StoreConfig> {
+        self.stores.iter().find(|store| store.name == *name)
+    }
+}

@@ -1,0 +1,268 @@
+//! `[store.NAME]`: which adapter, then that adapter's own strict table.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::document::{FilesystemTable, SqliteTable};
+use super::settings::{StoreConfig, StoreSettings};
+use crate::model::ids::StoreName;
+use crate::policy::compile::{KnownStore, StoreKind};
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::document::Day;
+use crate::policy::strict::{Reader, Spot, Text, Written, nearest};
+
+/// Adapters that can be had, and those that are planned.
+const ADAPTERS: [&str; 2] = ["sqlite", "filesystem"];
+const PLANNED: [&str; 3] = ["postgres", "mysql", "mariadb"];
+
+/// The registered stores: those that can be opened, and all that policies may name.
+#[derive(Debug, Default)]
+pub(super) struct Stores {
+    pub(super) configs: Vec<StoreConfig>,
+    pub(super) known: Vec<KnownStore>,
+}
+
+/// A table that belongs to one adapter.
+trait AdapterTable: DeserializeOwned {
+    const KIND: StoreKind;
+
+    fn common(&self) -> (Option<&Spot<Written<Day>>>, Option<&Spot<bool>>);
+
+    /// The key that says where the store is, with its value.
+    fn location(&self) -> (&'static str, Option<&Spot<Text>>);
+
+    fn settings(location: PathBuf) -> StoreSettings;
+}
+
+impl AdapterTable for SqliteTable {
+    const KIND: StoreKind = StoreKind::Rows;
+
+    fn common(&self) -> (Option<&Spot<Written<Day>>>, Option<&Spot<bool>>) {
+        (self.earliest.as_ref(), self.published.as_ref())
+    }
+
+    fn location(&self) -> (&'static str, Option<&Spot<Text>>) {
+        ("path", self.path.as_ref())
+    }
+
+    fn settings(location: PathBuf) -> StoreSettings {
+        StoreSettings::Sqlite { path: location }
+    }
+}
+
+impl AdapterTable for FilesystemTable {
+    const KIND: StoreKind = StoreKind::Files;
+
+    fn common(&self) -> (Option<&Spot<Written<Day>>>, Option<&Spot<bool>>) {
+        (self.earliest.as_ref(), self.published.as_ref())
+    }
+
+    fn location(&self) -> (&'static str, Option<&Spot<Text>>) {
+        ("root", self.root.as_ref())
+    }
+
+    fn settings(location: PathBuf) -> StoreSettings {
+        StoreSettings::Filesystem { root: location }
+    }
+}
+
+/// Reads every table under `store`. Relative paths are relative to `dir`.
+pub(super) fn read(value: &Spanned<DeValue<'_>>, file: &Path, dir: &Path, reader: &mut Reader<'_>) -> Stores {
+    let mut stores = Stores::default();
+    let DeValue::Table(tables) = value.get_ref() else {
+        reader.report(
+            Diagnostic::error(file, value.span(), "stores are tables")
+                .with_help("write `[store.NAME]` for each"),
+        );
+        return stores;
+    };
+    for (name, table) in tables {
+        let (span, name) = (name.span(), name.get_ref().as_ref());
+        let DeValue::Table(inner) = table.get_ref() else {
+            let wrong = Diagnostic::error(file, span, format!("the store `{name}` is a table"));
+            reader.report(wrong.with_help(format!("write `[store.{name}]` with `adapter = \"..\"`")));
+            continue;
+        };
+        if name.trim().is_empty() || name.contains(['/', ' ', '.']) || name.chars().any(char::is_control) {
+            let wrong = Diagnostic::error(file, span.clone(), format!("`{name}` is no name for a store"));
+            reader.report(wrong.with_help("use letters, digits, `-` and `_`"));
+        }
+        let inner = Spanned::new(table.span(), inner.clone());
+        let mut one = One { name, span, file, dir, reader: &mut *reader };
+        match one.adapter(&inner).as_deref() {
+            Some("sqlite") => one.read::<SqliteTable>(inner, &mut stores),
+            Some("filesystem") => one.read::<FilesystemTable>(inner, &mut stores),
+            other => {
+                let kind = if other.is_some() { StoreKind::Rows } else { StoreKind::Unknown };
+                stores.known.push(one.known(kind, None, false));
+            }
+        }
+    }
+    stores
+}
+
+struct One<'s, 'a> {
+    name: &'s str,
+    span: std::ops::Range<usize>,
+    file: &'s Path,
+    dir: &'s Path,
+    reader: &'s mut Reader<'a>,
+}
+
+impl One<'_, '_> {
+    /// The adapter's name; a planned one has been reported, and one that is wrong is `None`.
+    fn adapter(&mut self, table: &Spanned<DeTable<'_>>) -> Option<String> {
+        let Some(value) = table.get_ref().get("adapter") else {
+            self.error(
+                self.span.clone(),
+                format!("the store `{}` has no `adapter`", self.name),
+                "write `adapter = \"sqlite\"` or `adapter = \"filesystem\"`",
+            );
+            return None;
+        };
+        let DeValue::String(adapter) = value.get_ref() else {
+            self.error(
+                value.span(),
+                "an adapter is named by a text".to_owned(),
+                "write `adapter = \"sqlite\"` or `adapter = \"filesystem\"`",
+            );
+            return None;
+        };
+        if ADAPTERS.contains(&adapter.as_ref()) {
+            return Some(adapter.to_string());
+        }
+        if PLANNED.contains(&adapter.as_ref()) {
+            self.error(
+                value.span(),
+                format!("the adapter `{adapter}` is not available yet"),
+                "there are `sqlite` and `filesystem`",
+            );
+            return Some(adapter.to_string());
+        }
+        let help = match nearest(adapter, ADAPTERS.into_iter().chain(PLANNED)) {
+            Some(near) => format!("write `{near}`"),
+            None => "there are `sqlite` and `filesystem`".to_owned(),
+        };
+        self.error(value.span(), format!("there is no adapter `{adapter}`"), &help);
+        None
+    }
+
+    fn read<T: AdapterTable>(&mut self, table: Spanned<DeTable<'_>>, stores: &mut Stores) {
+        let has = |key: &str| table.get_ref().contains_key(key);
+        let written = (has("path"), has("root"));
+        let Some(table) = self.reader.read::<T>(table, &format!("[store.{}]", self.name)) else { return };
+        let (earliest, published) = table.common();
+        let earliest = earliest.map(|day| day.value.0);
+        let published = published.is_some_and(|published| **published);
+        stores.known.push(self.known(T::KIND, earliest, published));
+        let (key, location) = table.location();
+        let Some(location) = location else {
+            if (key == "path" && !written.0) || (key == "root" && !written.1) {
+                self.error(
+                    self.span.clone(),
+                    format!("the store `{}` has no `{key}`", self.name),
+                    &format!("add `{key} = \"..\"`; a relative one counts from this file"),
+                );
+            }
+            return;
+        };
+        stores.configs.push(StoreConfig {
+            name: StoreName::new(self.name),
+            adapter: match T::KIND {
+                StoreKind::Files => "filesystem",
+                _ => "sqlite",
+            }
+            .to_owned(),
+            settings: T::settings(beside(self.dir, &***location)),
+            earliest,
+            published,
+            place: self.span.clone(),
+        });
+    }
+
+    fn known(&self, kind: StoreKind, earliest: Option<chrono::NaiveDate>, published: bool) -> KnownStore {
+        KnownStore { name: StoreName::new(self.name), kind, published, earliest }
+    }
+
+    fn error(&mut self, span: std::ops::Range<usize>, message: String, help: &str) {
+        self.reader.report(Diagnostic::error(self.file, span, message).with_help(help));
+    }
+}
+
+/// Refuses stores that would eat the state, or each other.
+pub(super) fn check_apart(
+    stores: &[StoreConfig],
+    state: Option<&Path>,
+    file: &Path,
+    reader: &mut Reader<'_>,
+) {
+    let state = state.map(real);
+    for (index, store) in stores.iter().enumerate() {
+        let here = real(store.settings.location());
+        let mut refuse = |message: String, help: &str| {
+            reader.report(Diagnostic::error(file, store.place.clone(), message).with_help(help));
+        };
+        if let Some(state) = &state {
+            if *state == here {
+                refuse(
+                    format!("the store `{}` is the state file itself", store.name),
+                    "the state is never a store: name another file",
+                );
+            } else if state.starts_with(&here) {
+                refuse(
+                    format!("the state file lies inside the store `{}`", store.name),
+                    "keep the state outside every store, such as in /var/lib/forfall",
+                );
+            }
+        }
+        for other in &stores[..index] {
+            let there = real(other.settings.location());
+            if there == here {
+                refuse(
+                    format!("the stores `{}` and `{}` are the same", other.name, store.name),
+                    "register it once, and let several `[[data]]` tables name it",
+                );
+            } else if store.settings.is_tree()
+                && other.settings.is_tree()
+                && (here.starts_with(&there) || there.starts_with(&here))
+            {
+                refuse(
+                    format!("one of the stores `{}` and `{}` lies inside the other", other.name, store.name),
+                    "register the outer one alone: patterns tell its files apart",
+                );
+            }
+        }
+    }
+}
+
+impl StoreSettings {
+    fn is_tree(&self) -> bool {
+        matches!(self, Self::Filesystem { .. })
+    }
+}
+
+/// A path of the configuration: relative ones count from the configuration file's directory.
+pub(super) fn beside(dir: &Path, path: impl AsRef<Path>) -> PathBuf {
+    plain(&dir.join(path))
+}
+
+/// Without `.`; a `..` stays, because what it leads to depends on links.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| !matches!(part, Component::CurDir)).collect()
+}
+
+/// The path with links followed as far as it exists, for comparing only.
+fn real(path: impl AsRef<Path>) -> PathBuf {
+    let path = path.as_ref();
+    if let Ok(real) = fs_err::canonicalize(path) {
+        return real;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if parent != Path::new("") => real(parent).join(name),
+        (Some(_), Some(name)) => fs_err::canonicalize(".").unwrap_or_default().join(name),
+        _ => path.to_owned(),
+    }
+}

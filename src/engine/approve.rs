@@ -1,0 +1,139 @@
+//! Approval: somebody has seen the counts and says go. It makes the stores recognisable, binds to what was seen, and
+//! stores the first forecast.
+
+use std::sync::Arc;
+
+use crate::policy::rule::Policy;
+use crate::state::api::{Actor, Approval, Curve};
+
+use super::forecast;
+use super::plan::{self, Circumstances, DataPlan};
+use super::{Engine, EngineError};
+
+/// What is offered for approval.
+#[derive(Debug)]
+pub struct Offer {
+    /// The plan of each `[[data]]`.
+    pub plans: Vec<DataPlan>,
+    /// Everything that a run would change now: the number that has to be typed.
+    pub count: u64,
+}
+
+/// Plans a policy for approval, with example keys. Every store must answer and nothing may stand in the way.
+pub fn offer(engine: &Engine, policy: &Policy, samples: usize) -> Result<Offer, EngineError> {
+    if let Some(question) = &policy.unresolved {
+        return Err(EngineError::Refused(format!(
+            "policy {} is unresolved ({question}): it never runs, so there is nothing to approve",
+            policy.id
+        )));
+    }
+    let circumstances = Circumstances { samples, ..super::run::circumstances(engine, engine.clock.now())? };
+    let mut plans = Vec::new();
+    for data in &policy.data {
+        let plan = plan::plan(engine.inspect(&data.target.store)?, policy, data, &circumstances)?;
+        let acts = plan.stages.iter().any(|stage| stage.action.changes_the_store());
+        if acts && !plan.schema.side_effects.is_empty() {
+            let effects: Vec<_> =
+                plan.schema.side_effects.iter().map(|effect| effect.text.as_str()).collect();
+            return Err(EngineError::Refused(effects.join("; ")));
+        }
+        if acts && plan.schema.key.is_empty() {
+            return Err(EngineError::Refused(format!(
+                "{} in store {} has no key, so no record of it could ever be proven gone",
+                data.target.collection, data.target.store
+            )));
+        }
+        plans.push(plan);
+    }
+    let count = plans.iter().map(DataPlan::due).sum();
+    Ok(Offer { plans, count })
+}
+
+/// Whether the present count is near enough to the one that was approved unseen (`--count`).
+pub fn near_enough(approved: u64, present: u64) -> bool {
+    approved.abs_diff(present) <= (approved / 100).max(10)
+}
+
+/// Gives the approval: adopts the stores, counts again, and records everything.
+/// `count` is what the approver has seen; if more is due by now, nothing is approved.
+pub fn give(engine: &Engine, policy: &Policy, by: &Actor, count: u64) -> Result<Approval, EngineError> {
+    for data in &policy.data {
+        engine.dispose(&data.target.store)?.adopt(&data.target)?;
+    }
+    let offer = offer(engine, policy, 0)?;
+    if !near_enough(count, offer.count) {
+        return Err(EngineError::Refused(format!(
+            "{} records are due now, not {count}: look at `forfall plan {}` and approve that",
+            offer.count, policy.id
+        )));
+    }
+    let now = engine.clock.now();
+    let circumstances = super::run::circumstances(engine, now)?;
+    let mut curves = Vec::new();
+    for (data, plan) in policy.data.iter().zip(&offer.plans) {
+        curves.extend(curves_of(engine, policy, data, plan, &circumstances)?);
+    }
+    let mut identities: Vec<_> = policy
+        .data
+        .iter()
+        .zip(&offer.plans)
+        .map(|(data, plan)| (data.target.store.clone(), plan.identity.clone()))
+        .collect();
+    identities.dedup();
+    let approval = Approval {
+        policy: policy.id.clone(),
+        hash: policy.hash.clone(),
+        text: policy.text.to_string(),
+        footing: policy.footing(),
+        at: now,
+        count: offer.count,
+        identities,
+        fingerprints: offer.plans.iter().map(|plan| plan.schema.fingerprint.clone()).collect(),
+        curves,
+    };
+    engine.state.see_policy(now, &policy.id, &policy.hash, &policy.text)?;
+    engine.state.approve(now, by, &approval)?;
+    engine.state.checkpoint(engine.clock.now())?;
+    Ok(approval)
+}
+
+fn curves_of(
+    engine: &Engine,
+    policy: &Policy,
+    data: &crate::policy::rule::Data,
+    plan: &DataPlan,
+    circumstances: &Circumstances,
+) -> Result<Vec<Curve>, EngineError> {
+    let store = engine.inspect(&data.target.store)?;
+    let circumstances = Circumstances { holds: Arc::clone(&circumstances.holds), ..circumstances.clone() };
+    let mut curves = Vec::new();
+    for (place, stage) in plan.stages.iter().enumerate() {
+        if !stage.action.changes_the_store() {
+            continue;
+        }
+        if let Some(forecast) = forecast::forecast(store, policy, data, plan, place, &circumstances)? {
+            if let Some(gap) = forecast.gaps.first() {
+                return Err(EngineError::Refused(format!(
+                    "{}: {}. Everything must be readable before a policy is approved",
+                    gap.place, gap.reason
+                )));
+            }
+            curves.push(forecast.curve);
+        }
+    }
+    Ok(curves)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_or_one_in_a_hundred_may_come_between() {
+        assert!(near_enough(0, 10));
+        assert!(!near_enough(0, 11));
+        assert!(near_enough(5000, 5050));
+        assert!(!near_enough(5000, 5051));
+        assert!(near_enough(5000, 4950));
+    }
+}

@@ -1,0 +1,168 @@
+//! Why a record is still there, when it will go, or when and under which stage it went.
+
+use crate::adapter::api::StoreError;
+use crate::audit::commitment;
+use crate::audit::entry::Body;
+use crate::model::evaluate::World;
+use crate::model::hold::{Held, Hold};
+use crate::model::key::Key;
+use crate::model::predicate::Predicate;
+use crate::model::schema::{ColumnKind, Schema};
+use crate::model::target::Target;
+use crate::policy::decide::{self, Decision};
+use crate::policy::rule::{Data, Policy};
+use crate::state::api::{Filter, Placed};
+
+use super::plan;
+use super::{Engine, EngineError};
+
+/// How many entries are read at once while the log is searched.
+const PAGE: usize = 1_000;
+
+/// What is known of a record.
+#[derive(Debug)]
+pub struct Explanation {
+    /// The store.
+    pub target: Target,
+    /// The key as read.
+    pub key: Key,
+    /// What the policy decides for it; `None` if it is not there.
+    pub decision: Option<Decision>,
+    /// The holds that cover it.
+    pub holds: Vec<Hold>,
+    /// The batches that acted on it, oldest first.
+    pub history: Vec<Past>,
+}
+
+/// A batch that acted on the record.
+#[derive(Debug)]
+pub struct Past {
+    /// The intent.
+    pub intent: Placed,
+    /// Whether its outcome says that this record was dealt with; `None` while there is no outcome.
+    pub done: Option<bool>,
+}
+
+/// Explains one record of one `[[data]]`.
+pub fn explain(
+    engine: &Engine,
+    policy: &Policy,
+    data: &Data,
+    key_text: &str,
+) -> Result<Explanation, EngineError> {
+    let now = engine.clock.now();
+    let circumstances = super::run::circumstances(engine, now)?;
+    let store = engine.inspect(&data.target.store)?;
+    let schema = store.probe(&data.target)?;
+    let key = key(&schema, key_text)?;
+    let data = plan::with_references(data, &schema);
+    let scope = plan::scope(&data, &circumstances);
+    let row = store.read(&scope, &key)?;
+    let held = Held::of(circumstances.holds.iter(), &policy.id, &data.target.store, &data.target.collection);
+    let decision = match &row {
+        Some(row) => {
+            let mut trouble: Option<StoreError> = None;
+            let reached = data.target.reached_by.iter().map(|reach| {
+                let asked = Predicate::Reached(reach.clone())
+                    .and(Predicate::KeyIn(std::sync::Arc::new(std::iter::once(key.clone()).collect())));
+                match store.any(&scope, &asked, None) {
+                    Ok(reached) => (reach.clone(), reached),
+                    Err(error) => {
+                        trouble = Some(error);
+                        (reach.clone(), true)
+                    }
+                }
+            });
+            let reached: Vec<_> = reached.collect();
+            if let Some(error) = trouble {
+                return Err(error.into());
+            }
+            let reached = |asked: &crate::model::predicate::Reach| {
+                reached.iter().any(|(reach, answer)| reach == asked && *answer)
+            };
+            let world = World { events: &circumstances.events, reached: &reached };
+            let all_changes = plan::changes_of(&data, &schema)?;
+            let changes = |stage: &crate::policy::rule::Stage| all_changes.of(stage);
+            Some(decide::decide(policy, &data, &*row.fields, &world, held.covers(&key), &changes, now))
+        }
+        None => None,
+    };
+    let holds = circumstances
+        .holds
+        .iter()
+        .filter(|hold| {
+            let only = Held::of([*hold], &policy.id, &data.target.store, &data.target.collection);
+            only.covers(&key)
+        })
+        .cloned()
+        .collect();
+    let history = history(engine, policy, &data.target, &key)?;
+    Ok(Explanation { target: (*data.target).clone(), key, decision, holds, history })
+}
+
+/// Reads a key as the collection of one `[[data]]` spells its keys.
+pub fn read_key(engine: &Engine, data: &Data, key_text: &str) -> Result<Key, EngineError> {
+    key(&engine.inspect(&data.target.store)?.probe(&data.target)?, key_text)
+}
+
+fn key(schema: &Schema, key_text: &str) -> Result<Key, EngineError> {
+    let texts: Vec<bool> = schema
+        .key
+        .iter()
+        .map(|name| schema.column(name).is_some_and(|column| column.kind == ColumnKind::Text))
+        .collect();
+    Ok(Key::parse(key_text, schema.key_form, &texts)?)
+}
+
+/// Every batch of the policy on this collection whose manifest has the record's commitment.
+fn history(engine: &Engine, policy: &Policy, target: &Target, key: &Key) -> Result<Vec<Past>, EngineError> {
+    let filter = Filter {
+        policy: Some(policy.id.clone()),
+        store: Some(target.store.clone()),
+        kind: Some("intent".to_owned()),
+        ..Filter::default()
+    };
+    let epoch = engine.state.epoch_key()?;
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = engine.state.find(&filter, after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = Some(last.index);
+        for placed in page {
+            let Body::Intent(intent) = &placed.entry.body else { continue };
+            let label = &intent.label;
+            if label.collection != target.collection || intent.epoch != epoch.epoch {
+                continue;
+            }
+            let Some(manifest) = engine.state.manifest(&label.batch)? else { continue };
+            let keys = std::slice::from_ref(key);
+            let wanted =
+                commitment::commit_all(&epoch.key, &label.batch, &target.store, &target.collection, keys);
+            let own = usize::try_from(intent.count).unwrap_or(usize::MAX).min(manifest.len());
+            if manifest[..own].binary_search(&wanted[0]).is_ok() {
+                let done = done(engine, &placed, &crate::model::key::hex(&wanted[0]))?;
+                found.push(Past { intent: placed, done });
+            }
+        }
+    }
+}
+
+fn done(engine: &Engine, intent: &Placed, commitment: &str) -> Result<Option<bool>, EngineError> {
+    let Body::Intent(body) = &intent.entry.body else { return Ok(None) };
+    let filter = Filter { kind: Some("outcome".to_owned()), run: Some(body.label.run), ..Filter::default() };
+    let mut after = Some(intent.index);
+    loop {
+        let page = engine.state.find(&filter, after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(None) };
+        after = Some(last.index);
+        for placed in &page {
+            if let Body::Outcome(outcome) = &placed.entry.body
+                && outcome.batch == body.label.batch
+            {
+                let left = outcome.done == 0 || outcome.not_done.iter().any(|left| left == commitment);
+                return Ok(Some(!left));
+            }
+        }
+    }
+}

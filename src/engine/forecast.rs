@@ -1,0 +1,108 @@
+//! The due curve: how many records will be due at each hour of the next two slots, then at each day for 60 days.
+//!
+//! Due dates are known in advance, so a run that finds far more, or none, is looking at something that nobody
+//! approved: an import, a changed unit, a replaced table. The last step of a run makes the curve, and its first
+//! point is the recount: one statement answers both.
+
+use std::sync::Arc;
+
+use crate::adapter::api::{Gap, Inspect, StoreError};
+use crate::model::hold::Held;
+use crate::model::predicate::{Predicate, StartIs};
+use crate::policy::rule::{Data, Policy};
+use crate::policy::select;
+use crate::state::api::Curve;
+use crate::time::Instant;
+
+use super::plan::{self, Circumstances, DataPlan};
+
+/// How far a curve looks ahead, in days.
+const HORIZON_DAYS: i64 = 60;
+/// The hourly part is never longer than this, however far apart the slots are.
+const MOST_HOURS: i64 = 48;
+
+/// A curve, and what was due and unheld at the moment of asking.
+#[derive(Debug)]
+pub struct Forecast {
+    /// The curve.
+    pub curve: Curve,
+    /// Due and unheld at the cutoff asked for.
+    pub left: u64,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+/// The instants of a curve after `now`.
+pub fn instants(policy: &Policy, now: Instant) -> Vec<Instant> {
+    let second_slot = policy
+        .schedule
+        .next_after(now, policy.zone)
+        .and_then(|first| policy.schedule.next_after(first, policy.zone));
+    let hours = second_slot.map_or(MOST_HOURS, |slot| (slot - now).num_hours() + 1).clamp(1, MOST_HOURS);
+    let mut points: Vec<_> = (1..=hours).map(|hour| now + chrono::TimeDelta::hours(hour)).collect();
+    let first_day = hours / 24 + 1;
+    points.extend((first_day..=HORIZON_DAYS).map(|day| now + chrono::TimeDelta::days(day)));
+    points
+}
+
+/// Surveys one stage. `made` is when the curve begins; the recount is over what was due at `circumstances.now`.
+pub fn forecast(
+    store: &dyn Inspect,
+    policy: &Policy,
+    data: &Data,
+    plan: &DataPlan,
+    place: usize,
+    circumstances: &Circumstances,
+) -> Result<Option<Forecast>, StoreError> {
+    let selection = &plan.selections.stages[place];
+    let Some(start) = &selection.start else { return Ok(None) };
+    let now = circumstances.now;
+    let held = Held::of(circumstances.holds.iter(), &policy.id, &data.target.store, &data.target.collection);
+    let (predicate, _) = select::held(selection.base.clone(), &held);
+    // What is due for a later stage already is that stage's: this one will never act on it.
+    let later = plan.selections.stages.iter().filter(|later| {
+        later.branch == selection.branch && later.stage > selection.stage && !later.due.is_empty()
+    });
+    let predicate = later
+        .filter_map(|later| Some((later.start.clone()?, later.due.clone())))
+        .fold(predicate, |predicate, (start, due)| {
+            predicate.and(Predicate::Start { start, is: StartIs::In(due) }.negated())
+        });
+    let instants = instants(policy, now);
+    let mut sets = vec![selection.due.clone()];
+    sets.extend(instants.iter().map(|&at| plan::set_at(policy, data, &plan.selections, place, at)));
+
+    let mut scope = plan::scope(data, circumstances);
+    scope.target = Arc::clone(&plan.target);
+    let surveyed = store.survey(&scope, &predicate, start, &sets)?;
+    let mut counts = surveyed.counts.into_iter();
+    let left = counts.next().unwrap_or(0);
+    let curve = Curve {
+        of: of(data.index, selection.class.as_deref(), selection.stage + 1),
+        made: now,
+        remaining: plan.total.count,
+        points: std::iter::once((now, left)).chain(instants.into_iter().zip(counts)).collect(),
+    };
+    Ok(Some(Forecast { curve, left, gaps: surveyed.gaps }))
+}
+
+/// The name of a stage in curves and counters.
+pub fn of(data: usize, class: Option<&str>, stage: usize) -> String {
+    format!("{data}/{}/{stage}", class.unwrap_or("-"))
+}
+
+/// What the curve says for an instant: its value at the newest point that is not later, so never too much.
+/// Behind its end, the last value.
+pub fn expected(curve: &Curve, at: Instant) -> u64 {
+    curve.points.iter().take_while(|(point, _)| *point <= at).last().map_or(0, |(_, count)| *count)
+}
+
+/// What the curve says for the first point at or after an instant: never too little.
+pub fn expected_by(curve: &Curve, at: Instant) -> u64 {
+    curve.points.iter().find(|(point, _)| *point >= at).or(curve.points.last()).map_or(0, |(_, count)| *count)
+}
+
+/// Whether the curve reaches as far as that instant.
+pub fn reaches(curve: &Curve, at: Instant) -> bool {
+    curve.points.last().is_some_and(|(point, _)| *point >= at)
+}

@@ -1,0 +1,55 @@
+//! What a run would do at an instant, gates included: the whole of a dry run.
+
+use crate::adapter::api::StoreError;
+use crate::policy::rule::Policy;
+use crate::time::Instant;
+
+use super::gate::Answer;
+use super::plan::{self, Circumstances, DataPlan};
+use super::run::{self, Begun};
+use super::{Engine, EngineError};
+
+/// The plan for one `[[data]]`, with what the gates would say.
+#[derive(Debug)]
+pub struct Foreseen {
+    /// Which `[[data]]`, from 0.
+    pub index: usize,
+    /// The counts, or why there are none.
+    pub plan: Result<DataPlan, StoreError>,
+    /// What the gates would answer.
+    pub answer: Answer,
+    /// Why nothing may be done at that instant at all: a pause, or the policy's window.
+    pub closed: Option<String>,
+    /// The question that keeps the policy from running.
+    pub unresolved: Option<String>,
+}
+
+/// Plans every `[[data]]` of a policy and asks the gates. A store that does not answer becomes part of the answer.
+pub fn foresee(
+    engine: &Engine,
+    policy: &Policy,
+    at: Instant,
+    samples: usize,
+) -> Result<Vec<Foreseen>, EngineError> {
+    let circumstances = Circumstances { samples, ..run::circumstances(engine, at)? };
+    let begun = Begun::rehearsed(engine, policy, at);
+    let closed = run::closed(engine, policy, at)?;
+    let approval = engine.state.approval(&policy.id)?;
+    let before = approval.as_ref().and_then(|approval| (engine.recompile)(&policy.id, &approval.text));
+    let curves = engine.state.curves(&policy.id)?;
+    let mut parts = Vec::new();
+    for data in &policy.data {
+        let plan = engine
+            .inspect(&data.target.store)
+            .and_then(|store| plan::plan(store, policy, data, &circumstances));
+        let answer = match &plan {
+            Ok(plan) => {
+                begun.gates(data, plan, approval.as_ref(), before.as_ref(), &curves, &circumstances)?
+            }
+            Err(_) => Answer::Open,
+        };
+        let unresolved = policy.unresolved.clone();
+        parts.push(Foreseen { index: data.index, plan, answer, closed: closed.clone(), unresolved });
+    }
+    Ok(parts)
+}

@@ -1,0 +1,88 @@
+//! After a crash every open intent gets exactly one outcome: the store is asked, never guessed (DESIGN 6).
+
+use crate::audit::entry::{Outcome, Recovery};
+use crate::model::batch::{Applied, Fate};
+use crate::model::ids::BatchId;
+use crate::model::key::hex;
+use crate::model::target::Target;
+use crate::state::api::{OpenIntent, StateError};
+
+use super::Engine;
+
+/// What recovery came to.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Batches that now have an outcome.
+    pub resolved: Vec<(BatchId, Fate)>,
+    /// Batches whose store could not be asked, and why: they stay open.
+    pub unresolved: Vec<(BatchId, String)>,
+}
+
+/// Asks the stores about open intents that `wanted` picks. Nobody else may be executing those batches: callers hold
+/// the policy's lease.
+pub fn recover_open(engine: &Engine, wanted: impl Fn(&OpenIntent) -> bool) -> Result<Recovered, StateError> {
+    let mut recovered = Recovered::default();
+    for open in engine.state.open_intents()?.iter().filter(|open| wanted(open)) {
+        let label = &open.intent.label;
+        let target = Target::new(label.store.clone(), label.collection.clone());
+        let fate = engine.dispose(&label.store).and_then(|store| store.resolve(label, &target, &open.spool));
+        match fate {
+            Ok(fate) => {
+                write_outcome(engine, open, &fate)?;
+                tracing::info!(batch = %label.batch, policy = %label.policy, fate = word(&fate), "recovered");
+                recovered.resolved.push((label.batch, fate));
+            }
+            Err(error) => recovered.unresolved.push((label.batch, error.to_string())),
+        }
+    }
+    Ok(recovered)
+}
+
+fn write_outcome(engine: &Engine, open: &OpenIntent, fate: &Fate) -> Result<(), StateError> {
+    let intent = &open.intent;
+    let label = &intent.label;
+    let nothing = Applied::default();
+    let (done, applied) = match fate {
+        Fate::Done => (intent.count, &nothing),
+        Fate::NotDone => (0, &nothing),
+        Fate::Each(applied) => (applied.done, applied),
+    };
+    let left = applied.skipped.iter().chain(&applied.failed);
+    let not_done = match engine.state.epoch_key() {
+        Ok(epoch) if epoch.epoch == intent.epoch => left
+            .filter_map(|left| left.key.as_ref())
+            .map(|key| {
+                let keys = std::slice::from_ref(key);
+                crate::audit::commitment::commit_all(
+                    &epoch.key,
+                    &label.batch,
+                    &label.store,
+                    &label.collection,
+                    keys,
+                )
+            })
+            .flat_map(|commitments| commitments.into_iter().map(|commitment| hex(&commitment)))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let outcome = Outcome {
+        batch: label.batch,
+        run: label.run,
+        policy: label.policy.clone(),
+        done,
+        skipped: applied.skipped.len() as u64,
+        failed: intent.count - done - applied.skipped.len() as u64,
+        not_done,
+        basis: if matches!(fate, Fate::Each(_)) { "observed" } else { "marked" }.to_owned(),
+    };
+    let recovery = Recovery { batch: label.batch, fate: word(fate).to_owned() };
+    engine.state.record_outcome(engine.clock.now(), Some(&recovery), &outcome)
+}
+
+fn word(fate: &Fate) -> &'static str {
+    match fate {
+        Fate::Done => "done",
+        Fate::NotDone => "not-done",
+        Fate::Each(_) => "each",
+    }
+}

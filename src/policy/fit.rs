@@ -1,0 +1,156 @@
+//! A policy held against its collections as they are: what only the store's schema shows.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::condition::{Finding, check, column};
+use super::diagnostic::{Diagnostic, Severity};
+use super::fieldwork;
+use super::rule::{Data, Policy};
+use crate::model::schema::{Column, ColumnKind, Schema};
+use crate::model::start::Start;
+
+/// All that is wrong or worth a look about one `[[data]]` in this schema, each at its place in the policy's text.
+pub fn fit(policy: &Policy, data: &Data, schema: &Schema) -> Vec<Diagnostic> {
+    let mut fitting = Fitting { policy, data, schema, found: Vec::new() };
+    fitting.key_and_effects();
+    fitting.conditions();
+    fitting.starts();
+    fitting.fieldwork();
+    fitting.found
+}
+
+struct Fitting<'a> {
+    policy: &'a Policy,
+    data: &'a Data,
+    schema: &'a Schema,
+    found: Vec<Diagnostic>,
+}
+
+impl Fitting<'_> {
+    fn tell(&mut self, place: Range<usize>, finding: Finding) {
+        self.found.push(Diagnostic {
+            severity: finding.severity,
+            file: self.policy.file.clone(),
+            span: place,
+            message: finding.message,
+            help: finding.help,
+        });
+    }
+
+    fn collection(&self) -> Range<usize> {
+        self.policy.places.data.get(self.data.index).map_or(0..0, |places| places.collection.clone())
+    }
+
+    fn key_and_effects(&mut self) {
+        let stages = self.data.branches.iter().flat_map(|branch| &branch.stages);
+        let acts = stages.clone().any(|stage| stage.action.changes_the_store());
+        let place = self.collection();
+        if acts && self.schema.key.is_empty() {
+            let message = format!("`{}` has no key", self.schema.collection);
+            let help = "no record of it could be proven gone: give the table a primary key, or write the columns \
+                        that tell its records apart as `key = [..]`";
+            self.tell(place.clone(), error(message, help));
+        }
+        for effect in self.schema.side_effects.iter().filter(|_| acts) {
+            let finding = Finding { severity: Severity::Error, message: effect.text.clone(), help: None };
+            self.tell(place.clone(), finding);
+        }
+        for warning in &self.schema.warnings {
+            self.tell(
+                place.clone(),
+                Finding { severity: Severity::Warning, message: warning.clone(), help: None },
+            );
+        }
+    }
+
+    fn conditions(&mut self) {
+        let places = &self.policy.places;
+        let own = places.data.get(self.data.index).and_then(|places| places.condition.clone());
+        for finding in check(&self.data.scope, self.schema) {
+            self.tell(own.clone().unwrap_or_else(|| self.collection()), finding);
+        }
+        let classes = self.data.branches.iter().filter(|branch| branch.class.is_some());
+        for (index, branch) in classes.enumerate() {
+            let place = places.whens.get(index).cloned().unwrap_or_default();
+            for finding in check(&branch.when, self.schema) {
+                self.tell(place.clone(), finding);
+            }
+        }
+    }
+
+    fn starts(&mut self) {
+        let mut seen: Vec<&Arc<Start>> = Vec::new();
+        for start in self
+            .data
+            .branches
+            .iter()
+            .flat_map(|branch| &branch.stages)
+            .filter_map(|stage| stage.start.as_ref())
+        {
+            if !seen.contains(&start) {
+                seen.push(start);
+            }
+        }
+        let places = self.policy.places.data.get(self.data.index);
+        let place = places.and_then(|places| places.start.clone()).unwrap_or_else(|| self.collection());
+        for start in seen {
+            // The field that names an event's key needs no time in it.
+            let event = matches!(start.source, crate::model::start::StartSource::Event { .. });
+            for field in start.fields() {
+                match column(field, self.schema) {
+                    Err(finding) => self.tell(place.clone(), finding),
+                    Ok(_) if event => {}
+                    Ok(column) => {
+                        if let Some(finding) = unsettled(column, start) {
+                            self.tell(place.clone(), finding);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn fieldwork(&mut self) {
+        let protected = fieldwork::protected(self.data, self.schema);
+        // The policy's own stages come first among the places, and last among the branches.
+        let own = self.data.branches.len() - 1;
+        for (index, branch) in self.data.branches.iter().enumerate() {
+            let of_branch = if index == own { 0 } else { index + 1 };
+            for stage in &branch.stages {
+                let Some(work) = stage.action.fieldwork() else { continue };
+                let places = self.policy.places.stages.get(of_branch);
+                let place =
+                    places.and_then(|places| places.get(stage.number - 1)).cloned().unwrap_or_default();
+                for finding in fieldwork::expand(work, self.schema, &protected).err().into_iter().flatten() {
+                    self.tell(place.clone(), finding);
+                }
+            }
+        }
+    }
+}
+
+/// A column whose type does not say what time its values mean needs a format; nothing is guessed.
+fn unsettled(column: &Column, start: &Start) -> Option<Finding> {
+    if column.kind.settles_time() || start.format.is_some() {
+        return None;
+    }
+    let formats = match column.kind {
+        ColumnKind::Int | ColumnKind::Real => "`unix`, `unix-ms` or `unix-us`",
+        ColumnKind::Bool | ColumnKind::Bytes => {
+            return Some(error(
+                format!("`{}` is {} and holds no time", column.name, column.kind.text()),
+                "choose the column in which the time stands",
+            ));
+        }
+        _ => "`rfc3339`, `datetime`, `date` or a strftime pattern such as `%d.%m.%Y`",
+    };
+    Some(error(
+        format!("`{}` is {}: its type does not say what time a value means", column.name, column.kind.text()),
+        format!("write `start.format` with {formats}, as the values are; `forfall store show` shows some"),
+    ))
+}
+
+fn error(message: impl Into<String>, help: impl Into<String>) -> Finding {
+    Finding { severity: Severity::Error, message: message.into(), help: Some(help.into()) }
+}

@@ -1,0 +1,63 @@
+//! What every state store must do, as one suite: a store joins it with one line, `state_contract!(fixture)`.
+
+mod gate;
+mod log;
+mod memory_of;
+pub(crate) mod sample;
+
+pub(crate) use gate::*;
+pub(crate) use log::*;
+pub(crate) use memory_of::*;
+
+/// Makes a test of each case. The fixture gives a new state, and whatever must outlive it.
+macro_rules! state_contract {
+    ($fixture:path) => {
+        state_contract! { @each $fixture;
+            a_log_begins_with_its_genesis,
+            entries_are_given_in_order_and_in_pages,
+            leaves_are_the_bytes_of_the_entries,
+            each_kind_of_entry_can_be_found,
+            the_newest_come_first_when_asked,
+            what_is_written_verifies,
+            heads_cover_everything_and_follow_one_another,
+            people_stand_behind_pseudonyms,
+            no_text_can_steer_a_terminal,
+            no_key_stands_in_the_log,
+            a_policy_text_is_told_once,
+            the_newest_approval_counts,
+            events_are_listed_and_change_their_time,
+            runs_are_listed_newest_first,
+            a_run_must_begin_before_it_ends,
+            the_newest_forecast_counts,
+            what_was_done_is_counted_by_stage_and_time,
+            what_a_forecast_has_seen_is_not_counted_again,
+            slots_are_remembered,
+            the_commitment_key_stays,
+            manifests_are_kept_and_replaced,
+            a_lease_is_exclusive_until_it_is_dropped,
+            settling_is_harmless,
+            holds_come_and_go,
+            a_hold_of_each_scope_stops_its_records_only,
+            a_hit_writes_nothing,
+            a_pause_of_each_scope_stops_its_work_only,
+            an_intent_waits_for_its_one_outcome,
+            an_outcome_needs_an_open_intent,
+            a_recovery_stands_before_its_outcome,
+            open_intents_come_oldest_first,
+            what_does_not_add_up_is_refused,
+            a_batch_has_one_intent,
+            a_hold_acknowledged_protects_against_every_later_batch
+        }
+    };
+    (@each $fixture:path; $($case:ident),*) => {
+        $(
+            #[test]
+            fn $case() {
+                let (state, _kept) = $fixture();
+                $crate::state::contract::$case(&state);
+            }
+        )*
+    };
+}
+
+pub(crate) use state_contract;

@@ -1,0 +1,64 @@
+//! Whether a batch may start: the one question that every state store asks inside the transaction that writes the
+//! intent. Pure, so that the stores cannot differ.
+
+use super::api::{IntentAnswer, PauseScope, StateError};
+use crate::audit::entry::{Intent, Outcome, Recovery};
+use crate::model::batch::BatchLabel;
+use crate::model::hold::{Held, Hold};
+use crate::model::key::Key;
+
+/// What stands against the batch, if anything does. A pause comes first: it stops the whole run.
+pub(super) fn objection<'a>(
+    label: &BatchLabel,
+    keys: &[Key],
+    pauses: &[PauseScope],
+    holds: impl IntoIterator<Item = &'a Hold>,
+) -> Option<IntentAnswer> {
+    if let Some(pause) = pauses.iter().find(|pause| covers(pause, label)) {
+        return Some(IntentAnswer::Paused(pause.clone()));
+    }
+    let held = Held::of(holds, &label.policy, &label.store, &label.collection);
+    if held.is_empty() {
+        return None;
+    }
+    let places: Vec<usize> =
+        keys.iter().enumerate().filter(|(_, key)| held.covers(key)).map(|(place, _)| place).collect();
+    if places.is_empty() { None } else { Some(IntentAnswer::Held(places)) }
+}
+
+fn covers(pause: &PauseScope, label: &BatchLabel) -> bool {
+    match pause {
+        PauseScope::All => true,
+        PauseScope::Policy(policy) => *policy == label.policy,
+        PauseScope::Store(store) => *store == label.store,
+    }
+}
+
+/// Refuses an intent that does not name as many records as it has keys.
+pub(super) fn check_intent(intent: &Intent, keys: &[Key]) -> Result<(), StateError> {
+    if intent.count == keys.len() as u64 {
+        return Ok(());
+    }
+    let why = format!("it announces {} records and names {}", intent.count, keys.len());
+    Err(StateError::Broken { what: format!("the intent of batch {} is refused", intent.label.batch), why })
+}
+
+/// Refuses an outcome that would make the log contradict itself for ever. The batch stays open, and recovery asks the
+/// store what became of it.
+pub(super) fn check_outcome(
+    intent: &Intent,
+    recovery: Option<&Recovery>,
+    outcome: &Outcome,
+) -> Result<(), StateError> {
+    let told = outcome.done.saturating_add(outcome.skipped).saturating_add(outcome.failed);
+    let why = if told != intent.count {
+        format!("it accounts for {told} records, and {} were announced", intent.count)
+    } else if outcome.run != intent.label.run || outcome.policy != intent.label.policy {
+        "it names another run or policy than its intent".to_owned()
+    } else if recovery.is_some_and(|recovery| recovery.batch != outcome.batch) {
+        "its recovery speaks of another batch".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(StateError::Broken { what: format!("the outcome of batch {} is refused", outcome.batch), why })
+}

@@ -1,0 +1,353 @@
+//! The state in memory: for tests and simulations. It keeps every promise but the one of being there tomorrow, and its
+//! keys are no secret.
+
+mod remembered;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::remembered::{Done, Remembered, SECRET};
+use super::api::{
+    Actor, Approval, Curve, EpochKey, EventRecord, Filter, IntentAnswer, Lease, OpenIntent, PastRun,
+    PauseScope, Placed, SlotState, StateError, StateStore,
+};
+use super::{gate, notes};
+use crate::audit::commitment::{event_commitment, hold_commitment};
+use crate::audit::entry::{Body, Entry, Genesis, Intent, Outcome, PolicySeen, Recovery, RunNote};
+use crate::audit::note::LogKey;
+use crate::audit::tree::Hash;
+use crate::model::hold::Hold;
+use crate::model::ids::{BatchId, HoldId, PolicyId};
+use crate::model::key::{Key, hex};
+use crate::time::Instant;
+
+const ORIGIN: &str = "forfall/memory";
+
+/// The state in memory.
+#[derive(Debug)]
+pub struct MemoryState {
+    inner: Mutex<Remembered>,
+    leases: Arc<Mutex<HashSet<PolicyId>>>,
+    key: LogKey,
+}
+
+#[derive(Debug)]
+struct MemoryLease {
+    policy: PolicyId,
+    leases: Arc<Mutex<HashSet<PolicyId>>>,
+}
+
+impl Lease for MemoryLease {}
+
+impl Drop for MemoryLease {
+    fn drop(&mut self) {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.policy);
+    }
+}
+
+impl MemoryState {
+    /// A new state with a genesis entry.
+    pub fn new(now: Instant) -> Self {
+        let key = LogKey::new(ORIGIN, &SECRET).expect("the name has neither blanks nor signs");
+        let vkey = key.verifier().to_string();
+        let state = Self { inner: Mutex::default(), leases: Arc::default(), key };
+        state.lock().append(now, Body::Genesis(Genesis { origin: ORIGIN.to_owned(), vkey }));
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StateStore for MemoryState {
+    fn lease(&self, policy: &PolicyId) -> Result<Option<Box<dyn Lease>>, StateError> {
+        let new = self.leases.lock().unwrap_or_else(PoisonError::into_inner).insert(policy.clone());
+        let lease = || MemoryLease { policy: policy.clone(), leases: Arc::clone(&self.leases) };
+        Ok(new.then(|| Box::new(lease()) as Box<dyn Lease>))
+    }
+
+    fn epoch_key(&self) -> Result<EpochKey, StateError> {
+        Ok(EpochKey { epoch: 1, key: SECRET.into() })
+    }
+
+    fn keep_manifest(&self, batch: &BatchId, sorted: &[Hash]) -> Result<(), StateError> {
+        self.lock().manifests.insert(*batch, sorted.to_vec());
+        Ok(())
+    }
+
+    fn manifest(&self, batch: &BatchId) -> Result<Option<Vec<Hash>>, StateError> {
+        Ok(self.lock().manifests.get(batch).cloned())
+    }
+
+    fn actor(&self, pseudonym: &str) -> Result<Option<Actor>, StateError> {
+        Ok(self.lock().actors.get(pseudonym).cloned())
+    }
+
+    fn verifier_key(&self) -> Result<String, StateError> {
+        Ok(self.key.verifier().to_string())
+    }
+
+    fn append(&self, now: Instant, body: Body) -> Result<u64, StateError> {
+        Ok(self.lock().append(now, body))
+    }
+
+    fn log_head(&self) -> Result<(u64, Option<Instant>), StateError> {
+        let inner = self.lock();
+        Ok((inner.frontier.size(), inner.newest))
+    }
+
+    fn entries(&self, from: u64, limit: usize) -> Result<Vec<Placed>, StateError> {
+        self.find(&Filter::default(), from.checked_sub(1), limit)
+    }
+
+    fn find(&self, filter: &Filter, after: Option<u64>, limit: usize) -> Result<Vec<Placed>, StateError> {
+        let inner = self.lock();
+        let mut found = Vec::new();
+        for (index, leaf) in (0_u64..).zip(&inner.leaves) {
+            let beyond = |after| if filter.newest_first { index < after } else { index > after };
+            let entry = Entry::parse(leaf).expect("the entry was written by this program");
+            if after.is_none_or(beyond) && inner.matches(filter, &entry) {
+                found.push(Placed { index, entry });
+            }
+        }
+        if filter.newest_first {
+            found.reverse();
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, StateError> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        Ok(self.lock().leaves.iter().skip(from).take(limit).cloned().collect())
+    }
+
+    fn checkpoint(&self, _now: Instant) -> Result<String, StateError> {
+        let inner = self.lock();
+        Ok(self.key.sign(inner.frontier.size(), inner.frontier.root()))
+    }
+
+    fn last_checkpoint(&self) -> Result<Option<String>, StateError> {
+        let inner = self.lock();
+        Ok(Some(self.key.sign(inner.frontier.size(), inner.frontier.root())))
+    }
+
+    fn see_policy(&self, now: Instant, policy: &PolicyId, hash: &str, text: &str) -> Result<(), StateError> {
+        let mut inner = self.lock();
+        if inner.texts.insert((hash.to_owned(), policy.clone()), text.to_owned()).is_none() {
+            inner.append(now, Body::Policy(PolicySeen { policy: policy.clone(), hash: hash.to_owned() }));
+        }
+        Ok(())
+    }
+
+    fn policy_text(&self, hash: &str) -> Result<Option<String>, StateError> {
+        let inner = self.lock();
+        Ok(inner.texts.iter().find(|((known, _), _)| known == hash).map(|(_, text)| text.clone()))
+    }
+
+    fn approve(&self, now: Instant, by: &Actor, approval: &Approval) -> Result<(), StateError> {
+        let mut inner = self.lock();
+        let by = inner.pseudonym(by);
+        inner.append(now, notes::approval(approval, by));
+        inner.approvals.insert(approval.policy.clone(), approval.clone());
+        inner.keep_curves(&approval.policy, &approval.curves);
+        Ok(())
+    }
+
+    fn approval(&self, policy: &PolicyId) -> Result<Option<Approval>, StateError> {
+        Ok(self.lock().approvals.get(policy).cloned())
+    }
+
+    fn add_hold(&self, by: &Actor, hold: &Hold) -> Result<(), StateError> {
+        let mut inner = self.lock();
+        if inner.holds.iter().any(|(known, _)| known.id == hold.id) {
+            return Err(StateError::Broken {
+                what: format!("hold {} cannot be added", hold.id),
+                why: "there is one with that id".to_owned(),
+            });
+        }
+        let by = inner.pseudonym(by);
+        let key = hold.scope.key.as_ref().map(|key| hex(&hold_commitment(&SECRET, &hold.id, key)));
+        inner.append(hold.since, notes::hold(hold, "add", by, key.clone()));
+        inner.holds.push((hold.clone(), key));
+        Ok(())
+    }
+
+    fn release_hold(&self, now: Instant, by: &Actor, hold: &HoldId) -> Result<bool, StateError> {
+        let mut inner = self.lock();
+        let Some(place) = inner.holds.iter().position(|(known, _)| known.id == *hold) else {
+            return Ok(false);
+        };
+        let (hold, key) = inner.holds.remove(place);
+        let by = inner.pseudonym(by);
+        inner.append(now, notes::hold(&hold, "release", by, key));
+        Ok(true)
+    }
+
+    fn holds(&self) -> Result<Vec<Hold>, StateError> {
+        Ok(self.lock().holds.iter().map(|(hold, _)| hold.clone()).collect())
+    }
+
+    fn add_event(&self, now: Instant, by: &Actor, event: &EventRecord) -> Result<(), StateError> {
+        let mut inner = self.lock();
+        let by = inner.pseudonym(by);
+        let key = hex(&event_commitment(&SECRET, &event.name, &event.key));
+        inner.append(now, notes::event(event, by, key));
+        inner.events.insert((event.name.clone(), event.key.clone()), event.at);
+        Ok(())
+    }
+
+    fn list_events(&self, name: Option<&str>) -> Result<Vec<EventRecord>, StateError> {
+        let inner = self.lock();
+        let wanted = inner.events.iter().filter(|((known, _), _)| name.is_none_or(|name| name == known));
+        Ok(wanted
+            .map(|((name, key), at)| EventRecord { name: name.clone(), key: key.clone(), at: *at })
+            .collect())
+    }
+
+    fn pause(&self, now: Instant, by: &Actor, scope: &PauseScope) -> Result<(), StateError> {
+        let mut inner = self.lock();
+        let by = inner.pseudonym(by);
+        inner.append(now, notes::pause(scope, "pause", by));
+        if !inner.pauses.contains(scope) {
+            inner.pauses.push(scope.clone());
+            inner.pauses.sort();
+        }
+        Ok(())
+    }
+
+    fn resume(&self, now: Instant, by: &Actor, scope: &PauseScope) -> Result<bool, StateError> {
+        let mut inner = self.lock();
+        let Some(place) = inner.pauses.iter().position(|paused| paused == scope) else { return Ok(false) };
+        inner.pauses.remove(place);
+        let by = inner.pseudonym(by);
+        inner.append(now, notes::pause(scope, "resume", by));
+        Ok(true)
+    }
+
+    fn pauses(&self) -> Result<Vec<PauseScope>, StateError> {
+        Ok(self.lock().pauses.clone())
+    }
+
+    fn begin_run(&self, now: Instant, note: &RunNote) -> Result<(), StateError> {
+        let mut inner = self.lock();
+        inner.append(now, Body::Run(note.clone()));
+        inner.runs.push(PastRun { note: note.clone(), began: now, ended: None });
+        Ok(())
+    }
+
+    fn finish_run(&self, now: Instant, note: &RunNote, curves: Option<&[Curve]>) -> Result<(), StateError> {
+        let mut inner = self.lock();
+        let Some(run) = inner.runs.iter_mut().find(|run| run.note.run == note.run) else {
+            return Err(StateError::Damaged {
+                what: format!("run {}", note.run),
+                why: "it ends without having begun".to_owned(),
+            });
+        };
+        run.note = note.clone();
+        run.ended = Some(now);
+        inner.append(now, Body::Run(note.clone()));
+        if let Some(curves) = curves {
+            inner.keep_curves(&note.policy, curves);
+        }
+        Ok(())
+    }
+
+    fn runs(&self, policy: &PolicyId, limit: usize) -> Result<Vec<PastRun>, StateError> {
+        let inner = self.lock();
+        Ok(inner.runs.iter().rev().filter(|run| run.note.policy == *policy).take(limit).cloned().collect())
+    }
+
+    fn curves(&self, policy: &PolicyId) -> Result<Vec<Curve>, StateError> {
+        Ok(self.lock().curves.get(policy).map(|(_, curves)| curves.clone()).unwrap_or_default())
+    }
+
+    fn done_since(&self, policy: &PolicyId, of: &str, since: Instant) -> Result<u64, StateError> {
+        let inner = self.lock();
+        let made_then = inner.curves.get(policy).filter(|(_, curves)| curves.iter().any(|c| c.made == since));
+        let seen = made_then.map_or(0, |(size, _)| *size);
+        let counts = |done: &&Done| {
+            done.policy == *policy
+                && done.of == of
+                && (done.at > since || done.at == since && done.index >= seen)
+        };
+        Ok(inner.done.iter().filter(counts).map(|done| done.records).sum())
+    }
+
+    fn record_intent(
+        &self,
+        now: Instant,
+        intent: &Intent,
+        of: &str,
+        keys: &[Key],
+        spool: &[u8],
+    ) -> Result<IntentAnswer, StateError> {
+        gate::check_intent(intent, keys)?;
+        let mut inner = self.lock();
+        let holds = inner.holds.iter().map(|(hold, _)| hold);
+        if let Some(objection) = gate::objection(&intent.label, keys, &inner.pauses, holds) {
+            return Ok(objection);
+        }
+        if inner.labels.contains_key(&intent.label.batch) {
+            return Err(StateError::Broken {
+                what: format!("the intent of batch {} is refused", intent.label.batch),
+                why: "the batch has one".to_owned(),
+            });
+        }
+        let index = inner.append(now, Body::Intent(intent.clone()));
+        inner.labels.insert(intent.label.batch, intent.label.clone());
+        let open = OpenIntent { index, intent: intent.clone(), spool: spool.to_vec() };
+        inner.open.push((open, of.to_owned()));
+        Ok(IntentAnswer::Written(index))
+    }
+
+    fn record_outcome(
+        &self,
+        now: Instant,
+        recovery: Option<&Recovery>,
+        outcome: &Outcome,
+    ) -> Result<(), StateError> {
+        let mut inner = self.lock();
+        let place = inner.open.iter().position(|(open, _)| open.intent.label.batch == outcome.batch);
+        let place = place.ok_or_else(|| StateError::NoOpenIntent { batch: outcome.batch.to_string() })?;
+        gate::check_outcome(&inner.open[place].0.intent, recovery, outcome)?;
+        let (open, of) = inner.open.remove(place);
+        if let Some(recovery) = recovery {
+            inner.append(now, Body::Recovery(recovery.clone()));
+        }
+        let index = inner.append(now, Body::Outcome(outcome.clone()));
+        let policy = open.intent.label.policy;
+        inner.done.push(Done { index, policy, of, at: now, records: outcome.done });
+        Ok(())
+    }
+
+    fn open_intents(&self) -> Result<Vec<OpenIntent>, StateError> {
+        Ok(self.lock().open.iter().map(|(open, _)| open.clone()).collect())
+    }
+
+    fn slot(&self, policy: &PolicyId) -> Result<Option<SlotState>, StateError> {
+        Ok(self.lock().slots.get(policy).map(|last| SlotState { last: *last }))
+    }
+
+    fn record_slot(&self, policy: &PolicyId, last: Instant) -> Result<(), StateError> {
+        self.lock().slots.insert(policy.clone(), last);
+        Ok(())
+    }
+
+    fn settle(&self) -> Result<(), StateError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MemoryState;
+    use crate::state::contract::{sample::noon, state_contract};
+
+    fn fixture() -> (MemoryState, ()) {
+        (MemoryState::new(noon()), ())
+    }
+
+    state_contract!(fixture);
+}

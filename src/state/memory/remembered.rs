@@ -1,0 +1,85 @@
+//! What a state in memory consists of, and the log in it.
+
+use std::collections::BTreeMap;
+
+use crate::audit::entry::{Body, Entry};
+use crate::audit::tree::{Frontier, Hash, leaf_hash};
+use crate::model::batch::BatchLabel;
+use crate::model::hold::Hold;
+use crate::model::ids::{BatchId, PolicyId};
+use crate::state::api::{Actor, Approval, Curve, Filter, OpenIntent, PastRun, PauseScope};
+use crate::state::notes;
+use crate::time::Instant;
+
+/// The seed of every key of a state in memory.
+pub(super) const SECRET: [u8; 32] = [1; 32];
+
+/// Everything, behind one lock: a transaction is the time for which it is held.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    pub(super) leaves: Vec<Vec<u8>>,
+    pub(super) frontier: Frontier,
+    pub(super) newest: Option<Instant>,
+    pub(super) labels: BTreeMap<BatchId, BatchLabel>,
+    pub(super) actors: BTreeMap<String, Actor>,
+    pub(super) manifests: BTreeMap<BatchId, Vec<Hash>>,
+    pub(super) texts: BTreeMap<(String, PolicyId), String>,
+    pub(super) approvals: BTreeMap<PolicyId, Approval>,
+    pub(super) holds: Vec<(Hold, Option<String>)>,
+    pub(super) events: BTreeMap<(String, String), Instant>,
+    pub(super) pauses: Vec<PauseScope>,
+    pub(super) runs: Vec<PastRun>,
+    pub(super) curves: BTreeMap<PolicyId, (u64, Vec<Curve>)>,
+    pub(super) done: Vec<Done>,
+    pub(super) open: Vec<(OpenIntent, String)>,
+    pub(super) slots: BTreeMap<PolicyId, Instant>,
+}
+
+/// What one batch did, for counting against the forecast.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) index: u64,
+    pub(super) policy: PolicyId,
+    pub(super) of: String,
+    pub(super) at: Instant,
+    pub(super) records: u64,
+}
+
+impl Remembered {
+    /// Appends an entry and returns its index.
+    pub(super) fn append(&mut self, now: Instant, body: Body) -> u64 {
+        let entry = Entry::new(now, body);
+        let leaf = entry.canonical();
+        self.frontier.append(leaf_hash(&leaf));
+        self.newest = Some(entry.time);
+        self.leaves.push(leaf);
+        self.leaves.len() as u64 - 1
+    }
+
+    /// What stands for this person in the log.
+    pub(super) fn pseudonym(&mut self, by: &Actor) -> String {
+        let pseudonym = notes::pseudonym(&SECRET, by);
+        self.actors.insert(pseudonym.clone(), by.clone());
+        pseudonym
+    }
+
+    /// Replaces the forecast of a policy, with the length of the log when it was made.
+    pub(super) fn keep_curves(&mut self, policy: &PolicyId, curves: &[Curve]) {
+        self.curves.insert(policy.clone(), (self.frontier.size(), curves.to_vec()));
+    }
+
+    /// Whether an entry is asked for. Outcomes and recoveries are found through the intent of their batch.
+    pub(super) fn matches(&self, filter: &Filter, entry: &Entry) -> bool {
+        let body = &entry.body;
+        let label = body.batch().and_then(|batch| self.labels.get(&batch));
+        let policy = body.policy().or(label.map(|label| &label.policy));
+        let run = body.run().or(label.map(|label| label.run));
+        let store = body.store().or(label.map(|label| &label.store));
+        filter.kind.as_ref().is_none_or(|kind| kind == body.kind())
+            && filter.policy.as_ref().is_none_or(|wanted| policy == Some(wanted))
+            && filter.run.is_none_or(|wanted| run == Some(wanted))
+            && filter.store.as_ref().is_none_or(|wanted| store == Some(wanted))
+            && filter.from.is_none_or(|from| entry.time >= from)
+            && filter.to.is_none_or(|to| entry.time < to)
+    }
+}

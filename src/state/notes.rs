@@ -1,0 +1,53 @@
+//! What the log says of a change of state: pseudonyms instead of names, commitments instead of keys.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
+
+use super::api::{Actor, Approval, EventRecord, PauseScope};
+use crate::audit::entry::{ApprovalGiven, Body, EventNote, HoldNote, PauseNote};
+use crate::model::hold::Hold;
+use crate::model::key::hex;
+
+/// What stands for a person in the log. Without the secret, names cannot be tried out against it.
+pub(super) fn pseudonym(secret: &[u8; 32], actor: &Actor) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    mac.update(actor.0.as_bytes());
+    format!("op-{}", hex(&mac.finalize().into_bytes()[..4]))
+}
+
+/// What an approval was given for.
+pub(super) fn approval(approval: &Approval, by: String) -> Body {
+    let bound = serde_json_canonicalizer::to_vec(&(&approval.identities, &approval.fingerprints))
+        .expect("identities and fingerprints are texts");
+    Body::Approval(ApprovalGiven {
+        policy: approval.policy.clone(),
+        hash: approval.hash.clone(),
+        by,
+        count: approval.count,
+        bound_to: hex(&Sha256::digest(bound)),
+    })
+}
+
+/// A hold that begins (`add`) or ends (`release`).
+pub(super) fn hold(hold: &Hold, change: &str, by: String, key: Option<String>) -> Body {
+    Body::Hold(HoldNote {
+        hold: hold.id,
+        change: change.to_owned(),
+        by,
+        policy: hold.scope.policy.clone(),
+        store: hold.scope.store.clone(),
+        collection: hold.scope.collection.clone(),
+        key,
+        reason: hold.reason.clone(),
+    })
+}
+
+/// An event that was recorded.
+pub(super) fn event(event: &EventRecord, by: String, key: String) -> Body {
+    Body::Event(EventNote { change: "add".to_owned(), name: event.name.clone(), key, at: event.at, by })
+}
+
+/// Work that was paused (`pause`) or resumed (`resume`).
+pub(super) fn pause(scope: &PauseScope, change: &str, by: String) -> Body {
+    Body::Pause(PauseNote { change: change.to_owned(), scope: scope.to_string(), by })
+}

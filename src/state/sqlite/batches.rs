@@ -1,0 +1,72 @@
+//! Intents and outcomes: each intent is durable before anything destructive is, and gets exactly one outcome.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::failure::Failure;
+use super::log::Ledger;
+use super::values::{json, parse, signed, unsigned};
+use super::{events, holds, runs};
+use crate::audit::entry::{Body, Intent, Outcome, Recovery};
+use crate::model::key::Key;
+use crate::state::api::{IntentAnswer, OpenIntent, StateError};
+use crate::state::gate;
+
+/// Checks a batch against pauses and holds and writes its intent, or says what stands against it and writes nothing.
+pub(super) fn begin(
+    ledger: &Ledger<'_>,
+    intent: &Intent,
+    of: &str,
+    keys: &[Key],
+    spool: &[u8],
+) -> Result<IntentAnswer, Failure> {
+    let pauses = events::pauses(ledger.tx)?;
+    let holds = holds::touching(ledger.tx, &intent.label)?;
+    if let Some(objection) = gate::objection(&intent.label, keys, &pauses, &holds) {
+        return Ok(objection);
+    }
+    let index = ledger.append(Body::Intent(intent.clone()))?;
+    ledger
+        .tx
+        .prepare_cached("INSERT INTO open_intent (idx, batch, stage, intent, spool) VALUES (?, ?, ?, ?, ?)")?
+        .execute(params![signed(index), intent.label.batch.to_string(), of, json(intent), spool])?;
+    Ok(IntentAnswer::Written(index))
+}
+
+/// Writes what became of a batch, and erases its spool.
+pub(super) fn end(
+    ledger: &Ledger<'_>,
+    recovery: Option<&Recovery>,
+    outcome: &Outcome,
+) -> Result<(), Failure> {
+    let closed: Option<(String, String)> = ledger
+        .tx
+        .prepare_cached("DELETE FROM open_intent WHERE batch = ? RETURNING intent, stage")?
+        .query_row([outcome.batch.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((intent, of)) = closed else {
+        return Err(StateError::NoOpenIntent { batch: outcome.batch.to_string() }.into());
+    };
+    let intent: Intent = parse("an open intent", &intent)?;
+    gate::check_outcome(&intent, recovery, outcome)?;
+    if let Some(recovery) = recovery {
+        ledger.append_for(Some(&intent.label), Body::Recovery(recovery.clone()))?;
+    }
+    let index = ledger.append_for(Some(&intent.label), Body::Outcome(outcome.clone()))?;
+    runs::count_done(ledger, &intent.label.policy, &of, index, outcome.done)
+}
+
+/// Intents without an outcome, oldest first.
+pub(super) fn open(connection: &Connection) -> Result<Vec<OpenIntent>, Failure> {
+    let mut query = connection.prepare_cached("SELECT idx, intent, spool FROM open_intent ORDER BY idx")?;
+    let mut rows = query.query(())?;
+    let mut open = Vec::new();
+    while let Some(row) = rows.next()? {
+        let intent: String = row.get(1)?;
+        open.push(OpenIntent {
+            index: unsigned(row.get(0)?)?,
+            intent: parse("an open intent", &intent)?,
+            spool: row.get(2)?,
+        });
+    }
+    Ok(open)
+}

@@ -1,0 +1,314 @@
+//! The state in one SQLite file, with keys, lists of commitments and locks beside it. Several processes may use it at
+//! once; whatever belongs together is one immediate transaction.
+
+mod batches;
+mod events;
+mod failure;
+mod holds;
+mod layout;
+mod log;
+mod open;
+mod people;
+mod policies;
+mod runs;
+mod schema;
+mod values;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use self::failure::{Failure, damaged};
+use self::layout::{Layout, read_secret};
+use self::log::Ledger;
+pub use self::schema::APPLICATION_ID;
+use super::api::{
+    Actor, Approval, Curve, EpochKey, EventRecord, Filter, IntentAnswer, Lease, OpenIntent, PastRun,
+    PauseScope, Placed, SlotState, StateError, StateStore,
+};
+use super::gate;
+use crate::audit::commitment::{event_commitment, hold_commitment};
+use crate::audit::entry::{Body, Intent, Outcome, Recovery, RunNote};
+use crate::audit::note::LogKey;
+use crate::model::hold::Hold;
+use crate::model::ids::{BatchId, HoldId, PolicyId};
+use crate::model::key::{Key, hex};
+use crate::time::Instant;
+
+/// How long an operation waits for another process.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an intent waits: a store's transaction is open meanwhile (DESIGN 6).
+const INTENT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The state in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteState {
+    path: PathBuf,
+    layout: Layout,
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+    key: LogKey,
+    failed: AtomicBool,
+}
+
+/// A locked file.
+#[derive(Debug)]
+struct FileLease(
+    #[expect(dead_code, reason = "it is held, not used: closing it gives the lease back")] fs_err::File,
+);
+
+impl Lease for FileLease {}
+
+impl SqliteState {
+    /// Opens the state at `path`. Where nothing is, a new state begins: directories, keys and a genesis entry under a
+    /// name made at random. A missing state file beside keys of a log is an error, never a new beginning.
+    pub fn open(path: &Path, now: Instant) -> Result<Self, StateError> {
+        Self::open_as(path, now, None)
+    }
+
+    /// The same, with the name that a new log is to have. An existing log keeps its own.
+    pub fn open_as(path: &Path, now: Instant, origin: Option<&str>) -> Result<Self, StateError> {
+        let parts = open::open(path, now, origin)?;
+        Ok(Self {
+            path: path.to_owned(),
+            layout: parts.layout,
+            writer: Mutex::new(parts.writer),
+            reader: Mutex::new(parts.reader),
+            key: parts.key,
+            failed: AtomicBool::new(false),
+        })
+    }
+
+    /// The state file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read<T>(&self, act: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, StateError> {
+        // A panic cannot leave a connection in between: a transaction rolls back when it is dropped.
+        let connection = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&connection).map_err(|failure| failure.during("read", &self.path))
+    }
+
+    fn write<T>(
+        &self,
+        now: Instant,
+        patience: Duration,
+        act: impl FnOnce(&Ledger<'_>) -> Result<T, Failure>,
+    ) -> Result<T, StateError> {
+        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.failed.load(Ordering::Acquire) {
+            return Err(StateError::Broken {
+                what: format!("the state file {} is closed for writing", self.path.display()),
+                why: "an earlier write failed on the disk, and a later one that seems to succeed could still be lost; \
+                      check the disk, then start forfall again"
+                    .to_owned(),
+            });
+        }
+        let result = transact(&mut connection, &self.key, now, patience, act);
+        result.map_err(|failure| {
+            if failure.is_disk_failure() {
+                self.failed.store(true, Ordering::Release);
+            }
+            failure.during("write", &self.path)
+        })
+    }
+}
+
+fn transact<T>(
+    connection: &mut Connection,
+    key: &LogKey,
+    now: Instant,
+    patience: Duration,
+    act: impl FnOnce(&Ledger<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    connection.busy_timeout(patience)?;
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let result = act(&Ledger { tx: &tx, key, now })?;
+    tx.commit()?;
+    Ok(result)
+}
+
+impl StateStore for SqliteState {
+    fn lease(&self, policy: &PolicyId) -> Result<Option<Box<dyn Lease>>, StateError> {
+        let file = self.layout.lock_policy(policy)?;
+        Ok(file.map(|file| Box::new(FileLease(file)) as Box<dyn Lease>))
+    }
+
+    fn epoch_key(&self) -> Result<EpochKey, StateError> {
+        let epoch = self.read(|db| people::meta(db, "epoch"))?;
+        let epoch = epoch.ok_or_else(|| damaged("the epoch of the commitment key", "it is missing"))?;
+        Ok(EpochKey { epoch, key: read_secret(&self.layout.epoch_key(epoch))? })
+    }
+
+    fn keep_manifest(&self, batch: &BatchId, sorted: &[[u8; 32]]) -> Result<(), StateError> {
+        self.layout.write_manifest(batch, sorted)
+    }
+
+    fn manifest(&self, batch: &BatchId) -> Result<Option<Vec<[u8; 32]>>, StateError> {
+        self.layout.read_manifest(batch)
+    }
+
+    fn actor(&self, pseudonym: &str) -> Result<Option<Actor>, StateError> {
+        self.read(|db| people::name(db, pseudonym))
+    }
+
+    fn verifier_key(&self) -> Result<String, StateError> {
+        Ok(self.key.verifier().to_string())
+    }
+
+    fn append(&self, now: Instant, body: Body) -> Result<u64, StateError> {
+        self.write(now, PATIENCE, |ledger| ledger.append(body))
+    }
+
+    fn log_head(&self) -> Result<(u64, Option<Instant>), StateError> {
+        self.read(log::head)
+    }
+
+    fn entries(&self, from: u64, limit: usize) -> Result<Vec<Placed>, StateError> {
+        self.read(|db| log::find(db, &Filter::default(), from.checked_sub(1), limit))
+    }
+
+    fn find(&self, filter: &Filter, after: Option<u64>, limit: usize) -> Result<Vec<Placed>, StateError> {
+        self.read(|db| log::find(db, filter, after, limit))
+    }
+
+    fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, StateError> {
+        self.read(|db| log::leaves(db, from, limit))
+    }
+
+    fn checkpoint(&self, _now: Instant) -> Result<String, StateError> {
+        // Each append signs its head in its own transaction, so that the newest head never vouches for more than
+        // was appended.
+        self.last_checkpoint()?.ok_or_else(|| damaged("the signed head of the log", "it is missing"))
+    }
+
+    fn last_checkpoint(&self) -> Result<Option<String>, StateError> {
+        self.read(log::note)
+    }
+
+    fn see_policy(&self, now: Instant, policy: &PolicyId, hash: &str, text: &str) -> Result<(), StateError> {
+        self.write(now, PATIENCE, |ledger| policies::see(ledger, policy, hash, text))
+    }
+
+    fn policy_text(&self, hash: &str) -> Result<Option<String>, StateError> {
+        self.read(|db| policies::text(db, hash))
+    }
+
+    fn approve(&self, now: Instant, by: &Actor, approval: &Approval) -> Result<(), StateError> {
+        self.write(now, PATIENCE, |ledger| policies::approve(ledger, by, approval))
+    }
+
+    fn approval(&self, policy: &PolicyId) -> Result<Option<Approval>, StateError> {
+        self.read(|db| policies::approval(db, policy))
+    }
+
+    fn add_hold(&self, by: &Actor, hold: &Hold) -> Result<(), StateError> {
+        let commit = |key: &Key| Ok(hex(&hold_commitment(&self.epoch_key()?.key, &hold.id, key)));
+        let commitment = hold.scope.key.as_ref().map(commit).transpose()?;
+        self.write(hold.since, PATIENCE, |ledger| holds::add(ledger, by, hold, commitment))
+    }
+
+    fn release_hold(&self, now: Instant, by: &Actor, hold: &HoldId) -> Result<bool, StateError> {
+        self.write(now, PATIENCE, |ledger| holds::release(ledger, by, hold))
+    }
+
+    fn holds(&self) -> Result<Vec<Hold>, StateError> {
+        self.read(holds::list)
+    }
+
+    fn add_event(&self, now: Instant, by: &Actor, event: &EventRecord) -> Result<(), StateError> {
+        let commitment = hex(&event_commitment(&self.epoch_key()?.key, &event.name, &event.key));
+        self.write(now, PATIENCE, |ledger| events::add(ledger, by, event, commitment))
+    }
+
+    fn list_events(&self, name: Option<&str>) -> Result<Vec<EventRecord>, StateError> {
+        self.read(|db| events::list(db, name))
+    }
+
+    fn pause(&self, now: Instant, by: &Actor, scope: &PauseScope) -> Result<(), StateError> {
+        self.write(now, PATIENCE, |ledger| events::pause(ledger, by, scope))
+    }
+
+    fn resume(&self, now: Instant, by: &Actor, scope: &PauseScope) -> Result<bool, StateError> {
+        self.write(now, PATIENCE, |ledger| events::resume(ledger, by, scope))
+    }
+
+    fn pauses(&self) -> Result<Vec<PauseScope>, StateError> {
+        self.read(events::pauses)
+    }
+
+    fn begin_run(&self, now: Instant, note: &RunNote) -> Result<(), StateError> {
+        self.write(now, PATIENCE, |ledger| runs::begin(ledger, note))
+    }
+
+    fn finish_run(&self, now: Instant, note: &RunNote, curves: Option<&[Curve]>) -> Result<(), StateError> {
+        self.write(now, PATIENCE, |ledger| runs::finish(ledger, note, curves))
+    }
+
+    fn runs(&self, policy: &PolicyId, limit: usize) -> Result<Vec<PastRun>, StateError> {
+        self.read(|db| runs::list(db, policy, limit))
+    }
+
+    fn curves(&self, policy: &PolicyId) -> Result<Vec<Curve>, StateError> {
+        self.read(|db| runs::curves(db, policy))
+    }
+
+    fn done_since(&self, policy: &PolicyId, of: &str, since: Instant) -> Result<u64, StateError> {
+        self.read(|db| runs::done_since(db, policy, of, since))
+    }
+
+    fn record_intent(
+        &self,
+        now: Instant,
+        intent: &Intent,
+        of: &str,
+        keys: &[Key],
+        spool: &[u8],
+    ) -> Result<IntentAnswer, StateError> {
+        gate::check_intent(intent, keys)?;
+        self.write(now, INTENT_PATIENCE, |ledger| batches::begin(ledger, intent, of, keys, spool))
+    }
+
+    fn record_outcome(
+        &self,
+        now: Instant,
+        recovery: Option<&Recovery>,
+        outcome: &Outcome,
+    ) -> Result<(), StateError> {
+        self.write(now, PATIENCE, |ledger| batches::end(ledger, recovery, outcome))
+    }
+
+    fn open_intents(&self) -> Result<Vec<OpenIntent>, StateError> {
+        self.read(batches::open)
+    }
+
+    fn slot(&self, policy: &PolicyId) -> Result<Option<SlotState>, StateError> {
+        self.read(|db| runs::slot(db, policy))
+    }
+
+    fn record_slot(&self, policy: &PolicyId, last: Instant) -> Result<(), StateError> {
+        self.write(last, PATIENCE, |ledger| runs::record_slot(ledger.tx, policy, last))
+    }
+
+    fn settle(&self) -> Result<(), StateError> {
+        let connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy: Result<bool, rusqlite::Error> = connection
+            .busy_timeout(PATIENCE)
+            .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0)));
+        match busy {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(StateError::Broken {
+                what: format!("what was erased is still in the write-ahead log of {}", self.path.display()),
+                why: "another process has been reading for too long; the next run tries again".to_owned(),
+            }),
+            Err(error) => Err(Failure::from(error).during("empty its write-ahead log", &self.path)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Bad input gives one clear error that names the thing and the way out; nothing is changed, nothing lost.
+
+use super::{edit_policy, forfall, write_policy};
+use crate::fixture::Fixture;
+
+#[track_caller]
+fn refused(fixture: &Fixture, words: &[&str], code: i32, says: &[&str]) {
+    let calls = fixture.calls();
+    let said = forfall(fixture, words).expect(code);
+    let told = format!("{}{}", said.err, said.out);
+    for text in says {
+        assert!(told.contains(text), "{text:?} is missing in:\n{told}");
+    }
+    assert_eq!(fixture.calls(), calls);
+}
+
+#[test]
+fn a_configuration_that_is_not_there() {
+    let fixture = Fixture::new(1, 1);
+    fs_err::remove_file(fixture.path("forfall.toml")).unwrap();
+    refused(&fixture, &["status"], 10, &["forfall.toml", "--config", "forfall init"]);
+}
+
+#[test]
+fn broken_toml() {
+    let fixture = Fixture::new(1, 1);
+    write_policy(&fixture, "calls", "title = \"Calls\nowner = \"x\"\n");
+    refused(&fixture, &["check"], 10, &["calls.toml:1"]);
+}
+
+#[test]
+fn all_errors_of_all_files_at_once() {
+    let fixture = Fixture::new(1, 1);
+    edit_policy(&fixture, "calls", "30 days", "30");
+    edit_policy(&fixture, "calls", "action", "acton");
+    edit_policy(&fixture, "clips", "\"cameras\"", "\"camera\"");
+    refused(&fixture, &["check"], 10, &["calls.toml:12", "calls.toml:13", "clips.toml:6", "cameras", "help"]);
+}
+
+#[test]
+fn a_table_or_column_that_does_not_exist() {
+    let fixture = Fixture::new(1, 1);
+    edit_policy(&fixture, "calls", "\"call_log\"", "\"call_logs\"");
+    refused(&fixture, &["check"], 10, &["calls.toml:7", "call_logs", "call_log"]);
+    edit_policy(&fixture, "calls", "\"call_logs\"", "\"call_log\"");
+    edit_policy(&fixture, "calls", "\"called_at\"", "\"call_at\"");
+    refused(&fixture, &["check"], 10, &["calls.toml:8", "call_at", "did you mean `called_at`?"]);
+}
+
+#[test]
+fn a_column_without_a_declared_format() {
+    let fixture = Fixture::new(1, 1);
+    edit_policy(&fixture, "calls", "start.format = \"rfc3339\"\n", "");
+    refused(&fixture, &["check"], 10, &["called_at", "text", "start.format", "rfc3339"]);
+    let said = forfall(&fixture, &["check", "--offline"]).expect(0);
+    assert!(said.out.contains("not asked"), "{}", said.out);
+}
+
+#[test]
+fn two_policies_for_one_table() {
+    let fixture = Fixture::new(1, 1);
+    let text = fs_err::read_to_string(fixture.path("policies/calls.toml")).unwrap();
+    write_policy(&fixture, "calls-too", &text);
+    refused(&fixture, &["run"], 10, &["call_log", "calls"]);
+}
+
+#[test]
+fn a_locked_database_is_a_missed_run() {
+    let fixture = Fixture::new(3, 2);
+    fixture.approve("calls", 3);
+    let database = rusqlite::Connection::open(fixture.path("calls.db")).unwrap();
+    database.execute_batch("begin immediate").unwrap();
+    let said = forfall(&fixture, &["run", "calls"]).expect(12);
+    assert!(said.out.contains("lock") || said.out.contains("busy"), "{}", said.out);
+    database.execute_batch("rollback").unwrap();
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    assert_eq!(fixture.calls(), 2);
+}
+
+#[test]
+fn a_state_file_from_a_newer_version() {
+    let fixture = Fixture::new(1, 1);
+    forfall(&fixture, &["status"]).expect(0);
+    let state = rusqlite::Connection::open(fixture.path("state/state.db")).unwrap();
+    state.pragma_update(None, "user_version", 999).unwrap();
+    drop(state);
+    refused(&fixture, &["run"], 70, &["state.db", "999"]);
+}
+
+#[test]
+fn starts_that_cannot_be_known_are_counted_and_explained() {
+    let fixture = Fixture::new(1, 1);
+    let database = rusqlite::Connection::open(fixture.path("calls.db")).unwrap();
+    database
+        .execute_batch(
+            "insert into call_log (id, called_at) values
+               (101, null), (102, 'yesterday'), (103, '1970-01-01T00:00:00Z'), (104, '2999-01-01T00:00:00Z')",
+        )
+        .unwrap();
+    let status = fixture.run(&["status", "calls"]).expect(0).json();
+    assert_eq!(status["policies"][0]["undetermined"], 4);
+    for key in ["101", "102", "103", "104"] {
+        let said = forfall(&fixture, &["explain", "calls", key]).expect(0);
+        assert!(said.out.contains("Kept, undetermined"), "{}", said.out);
+    }
+    fixture.approve("calls", 1);
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    assert_eq!(fixture.calls(), 5);
+}
+
+#[test]
+fn keys_times_and_names_that_are_none() {
+    let fixture = Fixture::new(1, 1);
+    refused(&fixture, &["explain", "calls", "hex:zz"], 2, &["hexadecimal"]);
+    refused(&fixture, &["explain", "cals", "1"], 2, &["did you mean calls?"]);
+    refused(&fixture, &["hold", "add", "--reason", "x"], 2, &["--policy", "--store"]);
+    refused(&fixture, &["hold", "add", "--store", "call", "--reason", "x"], 2, &["calls"]);
+    refused(&fixture, &["hold", "release", "nonsense"], 2, &["hold list"]);
+    refused(&fixture, &["event", "add", "Case Closed", "--key", "1"], 2, &["lower-case"]);
+    refused(
+        &fixture,
+        &["event", "add", "case-closed", "--key", "1", "--at", "2100-01-01"],
+        2,
+        &["still to come"],
+    );
+    refused(&fixture, &["audit", "show", "99"], 2, &["there is no entry 99"]);
+    refused(&fixture, &["store", "show", "calls", "calls"], 2, &["call_log"]);
+    refused(&fixture, &["audit", "verify", "--since", "nowhere"], 2, &["nowhere"]);
+}
+
+#[test]
+fn init_never_overwrites_and_its_configuration_is_valid() {
+    let fixture = Fixture::new(1, 1);
+    let here = fixture.path("fresh");
+    let here = here.to_str().unwrap();
+    forfall(&fixture, &["init", here]).expect(0);
+    let config = format!("{here}/forfall.toml");
+    forfall(&fixture, &["check", "--config", &config]).expect(0);
+    let said = forfall(&fixture, &["plan", "--config", &config]).expect(0);
+    assert!(said.out.contains("unresolved"), "{}", said.out);
+    fs_err::remove_file(&config).unwrap();
+    refused(&fixture, &["init", here], 2, &["is there already"]);
+    assert!(!std::path::Path::new(&config).exists(), "nothing is half done");
+}
+
+#[test]
+fn whoever_reads_may_stop_reading() {
+    let fixture = Fixture::new(1, 1);
+    let mut command = fixture.command(&["audit", "list"]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}

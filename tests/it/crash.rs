@@ -1,0 +1,78 @@
+//! Killed between any two steps of a batch, the next run asks the store: one outcome for each intent, what was done
+//! is counted once, and nothing is lost.
+
+use std::os::unix::process::ExitStatusExt;
+
+use crate::fixture::Fixture;
+
+/// Enough for two batches.
+const DUE: usize = 2_600;
+const KEPT: usize = 40;
+
+fn killed_at(fixture: &Fixture, policy: &str, place: &str) {
+    let output = fixture.command(&["run", policy]).env("FORFALL_CRASH_AT", place).output().unwrap();
+    assert_eq!(output.status.signal(), Some(9), "at {place}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// After the crash the log verifies; after the next run everything is accounted for exactly once.
+fn accounted_for(fixture: &Fixture, policy: &str, place: &str) {
+    let verified = fixture.run(&["audit", "verify"]).expect(0).json();
+    assert_eq!(verified["ok"], true, "at {place}: {verified}");
+    let run = fixture.run(&["run", policy]).expect(0).json();
+    assert_eq!(run["runs"][0]["state"], "complete", "at {place}: {run}");
+    let verified = fixture.run(&["audit", "verify"]).expect(0).json();
+    assert_eq!(verified["open"], 0, "at {place}");
+    assert_eq!(verified["intents"], verified["outcomes"], "at {place}");
+    let done: u64 = fixture
+        .entries()
+        .iter()
+        .filter(|entry| entry["kind"] == "outcome")
+        .map(|entry| entry["count"].as_u64().unwrap())
+        .sum();
+    assert_eq!(done, DUE as u64, "at {place}: each record is done in exactly one batch");
+}
+
+#[test]
+fn a_database_run_survives_a_kill_between_any_two_steps() {
+    for place in
+        ["prepared", "manifest", "intent", "committed", "outcome", "prepared:2", "intent:2", "committed:2"]
+    {
+        let fixture = Fixture::new(DUE, KEPT);
+        fixture.approve("calls", DUE);
+        killed_at(&fixture, "calls", place);
+        accounted_for(&fixture, "calls", place);
+        assert_eq!(fixture.calls(), KEPT, "at {place}");
+    }
+}
+
+#[test]
+fn a_file_run_survives_a_kill_between_any_two_steps_and_in_the_middle_of_a_batch() {
+    for place in [
+        "prepared",
+        "manifest",
+        "intent",
+        "moved",
+        "moved:700",
+        "unlinked",
+        "unlinked:700",
+        "committed",
+        "outcome",
+        "moved:2300",
+    ] {
+        let fixture = Fixture::new(DUE, KEPT);
+        fixture.approve("clips", DUE);
+        killed_at(&fixture, "clips", place);
+        accounted_for(&fixture, "clips", place);
+        assert_eq!(fixture.clips(), KEPT, "at {place}");
+    }
+}
+
+#[test]
+fn two_kills_in_a_row_change_nothing() {
+    let fixture = Fixture::new(DUE, KEPT);
+    fixture.approve("clips", DUE);
+    killed_at(&fixture, "clips", "moved:100");
+    killed_at(&fixture, "clips", "intent");
+    accounted_for(&fixture, "clips", "twice");
+    assert_eq!(fixture.clips(), KEPT);
+}

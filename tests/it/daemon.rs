@@ -1,0 +1,107 @@
+//! The daemon as a service manager sees it: signals, reload, and the lease that it shares with the command line.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::fixture::Fixture;
+
+/// A running daemon whose log is read line by line: waiting means reading.
+struct Daemon {
+    child: Child,
+    log: BufReader<ChildStderr>,
+}
+
+impl Daemon {
+    fn start(fixture: &Fixture) -> Self {
+        let mut command = fixture.command(&["daemon"]);
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .env_remove("JOURNAL_STREAM")
+            .env_remove("NOTIFY_SOCKET");
+        let mut child = command.spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Self { child, log }
+    }
+
+    /// Reads on until a line has this text, and returns it.
+    fn until(&mut self, text: &str) -> String {
+        let mut seen = String::new();
+        loop {
+            let mut line = String::new();
+            assert_ne!(
+                self.log.read_line(&mut line).unwrap(),
+                0,
+                "the daemon ended without {text:?}:\n{seen}"
+            );
+            if line.contains(text) {
+                return line;
+            }
+            seen.push_str(&line);
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn ended(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn every_minute(fixture: &Fixture) {
+    let path = fixture.path("policies/calls.toml");
+    let text = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(path, format!("schedule = \"* * * * *\"\n{text}")).unwrap();
+}
+
+#[test]
+fn sigterm_ends_it_with_success() {
+    let fixture = Fixture::new(30, 30);
+    let mut daemon = Daemon::start(&fixture);
+    daemon.until("ready");
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended(), Some(0));
+}
+
+#[test]
+fn a_reload_with_an_invalid_policy_keeps_the_old_set() {
+    let fixture = Fixture::new(30, 30);
+    let mut daemon = Daemon::start(&fixture);
+    daemon.until("ready");
+    let path = fixture.path("policies/calls.toml");
+    let good = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(&path, "title = 7").unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.until("the old one stays");
+    fs_err::write(&path, good).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.until("reloaded");
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended(), Some(0));
+}
+
+/// The one test that lets a real slot come: it waits for the next full minute, at most.
+#[test]
+fn an_approved_policy_runs_at_its_slot() {
+    let fixture = Fixture::new(30, 30);
+    every_minute(&fixture);
+    fixture.approve("calls", 30);
+    let mut daemon = Daemon::start(&fixture);
+    daemon.until("ready");
+    let line = daemon.until("run ended");
+    assert!(line.contains("complete"), "{line}");
+    assert_eq!(fixture.calls(), 30);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended(), Some(0));
+}

@@ -1,0 +1,144 @@
+//! What stops a run before its first deletion.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use forfall::engine::approve;
+use forfall::model::run::RunState;
+
+use super::world::{self, World};
+
+/// The run stops, says why, and nothing is gone.
+#[track_caller]
+fn stops(world: &World, because: &str) {
+    let before = world.ids();
+    let report = world.run();
+    assert_eq!(report.state, RunState::Stopped, "{:?}", report.reason);
+    let reason = report.reason.unwrap();
+    assert!(reason.contains(because), "{reason}");
+    assert_eq!(world.ids(), before);
+}
+
+#[test]
+fn an_import_of_old_records_is_stopped_and_an_approval_lets_it_go() {
+    let world = World::new(world::CALLS, 30, 10);
+    world.approve(30);
+    world.import(1_000, 500, 60);
+    stops(&world, "where the forecast said 30");
+    world.approve(530);
+    assert_eq!(world.run().state, RunState::Complete);
+    assert_eq!(world.ids().len(), 10);
+}
+
+#[test]
+fn nothing_where_something_was_forecast_is_stopped() {
+    let world = World::new(world::CALLS, 30, 10);
+    world.approve(30);
+    for id in 0..30 {
+        world.store.remove("call_log", &forfall::model::key::Key::from_int(id));
+    }
+    stops(&world, "nothing is due where the forecast said 30");
+}
+
+#[test]
+fn a_collection_is_not_emptied_unforeseen() {
+    let world = World::new(world::CALLS, 30, 10);
+    world.approve(30);
+    for id in 30..40 {
+        world.store.remove("call_log", &forfall::model::key::Key::from_int(id));
+    }
+    stops(&world, "nothing would be left");
+    let allowed = world.edited("[[data]]", "[limit]\nmay-empty = true\n[[data]]");
+    allowed.approve(30);
+    assert_eq!(allowed.run().state, RunState::Complete);
+    assert!(world.ids().is_empty());
+}
+
+#[test]
+fn another_store_under_the_same_name_is_refused() {
+    let world = World::new(world::CALLS, 30, 10);
+    world.approve(30);
+    let other = world.with_store(World::another_store(30, 10));
+    let report = other.run();
+    assert_eq!(report.state, RunState::Stopped);
+    assert!(report.reason.unwrap().contains("is not the one that was approved"));
+}
+
+#[test]
+fn a_shorter_period_needs_a_new_approval_and_a_longer_one_does_not() {
+    let world = World::new(world::CALLS, 30, 10);
+    world.approve(30);
+    stops(&world.edited("30 days", "2 days"), "approve it again");
+    let longer = world.edited("30 days", "31 days");
+    assert_eq!(longer.run().state, RunState::Complete);
+}
+
+#[test]
+fn limits_are_compared_before_the_first_deletion() {
+    let world = World::new(world::CALLS, 30, 10).edited("[[data]]", "[limit]\nrecords = 29\n[[data]]");
+    world.approve(30);
+    stops(&world, "`limit.records` is 29");
+    let world = World::new(world::CALLS, 30, 10).edited("[[data]]", "[limit]\nshare = 0.5\n[[data]]");
+    world.approve(30);
+    stops(&world, "`limit.share` is 0.5");
+}
+
+#[test]
+fn an_approval_for_another_count_is_not_given() {
+    let world = World::new(world::CALLS, 30, 10);
+    assert!(approve::give(&world.engine, &world.policy, &world::actor(), 19).is_err());
+    assert_eq!(world.run().state, RunState::Observed);
+    assert!(approve::give(&world.engine, &world.policy, &world::actor(), 20).is_ok());
+}
+
+#[test]
+fn a_waiting_period_lets_somebody_object() {
+    let world = World::new(world::CALLS, 30, 10).edited("title", "wait = \"2 days\"\ntitle");
+    world.approve(30);
+    assert_eq!(world.run().state, RunState::Observed);
+    world.clock.advance(TimeDelta::days(2).to_std().unwrap());
+    assert_eq!(world.run().state, RunState::Complete);
+}
+
+#[test]
+fn a_closed_window_is_no_time_to_act() {
+    let world = World::new(world::CALLS, 30, 10).edited("title", "window = \"01:00-05:00\"\ntitle");
+    world.approve(30);
+    assert_eq!(world.run().state, RunState::Paused);
+    world.clock.advance(TimeDelta::hours(14).to_std().unwrap());
+    assert_eq!(world.run().state, RunState::Complete);
+}
+
+#[test]
+fn a_clock_behind_the_log_deletes_nothing() {
+    let world = World::new(world::CALLS, 30, 10);
+    world.approve(30);
+    world.clock.set(world::now() - TimeDelta::days(1));
+    stops(&world, "the newest audit entry");
+    world.clock.set(world::now());
+    assert_eq!(world.run().state, RunState::Complete);
+}
+
+#[test]
+fn an_unresolved_policy_never_runs() {
+    let world = World::new(world::CALLS, 30, 10).edited("title", "unresolved = \"how long, DPO?\"\ntitle");
+    assert!(approve::offer(&world.engine, &world.policy, 0).is_err());
+    assert_eq!(world.run().state, RunState::Observed);
+    assert_eq!(world.ids().len(), 40);
+}
+
+#[test]
+fn a_schema_that_changed_needs_a_new_approval() {
+    let world = World::new(world::CALLS, 30, 10);
+    world.approve(30);
+    Arc::clone(&world.store).describe("call_log", "caller", |column| column.nullable = !column.nullable);
+    stops(&world, "changed after the approval");
+}
+
+#[test]
+fn a_configuration_under_which_more_may_be_due_needs_a_new_approval() {
+    let world = World::new(world::CALLS, 30, 10);
+    world.approve(30);
+    let moved = world.under_zone("America/New_York");
+    stops(&moved, "it was given for timezone Europe/Oslo");
+}

@@ -1,0 +1,10 @@
+//! Everything that needs the whole program: one binary, so that it links once.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod architecture;
+mod cli;
+mod crash;
+mod daemon;
+mod engine;
+mod fixture;
+mod policies;
