@@ -36,9 +36,7 @@ pub fn overlaps(policies: &[Policy]) -> Vec<Overlap> {
                     second: (policy.id.clone(), data.index),
                     first: (other.id.clone(), earlier.index),
                     message: message(policy, data, other, earlier),
-                    help: "one record has one rule: let both `where`s compare the same field with different values, \
-                           or make one policy with classes of the two"
-                        .to_owned(),
+                    help: help(data),
                 });
             }
         }
@@ -89,6 +87,15 @@ fn message(policy: &Policy, data: &Data, other: &Policy, earlier: &Data) -> Stri
             earlier.target.collection
         )
     }
+}
+
+fn help(data: &Data) -> String {
+    let apart = if pattern::is_pattern(&data.target.collection) {
+        "write the patterns so that no path can match both, such as with a date's format or a literal directory"
+    } else {
+        "let both `where`s compare the same field with different values"
+    };
+    format!("one record has one rule: {apart}, or make one policy with classes of the two")
 }
 
 fn same_records(one: &Target, other: &Target) -> bool {
