@@ -13,6 +13,7 @@ use crate::engine::progress::Stop;
 use crate::engine::run::{self as engine_run, Occasion, Report};
 use crate::model::run::{RunState, Trigger};
 use crate::policy::rule::Policy;
+use crate::policy::turns;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -48,7 +49,7 @@ struct Acted<'a> {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let session = Session::open_valid(context)?;
     let named = !args.policies.is_empty();
-    let policies = session.policies(&args.policies)?;
+    let policies = turns::in_turn(session.policies(&args.policies)?);
     let stop = stop_on_signal()?;
     let watcher = progress::watcher();
     let occasion = Occasion { trigger: Trigger::Operator, slots: None };

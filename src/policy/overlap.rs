@@ -108,7 +108,7 @@ fn same_name(one: &Target, other: &Target) -> bool {
 }
 
 /// SQL names go without regard to case, and a schema before the name may be left out.
-fn same_table(one: &str, other: &str) -> bool {
+pub(super) fn same_table(one: &str, other: &str) -> bool {
     let bare = |name: &str| name.rsplit('.').next().unwrap_or(name).to_lowercase();
     if pattern::is_pattern(one) || pattern::is_pattern(other) {
         return one == other;
