@@ -67,7 +67,9 @@ impl Output {
     pub(crate) fn new(format: Format) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colours = io::stdout().is_terminal() && !plain;
-        let width = comfy_table::Table::new().width().map_or(WIDTH, usize::from).clamp(40, WIDEST);
+        // Some terminals do not know their width and say zero.
+        let told = comfy_table::Table::new().width().map(usize::from).filter(|&width| width > 0);
+        let width = told.unwrap_or(WIDTH).clamp(40, WIDEST);
         Self { format, colours, width }
     }
 
