@@ -92,13 +92,11 @@ impl<'a> FileWalk<'a> {
             self.start();
         }
         let Feed::Running(receiver, _) = &self.feed else { return None };
-        match receiver.recv() {
-            Ok(run) => Some(run),
-            Err(_) => {
-                self.end();
-                None
-            }
+        let run = receiver.recv().ok();
+        if run.is_none() {
+            self.end();
         }
+        run
     }
 
     fn end(&mut self) {

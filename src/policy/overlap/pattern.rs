@@ -64,6 +64,13 @@ fn places(pattern: &str) -> Vec<Place> {
     let mut places = Vec::new();
     let mut rest = pattern;
     while let Some(letter) = rest.chars().next() {
+        // What stands for itself although it has a meaning elsewhere.
+        let itself = [("{{", '{'), ("}}", '}'), ("{*}", '*'), ("{?}", '?')];
+        if let Some((spelled, letter)) = itself.into_iter().find(|(spelled, _)| rest.starts_with(spelled)) {
+            places.push(Place::Literal(letter));
+            rest = &rest[spelled.len()..];
+            continue;
+        }
         if let Some(after) = rest.strip_prefix("**") {
             places.push(Place::Deep);
             // `a/**/b` also matches `a/b`.
@@ -77,8 +84,10 @@ fn places(pattern: &str) -> Vec<Place> {
                 after
             }
             '{' => {
-                places.push(Place::Run);
-                after.split_once('}').map_or("", |(_, after)| after)
+                let (part, after) = after.split_once('}').unwrap_or((after, ""));
+                // A date such as `{day:%Y/%m/%d}` reaches over directories.
+                places.push(if part.contains('/') { Place::Deep } else { Place::Run });
+                after
             }
             '?' => {
                 places.push(Place::One);
@@ -113,6 +122,12 @@ mod tests {
             ("a/**/b", "a/x/c", false),
             ("**/*.log", "x.log", true),
             ("**", "anything/at/all", true),
+            ("{day:%Y/%m/%d}/*.x", "2026/11/01/a.x", true),
+            ("{day:%Y/%m/%d}/*.x", "2026/11/01/a.y", false),
+            ("a{{b}}c", "a{*}c", false),
+            ("a{{b}}c", "a{{*}}c", true),
+            ("{*}.x", "*.x", true),
+            ("{*}.x", "a.x", false),
             ("*", "a/b", false),
             ("?.txt", "ab.txt", false),
             ("?.txt", "a*.txt", true),
