@@ -44,7 +44,7 @@ fn lived(policy: &Policy, branch: &Branch, record: &str) -> String {
     if branch.stages.is_empty() {
         return format!("{capital} is kept without limit.");
     }
-    format!("{capital} is kept without limit in that form.")
+    format!("The clock starts at {from}; {record} is kept without limit in that form.")
 }
 
 /// From the shortest life to the longest: a calendar period that must end first adds up to its own length.
