@@ -324,7 +324,11 @@ impl Begun<'_> {
         );
         match ends {
             Some(ends) if ends <= self.now => Answer::Open,
-            Some(ends) => Answer::Observe(format!("approved, and waiting until {ends} before it acts")),
+            Some(ends) => Answer::Observe(format!(
+                "approved, and waiting until {} ({}) before it acts",
+                self.policy.zone.local(ends).format("%Y-%m-%d %H:%M:%S"),
+                self.policy.zone
+            )),
             None => Answer::Observe("approved, and its waiting period never ends".to_owned()),
         }
     }
