@@ -59,3 +59,25 @@ fn another_store_under_the_name_of_the_approved_one_stops_the_run() {
     assert_eq!(fixture.calls(), 5);
     assert_eq!(recordings(&fixture), [1, 2, 3, 4, 5]);
 }
+
+#[test]
+fn a_hold_there_is_placed_on_the_record() {
+    let fixture = calls_with_recordings();
+    let words = ["hold", "add", "--store", "recordings", "--key", "2/call.ogg", "--reason", "case-1"];
+    let said = forfall(&fixture, &words).expect(2);
+    assert!(said.err.contains("hold the record, with --policy calls"), "{}", said.err);
+    fixture.approve("calls", 3);
+    forfall(&fixture, &["hold", "add", "--policy", "calls", "--key", "2", "--reason", "case-1"]).expect(0);
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    assert_eq!(recordings(&fixture), [2, 4, 5]);
+}
+
+#[test]
+fn check_asks_the_stores_of_what_belongs_to_the_records() {
+    let fixture = calls_with_recordings();
+    forfall(&fixture, &["check"]).expect(0);
+    fs_err::rename(fixture.path("recordings"), fixture.path("gone")).unwrap();
+    let said = forfall(&fixture, &["check"]).expect(10);
+    assert!(said.err.contains("what belongs to the records"), "{}", said.err);
+    assert!(said.err.contains("calls.toml:5"), "{}", said.err);
+}
