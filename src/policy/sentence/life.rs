@@ -36,6 +36,9 @@ fn lived(policy: &Policy, branch: &Branch, record: &str) -> String {
     }
     if let Some(stage) = asked {
         let least = shortest(policy, stage);
+        if least == Period::ZERO {
+            return format!("Counted from {from}, {record} is kept until that is decided.");
+        }
         return format!("Counted from {from}, {record} is kept at least {least}, until that is decided.");
     }
     if branch.stages.iter().any(|stage| !stage.runs()) {

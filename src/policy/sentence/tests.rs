@@ -108,6 +108,21 @@ fn deadlines_and_calendar_periods_bound_the_life() {
 }
 
 #[test]
+fn who_is_asked_at_once_keeps_a_record_until_the_answer() {
+    let escalate = Escalate {
+        to: vec!["archive".into()],
+        question: None,
+        remind: None,
+        decisions: vec!["transfer".into()],
+        extend: None,
+        needs: None,
+    };
+    let stage = Stage { after: Some(After::AtOnce), ..stage("1 day", Action::Escalate(escalate)) };
+    let text = read(vec![stage]);
+    assert!(text.ends_with("Counted from `called_at`, a record is kept until that is decided."), "{text}");
+}
+
+#[test]
 fn every_start_is_named() {
     let latest_of = |names: &[(&str, bool)]| {
         let part =
