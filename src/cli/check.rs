@@ -12,6 +12,8 @@ use super::registered::{self, Stores};
 use super::session;
 use crate::adapter::api::{Group, Inspect, Scope, StoreError, StoreErrorKind};
 use crate::config::diagnostic;
+use crate::engine::companions;
+use crate::model::action::Action;
 use crate::model::ids::StoreName;
 use crate::model::predicate::Predicate;
 use crate::model::schema::Schema;
@@ -46,6 +48,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         registered::reaches(&mut policies, &stores);
         diagnostics.extend(of_stores(&policies, &stores, context.clock.now()));
     }
+    diagnostics.extend(policies.iter().flat_map(of_escalations));
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     let ok = errors == 0 && whole;
     if output.is_json() {
@@ -90,6 +93,7 @@ pub(super) fn of_stores(policies: &[Policy], stores: &Stores, now: Instant) -> V
             let places = policy.places.data.get(data.index);
             places.map_or((0..0, 0..0), |places| (places.store.clone(), places.collection.clone()))
         };
+        found.extend(of_companions(stores, policy, data, &mut down));
         if down.contains(store) {
             continue;
         }
@@ -117,6 +121,53 @@ pub(super) fn of_stores(policies: &[Policy], stores: &Stores, now: Instant) -> V
                     None => diagnostic,
                 });
             }
+        }
+    }
+    found
+}
+
+/// What cannot be done yet about records that wait for a person.
+fn of_escalations(policy: &Policy) -> Vec<Diagnostic> {
+    let own_and_classes = policy.data.first().into_iter().flat_map(|data| {
+        let own = data.branches.iter().filter(|branch| branch.class.is_none());
+        own.chain(data.branches.iter().filter(|branch| branch.class.is_some()))
+    });
+    let stages = own_and_classes
+        .zip(&policy.places.stages)
+        .flat_map(|(branch, places)| branch.stages.iter().zip(places));
+    stages
+        .filter(|(stage, _)| matches!(stage.action, Action::Escalate(_)))
+        .map(|(_, place)| {
+            let text = "`escalate` only keeps the records and counts them: nobody is told, and no decision can be entered yet";
+            Diagnostic::warning(&policy.file, place.clone(), text)
+                .with_help("look for them in `forfall status`, and decide outside forfall")
+        })
+        .collect()
+}
+
+/// What belongs to the records in other stores must be there too: otherwise no record ever goes.
+fn of_companions(
+    stores: &Stores,
+    policy: &Policy,
+    data: &Data,
+    down: &mut Vec<StoreName>,
+) -> Vec<Diagnostic> {
+    let place = policy.places.data.get(data.index).map_or(0..0, |places| places.table.clone());
+    let mut found = Vec::new();
+    for there in companions::targets(&data.target) {
+        if down.contains(&there.store) {
+            continue;
+        }
+        if let Err(error) = registered::inspect(stores, &there.store).and_then(|store| store.probe(&there)) {
+            if !matches!(error.kind, StoreErrorKind::NotFound | StoreErrorKind::Unsupported) {
+                down.push(there.store.clone());
+            }
+            let text = format!("what belongs to the records: {}: {}", error.what, error.why);
+            let diagnostic = Diagnostic::error(&policy.file, place.clone(), text);
+            found.push(match error.help {
+                Some(help) => diagnostic.with_help(help),
+                None => diagnostic,
+            });
         }
     }
     found

@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::Session;
 use super::{Context, actor, phrase};
-use crate::engine::explain;
+use crate::engine::{companions, explain};
 use crate::model::hold::{Hold, HoldScope};
 use crate::model::ids::{HoldId, PolicyId, StoreName};
 use crate::model::key::{Key, KeyForm};
@@ -174,7 +174,20 @@ fn read_key(text: &str, add: &Add, session: &Session) -> Result<Key, Failure> {
             _ => found = Some(key),
         }
     }
-    found.ok_or_else(|| Failure::usage("no policy binds data there, so nothing there is ever disposed of"))
+    found.ok_or_else(|| {
+        let companion = session.all_data().find(|(policy, data)| {
+            companions::targets(&data.target)
+                .any(|there| covered(policy.id.as_str(), there.store.as_str(), &there.collection))
+        });
+        Failure::usage(match companion {
+            Some((policy, _)) => format!(
+                "what lies there goes, and is kept, with the records of policy {0}: hold the record, with --policy {0} \
+                 and its key",
+                policy.id
+            ),
+            None => "no policy binds data there, so nothing there is ever disposed of".to_owned(),
+        })
+    })
 }
 
 fn already_gone(add: &Add, session: &Session) -> Vec<Gone> {

@@ -197,3 +197,45 @@ fn whoever_reads_may_stop_reading() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn a_store_that_is_down_still_has_what_the_forecast_says() {
+    let fixture = Fixture::new(3, 2);
+    fixture.approve("calls", 3);
+    fs_err::rename(fixture.path("calls.db"), fixture.path("gone.db")).unwrap();
+    let status = fixture.run(&["status", "calls"]).expect(0).json();
+    assert_eq!(
+        (&status["policies"][0]["state"], &status["policies"][0]["due"]),
+        (&"unreachable".into(), &3.into())
+    );
+}
+
+#[test]
+fn check_says_that_escalated_records_wait_for_nobody_yet() {
+    let fixture = Fixture::new(1, 1);
+    edit_policy(&fixture, "calls", "action = \"delete\"", "action = \"escalate\"");
+    let said = forfall(&fixture, &["check"]).expect(0);
+    assert!(
+        said.err.contains("calls.toml:11") && said.err.contains("no decision can be entered"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn store_show_finds_the_times_between_odd_values() {
+    let fixture = Fixture::new(1, 1);
+    let database = rusqlite::Connection::open(fixture.path("calls.db")).unwrap();
+    database
+        .execute_batch(
+            "insert into call_log (called_at) values (''), ('n/a'), (null), ('2019-05-17T10:00:00Z')",
+        )
+        .unwrap();
+    let said = forfall(&fixture, &["store", "show", "calls"]).expect(0);
+    assert!(said.out.contains("2019-05-17T10:00:00Z"), "{}", said.out);
+    assert!(
+        said.out.contains("called_at needs `start.format`; its values look like \"rfc3339\""),
+        "{}",
+        said.out
+    );
+}
