@@ -8,9 +8,12 @@ use super::Context;
 use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::phrase;
-use super::session::{self, Session};
-use crate::adapter::api::{Group, Scope, StoreError, StoreErrorKind};
+use super::registered::{self, Stores};
+use super::session;
+use crate::adapter::api::{Group, Inspect, Scope, StoreError, StoreErrorKind};
 use crate::config::diagnostic;
+use crate::engine::companions;
+use crate::model::action::Action;
 use crate::model::ids::StoreName;
 use crate::model::predicate::Predicate;
 use crate::model::schema::Schema;
@@ -18,6 +21,7 @@ use crate::policy::condition::untested_nullable;
 use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::{fit, sentence};
+use crate::time::Instant;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -38,13 +42,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut diagnostics = loaded.diagnostics.clone();
     let sources = loaded.sources.clone();
     let whole = loaded.config.is_some();
-    let told = if whole && !args.offline {
-        let session = Session::of(loaded, Arc::clone(&context.clock))?;
-        diagnostics.extend(of_stores(&session));
-        session.policies
-    } else {
-        loaded.policies
-    };
+    let mut policies = loaded.policies;
+    if let Some(config) = loaded.config.as_ref().filter(|_| !args.offline) {
+        let stores = registered::open(config)?;
+        registered::reaches(&mut policies, &stores);
+        diagnostics.extend(of_stores(&policies, &stores, context.clock.now()));
+    }
+    diagnostics.extend(policies.iter().flat_map(of_escalations));
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     let ok = errors == 0 && whole;
     if output.is_json() {
@@ -53,7 +57,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         if !diagnostics.is_empty() {
             output.say(diagnostic::render(&diagnostics, &sources, super::output::stderr_colours()));
         }
-        for policy in &told {
+        for policy in &policies {
             output.line(output.paint(Tone::Strong, policy.id.as_str()))?;
             output.line(indented(&sentence::sentence(policy), output.width))?;
         }
@@ -63,10 +67,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             phrase::counted(errors as u64, "error", "errors"),
             phrase::counted(warnings as u64, "warning", "warnings")
         );
-        let policies = phrase::counted(told.len() as u64, "policy", "policies");
+        let checked = phrase::counted(policies.len() as u64, "policy", "policies");
         let (tone, text) = match (ok, args.offline) {
-            (true, false) => (Tone::Good, format!("{policies} checked, and the stores asked: {counts}.")),
-            (true, true) => (Tone::Good, format!("{policies} checked, the stores not asked: {counts}.")),
+            (true, false) => (Tone::Good, format!("{checked} checked, and the stores asked: {counts}.")),
+            (true, true) => (Tone::Good, format!("{checked} checked, the stores not asked: {counts}.")),
             (false, _) => (Tone::Bad, format!("Not valid: {counts}.")),
         };
         output.line(output.paint(tone, &text))?;
@@ -79,21 +83,23 @@ fn indented(text: &str, width: usize) -> String {
 }
 
 /// What only the stores can say: whether collections, columns and formats are there and fit.
-pub(super) fn of_stores(session: &Session) -> Vec<Diagnostic> {
+pub(super) fn of_stores(policies: &[Policy], stores: &Stores, now: Instant) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut down: Vec<StoreName> = Vec::new();
-    for (policy, data) in session.all_data() {
+    let all = policies.iter().flat_map(|policy| policy.data.iter().map(move |data| (policy, data)));
+    for (policy, data) in all {
         let store = &data.target.store;
         let place = || {
             let places = policy.places.data.get(data.index);
             places.map_or((0..0, 0..0), |places| (places.store.clone(), places.collection.clone()))
         };
+        found.extend(of_companions(stores, policy, data, &mut down));
         if down.contains(store) {
             continue;
         }
-        let probed = session.engine.inspect(store).and_then(|inspect| {
-            let schema = inspect.probe(&data.target)?;
-            let empty = empty_fields(session, policy, data, &schema)?;
+        let probed = registered::inspect(stores, store).and_then(|store| {
+            let schema = store.probe(&data.target)?;
+            let empty = empty_fields(store, policy, data, &schema, now)?;
             Ok((schema, empty))
         });
         match probed {
@@ -120,28 +126,72 @@ pub(super) fn of_stores(session: &Session) -> Vec<Diagnostic> {
     found
 }
 
+/// What cannot be done yet about records that wait for a person.
+fn of_escalations(policy: &Policy) -> Vec<Diagnostic> {
+    let own_and_classes = policy.data.first().into_iter().flat_map(|data| {
+        let own = data.branches.iter().filter(|branch| branch.class.is_none());
+        own.chain(data.branches.iter().filter(|branch| branch.class.is_some()))
+    });
+    let stages = own_and_classes
+        .zip(&policy.places.stages)
+        .flat_map(|(branch, places)| branch.stages.iter().zip(places));
+    stages
+        .filter(|(stage, _)| matches!(stage.action, Action::Escalate(_)))
+        .map(|(_, place)| {
+            let text = "`escalate` only keeps the records and counts them: nobody is told, and no decision can be entered yet";
+            Diagnostic::warning(&policy.file, place.clone(), text)
+                .with_help("look for them in `forfall status`, and decide outside forfall")
+        })
+        .collect()
+}
+
+/// What belongs to the records in other stores must be there too: otherwise no record ever goes.
+fn of_companions(
+    stores: &Stores,
+    policy: &Policy,
+    data: &Data,
+    down: &mut Vec<StoreName>,
+) -> Vec<Diagnostic> {
+    let place = policy.places.data.get(data.index).map_or(0..0, |places| places.table.clone());
+    let mut found = Vec::new();
+    for there in companions::targets(&data.target) {
+        if down.contains(&there.store) {
+            continue;
+        }
+        if let Err(error) = registered::inspect(stores, &there.store).and_then(|store| store.probe(&there)) {
+            if !matches!(error.kind, StoreErrorKind::NotFound | StoreErrorKind::Unsupported) {
+                down.push(there.store.clone());
+            }
+            let text = format!("what belongs to the records: {}: {}", error.what, error.why);
+            let diagnostic = Diagnostic::error(&policy.file, place.clone(), text);
+            found.push(match error.help {
+                Some(help) => diagnostic.with_help(help),
+                None => diagnostic,
+            });
+        }
+    }
+    found
+}
+
 /// For each field that a condition uses without testing it for null: in how many records it is empty.
 fn empty_fields(
-    session: &Session,
+    store: &dyn Inspect,
     policy: &Policy,
     data: &Data,
     schema: &Schema,
+    now: Instant,
 ) -> Result<Vec<Diagnostic>, StoreError> {
     let places = &policy.places;
     let own = places.data.get(data.index).and_then(|places| places.condition.clone()).unwrap_or_default();
     let classes = data.branches.iter().filter(|branch| branch.class.is_some());
     let whens = classes.zip(&places.whens).map(|(branch, place)| (&branch.when, place.clone()));
     let conditions = std::iter::once((&data.scope, own)).chain(whens);
-    let scope = Scope {
-        target: Arc::clone(&data.target),
-        events: Arc::new(session.state.events().unwrap_or_default()),
-        now: session.engine.clock.now(),
-    };
+    let scope = Scope { target: Arc::clone(&data.target), events: Arc::default(), now };
     let mut found = Vec::new();
     for (condition, place) in conditions {
         for field in untested_nullable(condition, schema) {
             let group = Group { predicate: Predicate::IsNull(field.clone()), start: None, samples: 0 };
-            let counted = session.engine.inspect(&data.target.store)?.count(&scope, &[group])?;
+            let counted = store.count(&scope, &[group])?;
             let empty = counted.tallies.first().map_or(0, |tally| tally.count);
             if empty > 0 {
                 let text = format!("`{field}` is empty in {} now", phrase::records(empty));

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::output::Tone;
-use super::session::{self, Session};
-use super::{Context, phrase};
-use crate::engine::explain;
+use super::session::Session;
+use super::{Context, actor, phrase};
+use crate::engine::{companions, explain};
 use crate::model::hold::{Hold, HoldScope};
 use crate::model::ids::{HoldId, PolicyId, StoreName};
 use crate::model::key::{Key, KeyForm};
@@ -122,7 +122,7 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
         since: now,
         review: add.review,
     };
-    session.state.add_hold(&session::actor(), &hold)?;
+    session.state.add_hold(&actor::present(), &hold)?;
     // From here on it protects. What follows only tells what it came too late for.
     let gone = already_gone(add, session);
     if context.output.is_json() {
@@ -174,7 +174,20 @@ fn read_key(text: &str, add: &Add, session: &Session) -> Result<Key, Failure> {
             _ => found = Some(key),
         }
     }
-    found.ok_or_else(|| Failure::usage("no policy binds data there, so nothing there is ever disposed of"))
+    found.ok_or_else(|| {
+        let companion = session.all_data().find(|(policy, data)| {
+            companions::targets(&data.target)
+                .any(|there| covered(policy.id.as_str(), there.store.as_str(), &there.collection))
+        });
+        Failure::usage(match companion {
+            Some((policy, _)) => format!(
+                "what lies there goes, and is kept, with the records of policy {0}: hold the record, with --policy {0} \
+                 and its key",
+                policy.id
+            ),
+            None => "no policy binds data there, so nothing there is ever disposed of".to_owned(),
+        })
+    })
 }
 
 fn already_gone(add: &Add, session: &Session) -> Vec<Gone> {
@@ -229,7 +242,7 @@ fn release(id: &str, session: &Session, context: &Context) -> Result<Exit, Failu
     let unknown =
         || Failure::usage(format!("there is no hold {}: `forfall hold list` shows them", phrase::safe(id)));
     let hold: HoldId = id.parse().map_err(|_| unknown())?;
-    if !session.state.release_hold(context.clock.now(), &session::actor(), &hold)? {
+    if !session.state.release_hold(context.clock.now(), &actor::present(), &hold)? {
         return Err(unknown());
     }
     context

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use crate::policy::rule::Policy;
 use crate::state::api::{Actor, Approval, Curve};
 
-use super::forecast;
 use super::plan::{self, Circumstances, DataPlan};
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, companions, forecast};
 
 /// What is offered for approval.
 #[derive(Debug)]
@@ -59,6 +58,9 @@ pub fn near_enough(approved: u64, present: u64) -> bool {
 pub fn give(engine: &Engine, policy: &Policy, by: &Actor, count: u64) -> Result<Approval, EngineError> {
     for data in &policy.data {
         engine.dispose(&data.target.store)?.adopt(&data.target)?;
+        for there in companions::targets(&data.target) {
+            engine.dispose(&there.store)?.adopt(&there)?;
+        }
     }
     let offer = offer(engine, policy, 0)?;
     if !near_enough(count, offer.count) {
@@ -79,6 +81,11 @@ pub fn give(engine: &Engine, policy: &Policy, by: &Actor, count: u64) -> Result<
         .zip(&offer.plans)
         .map(|(data, plan)| (data.target.store.clone(), plan.identity.clone()))
         .collect();
+    for there in policy.data.iter().flat_map(|data| companions::targets(&data.target)) {
+        let identity = engine.inspect(&there.store)?.identity()?;
+        identities.push((there.store, identity));
+    }
+    identities.sort_by(|(one, _), (other, _)| one.cmp(other));
     identities.dedup();
     let approval = Approval {
         policy: policy.id.clone(),

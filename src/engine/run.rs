@@ -275,6 +275,11 @@ impl Begun<'_> {
         )
         .and_then(|| self.waited(approval))
         .and_then(|| gate::limits::judge(&self.policy.limit, plan.due(), plan.total));
+        for there in companions::targets(&data.target) {
+            let (Answer::Open, Some(approval)) = (&answer, approval) else { break };
+            let identity = self.engine.inspect(&there.store)?.identity()?;
+            answer = gate::approval::same_store(approval, &there.store, &identity);
+        }
         if answer != Answer::Open {
             return Ok(answer);
         }
@@ -319,7 +324,11 @@ impl Begun<'_> {
         );
         match ends {
             Some(ends) if ends <= self.now => Answer::Open,
-            Some(ends) => Answer::Observe(format!("approved, and waiting until {ends} before it acts")),
+            Some(ends) => Answer::Observe(format!(
+                "approved, and waiting until {} ({}) before it acts",
+                self.policy.zone.local(ends).format("%Y-%m-%d %H:%M:%S"),
+                self.policy.zone
+            )),
             None => Answer::Observe("approved, and its waiting period never ends".to_owned()),
         }
     }

@@ -9,7 +9,7 @@ use crate::state::api::{PastRun, PauseScope};
 use crate::time::Instant;
 
 use super::plan::{self, Circumstances, DataPlan};
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, forecast};
 
 /// One policy's standing.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub struct Standing {
     pub escalated: u64,
     /// The newest run.
     pub last_run: Option<PastRun>,
-    /// The next slot.
+    /// The next slot; none for a policy that never runs.
     pub next_slot: Option<Instant>,
     /// Why it stands so, for a person.
     pub reason: Option<String>,
@@ -67,6 +67,7 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
     if let Some(question) = &policy.unresolved {
         "unresolved".clone_into(&mut standing.state);
         standing.reason = Some(question.clone());
+        standing.next_slot = None;
         return Ok(standing);
     }
     let circumstances =
@@ -77,7 +78,10 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
             .and_then(|store| plan::plan(store, policy, data, &circumstances));
         match planned {
             Ok(plan) => standing.add(policy, data, &plan, now),
-            Err(error) => standing.worse("unreachable", &error.to_string()),
+            Err(error) => {
+                standing.remember(engine, policy, data.index, &circumstances)?;
+                standing.worse("unreachable", &error.to_string());
+            }
         }
     }
     standing.judge(engine, policy)?;
@@ -118,6 +122,30 @@ impl Standing {
         if let Some(gap) = plan.gaps.first() {
             self.worse("incomplete", &format!("{}: {}", gap.place, gap.reason));
         }
+    }
+
+    /// A store that does not answer makes nothing less due: the forecast says what is, less what was done since.
+    fn remember(
+        &mut self,
+        engine: &Engine,
+        policy: &Policy,
+        data: usize,
+        circumstances: &Circumstances,
+    ) -> Result<(), EngineError> {
+        let now = circumstances.now;
+        let curves = engine.state.curves(&policy.id)?;
+        let of_data = format!("{data}/");
+        for curve in curves.iter().filter(|curve| curve.of.starts_with(&of_data)) {
+            let done = engine.state.done_since(&policy.id, &curve.of, curve.made)?;
+            let due_at = |at| forecast::expected(curve, at).saturating_sub(done);
+            self.due += due_at(now);
+            let Some(slot) = circumstances.overdue_at.filter(|&slot| due_at(slot) > 0) else { continue };
+            self.overdue += due_at(slot);
+            let first =
+                curve.points.iter().find(|(_, count)| *count > done).map(|(at, _)| (now - *at).num_seconds());
+            self.oldest_overdue_seconds = self.oldest_overdue_seconds.max(first);
+        }
+        Ok(())
     }
 
     fn worse(&mut self, state: &str, reason: &str) {

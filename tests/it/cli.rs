@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod calc;
+mod companions;
 mod demo;
 mod exit_codes;
 mod screens;

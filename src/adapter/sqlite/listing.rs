@@ -6,7 +6,7 @@ use super::schema::{self, Bound};
 use super::{total, value};
 use crate::adapter::api::{Listed, StoreError, StoreErrorKind, Total};
 use crate::model::ids::StoreName;
-use crate::model::schema::Column;
+use crate::model::schema::{Column, ColumnKind};
 use crate::model::target::Target;
 use crate::model::value::Value;
 
@@ -31,7 +31,8 @@ pub(super) fn collections(session: &Session, store: &StoreName) -> Result<Vec<Li
     Ok(all)
 }
 
-/// The smallest and the largest value of a column that looks as if it held times. Other values are nobody's business.
+/// The smallest and the largest value of a column that looks as if it held times. Other values are nobody's business,
+/// and neither do the odd ones (`''`, `n/a`, 0 for "never") hide the times between them.
 fn extremes(
     session: &Session,
     bound: &Bound,
@@ -41,13 +42,30 @@ fn extremes(
     if !column.indexed && (!total.exact || total.count > SMALL) {
         return Ok(None);
     }
-    let (table, name) = (quoted(&bound.entry.name), quoted(&column.name));
-    let end = |function: &str| {
-        let sql = format!("SELECT {function}({name}) FROM {table}");
-        session.rows(&sql, [], |row| Ok(value::read(row.get_ref(0)?, column.kind)))
+    let name = quoted(&column.name);
+    // A day begins with its year: an index finds the range at once.
+    let days =
+        format!("{name} >= '1' AND {name} < '3' AND {name} GLOB '[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]*'");
+    let numbers = format!("typeof({name}) IN ('integer', 'real') AND {name} <> 0 AND abs({name}) < 9e15");
+    let filters = match column.kind {
+        ColumnKind::Text => vec![days],
+        ColumnKind::Any => vec![days, numbers],
+        _ => vec![numbers],
     };
-    let (first, last) = (end("min")?.pop(), end("max")?.pop());
-    Ok(first.zip(last).filter(|(first, last)| looks_like_time(first) && looks_like_time(last)))
+    for filter in filters {
+        let end = |order: &str| {
+            let sql = format!(
+                "SELECT {name} FROM {} WHERE {filter} ORDER BY {name} {order} LIMIT 1",
+                quoted(&bound.entry.name)
+            );
+            session.rows(&sql, [], |row| Ok(value::read(row.get_ref(0)?, column.kind)))
+        };
+        let found = end("ASC")?.pop().zip(end("DESC")?.pop());
+        if let Some(found) = found.filter(|(first, last)| looks_like_time(first) && looks_like_time(last)) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// A day at the beginning of a text, or a number that means an instant from 1980 to 2100 in seconds, milliseconds or

@@ -1,6 +1,6 @@
 //! What the demo shows: about as much as fits on one screen.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::data::Known;
 use crate::audit::verify::Report as Verified;
@@ -142,7 +142,10 @@ impl Screen<'_> {
         let output = self.output();
         output.line("")?;
         output.line(format!("{} for yourself:", output.paint(Tone::Strong, "Go on")))?;
-        output.line(format!("  export FORFALL_CONFIG={}", self.context.config.display()))?;
+        if let Some(program) = not_on_the_path() {
+            output.line(format!("  alias forfall={}", quoted(&program)))?;
+        }
+        output.line(format!("  export FORFALL_CONFIG={}", quoted(&self.context.config)))?;
         let steps = [
             ("forfall check".to_owned(), "the rules in full"),
             ("forfall plan --at 2030-01-01".to_owned(), "what will be due by then"),
@@ -162,4 +165,19 @@ impl Screen<'_> {
         }
         Ok(())
     }
+}
+
+/// This program, unless a shell finds it under the name `forfall`: whoever began with `cargo run` has not installed it.
+fn not_on_the_path() -> Option<PathBuf> {
+    let own = fs_err::canonicalize(std::env::current_exe().ok()?).ok()?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let first = std::env::split_paths(&path).find_map(|dir| fs_err::canonicalize(dir.join("forfall")).ok());
+    (first.as_ref() != Some(&own)).then_some(own)
+}
+
+/// As a shell reads it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+".contains(letter);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

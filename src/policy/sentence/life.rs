@@ -36,6 +36,9 @@ fn lived(policy: &Policy, branch: &Branch, record: &str) -> String {
     }
     if let Some(stage) = asked {
         let least = shortest(policy, stage);
+        if least == Period::ZERO {
+            return format!("Counted from {from}, {record} is kept until that is decided.");
+        }
         return format!("Counted from {from}, {record} is kept at least {least}, until that is decided.");
     }
     if branch.stages.iter().any(|stage| !stage.runs()) {
@@ -44,7 +47,7 @@ fn lived(policy: &Policy, branch: &Branch, record: &str) -> String {
     if branch.stages.is_empty() {
         return format!("{capital} is kept without limit.");
     }
-    format!("{capital} is kept without limit in that form.")
+    format!("The clock starts at {from}; {record} is kept without limit in that form.")
 }
 
 /// From the shortest life to the longest: a calendar period that must end first adds up to its own length.

@@ -134,6 +134,21 @@ fn deadlines_and_calendar_periods_bound_the_life() {
 }
 
 #[test]
+fn who_is_asked_at_once_keeps_a_record_until_the_answer() {
+    let escalate = Escalate {
+        to: vec!["archive".into()],
+        question: None,
+        remind: None,
+        decisions: vec!["transfer".into()],
+        extend: None,
+        needs: None,
+    };
+    let stage = Stage { after: Some(After::AtOnce), ..stage("1 day", Action::Escalate(escalate)) };
+    let text = read(vec![stage]);
+    assert!(text.ends_with("Counted from `called_at`, a record is kept until that is decided."), "{text}");
+}
+
+#[test]
 fn every_start_is_named() {
     let latest_of = |names: &[(&str, bool)]| {
         let part =
@@ -197,7 +212,7 @@ fn every_action_is_said_in_words() {
     for (action, expected) in [
         (
             Action::Anonymize(fields(&[("a", Method::Null), ("b", Method::Null), ("c", Method::Hide)])),
-            "after 1 year `a` and `b` are emptied and `c` is hidden. A record is kept without limit in that form.",
+            "after 1 year `a` and `b` are emptied and `c` is hidden. The clock starts at `called_at`; a record is kept without limit in that form.",
         ),
         (
             Action::Anonymize(fields(&[
@@ -205,18 +220,18 @@ fn every_action_is_said_in_words() {
                 ("ip", Method::TruncateIp),
                 ("born", Method::GeneralizeDate { to: Granularity::Year, format: None }),
             ])),
-            "after 1 year `a` is hidden except the first two and the last one characters, the addresses in `ip` are shortened to their network and `born` is reduced to the year. A record is kept without limit in that form.",
+            "after 1 year `a` is hidden except the first two and the last one characters, the addresses in `ip` are shortened to their network and `born` is reduced to the year. The clock starts at `called_at`; a record is kept without limit in that form.",
         ),
         (
             Action::Anonymize(Fieldwork {
                 keep_only: Some(vec!["seconds".into(), "month".into()]),
                 ..Fieldwork::default()
             }),
-            "after 1 year everything is emptied except `seconds`, `month` and what the rule itself needs. A record is kept without limit in that form.",
+            "after 1 year everything is emptied except `seconds`, `month` and what the rule itself needs. The clock starts at `called_at`; a record is kept without limit in that form.",
         ),
         (
             Action::Shield(Fieldwork { flag: Some("shielded".into()), ..Fieldwork::default() }),
-            "after 1 year it is shielded from readers (`shielded` is set). A record is kept without limit in that form.",
+            "after 1 year it is shielded from readers (`shielded` is set). The clock starts at `called_at`; a record is kept without limit in that form.",
         ),
         (
             Action::Escalate(escalate),

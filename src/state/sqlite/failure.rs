@@ -31,10 +31,16 @@ impl Failure {
 
     /// The error with what was being done, and where.
     pub(super) fn during(self, what: &str, path: &std::path::Path) -> StateError {
+        let disk = self.is_disk_failure();
         match self {
+            // A full disk shows as an I/O error where SQLite wants to map a file beside the state file.
             Self::Sql(error) => StateError::Broken {
                 what: format!("the state file {} does not let us {what}", path.display()),
-                why: error.to_string(),
+                why: if disk {
+                    format!("{error} (is its disk full, or failing?)")
+                } else {
+                    error.to_string()
+                },
             },
             Self::State(error) => error,
         }

@@ -144,6 +144,49 @@ fn init_never_overwrites_and_its_configuration_is_valid() {
 }
 
 #[test]
+fn looking_and_checking_need_no_state() {
+    let fixture = Fixture::new(1, 1);
+    for words in [
+        &["check"][..],
+        &["store", "list"],
+        &["store", "show", "calls"],
+        &["policy", "list"],
+        &["policy", "test"],
+    ] {
+        forfall(&fixture, words).expect(0);
+    }
+    assert!(!fixture.path("state").exists());
+}
+
+#[test]
+fn an_unresolved_policy_is_listed_everywhere_and_never_runs() {
+    let fixture = Fixture::new(3, 2);
+    let text = "title = \"Visitors\"\nowner = \"reception\"\nunresolved = \"Who keeps the list?\"\n";
+    write_policy(&fixture, "visitors", text);
+    let plan = fixture.run(&["plan", "visitors"]).expect(0).json();
+    assert_eq!(plan["policies"][0]["state"], "unresolved");
+    let runs = fixture.run(&["run"]).expect(0).json();
+    let run = runs["runs"].as_array().unwrap().iter().find(|run| run["policy"] == "visitors").unwrap();
+    assert_eq!((&run["state"], &run["store"]), (&"observed".into(), &serde_json::Value::Null));
+    assert!(run["reason"].as_str().unwrap().contains("Who keeps the list?"));
+    let status = fixture.run(&["status", "visitors"]).expect(0).json();
+    assert_eq!(status["policies"][0]["state"], "unresolved");
+    refused(&fixture, &["approve", "visitors", "--count", "0"], 11, &["Who keeps the list?"]);
+    refused(&fixture, &["explain", "visitors", "1"], 2, &["binds no data"]);
+    refused(&fixture, &["run", "visitors"], 11, &["unresolved"]);
+}
+
+#[test]
+fn a_full_disk_under_the_result_is_told() {
+    let fixture = Fixture::new(1, 1);
+    let full = fs_err::OpenOptions::new().write(true).open("/dev/full").unwrap().into_file();
+    let mut command = fixture.command(&["policy", "list"]);
+    let output = command.stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(70));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
+}
+
+#[test]
 fn whoever_reads_may_stop_reading() {
     let fixture = Fixture::new(1, 1);
     let mut command = fixture.command(&["audit", "list"]);
@@ -153,4 +196,46 @@ fn whoever_reads_may_stop_reading() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_store_that_is_down_still_has_what_the_forecast_says() {
+    let fixture = Fixture::new(3, 2);
+    fixture.approve("calls", 3);
+    fs_err::rename(fixture.path("calls.db"), fixture.path("gone.db")).unwrap();
+    let status = fixture.run(&["status", "calls"]).expect(0).json();
+    assert_eq!(
+        (&status["policies"][0]["state"], &status["policies"][0]["due"]),
+        (&"unreachable".into(), &3.into())
+    );
+}
+
+#[test]
+fn check_says_that_escalated_records_wait_for_nobody_yet() {
+    let fixture = Fixture::new(1, 1);
+    edit_policy(&fixture, "calls", "action = \"delete\"", "action = \"escalate\"");
+    let said = forfall(&fixture, &["check"]).expect(0);
+    assert!(
+        said.err.contains("calls.toml:11") && said.err.contains("no decision can be entered"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn store_show_finds_the_times_between_odd_values() {
+    let fixture = Fixture::new(1, 1);
+    let database = rusqlite::Connection::open(fixture.path("calls.db")).unwrap();
+    database
+        .execute_batch(
+            "insert into call_log (called_at) values (''), ('n/a'), (null), ('2019-05-17T10:00:00Z')",
+        )
+        .unwrap();
+    let said = forfall(&fixture, &["store", "show", "calls"]).expect(0);
+    assert!(said.out.contains("2019-05-17T10:00:00Z"), "{}", said.out);
+    assert!(
+        said.out.contains("called_at needs `start.format`; its values look like \"rfc3339\""),
+        "{}",
+        said.out
+    );
 }

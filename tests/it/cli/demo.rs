@@ -17,7 +17,9 @@ fn it_runs_for_real_on_one_screen_and_can_be_played_with() {
     let output = forfall(&["demo", home]).assert().code(0).get_output().stdout.clone();
     let screen = String::from_utf8(output).unwrap();
     assert!(screen.lines().count() <= 54, "{} lines:\n{screen}", screen.lines().count());
-    for line in screen.lines().filter(|line| !line.contains(home)) {
+    let program = format!("  alias forfall={}", env!("CARGO_BIN_EXE_forfall"));
+    assert!(screen.contains(&program), "whoever has not installed it cannot go on:\n{screen}");
+    for line in screen.lines().filter(|line| !line.contains(home) && *line != program) {
         assert!(line.chars().count() <= 80, "too wide: {line}");
     }
     for word in ["undetermined", "waiting", "held", "verifies", "It is gone: deleted", "Kept, held"] {

@@ -95,7 +95,10 @@ fn an_approval_for_another_count_is_not_given() {
 fn a_waiting_period_lets_somebody_object() {
     let world = World::new(world::CALLS, 30, 10).edited("title", "wait = \"2 days\"\ntitle");
     world.approve(30);
-    assert_eq!(world.run().state, RunState::Observed);
+    let report = world.run();
+    assert_eq!(report.state, RunState::Observed);
+    let reason = report.reason.unwrap();
+    assert!(reason.contains("until 2026-11-23 13:00:00 (Europe/Oslo)"), "{reason}");
     world.clock.advance(TimeDelta::days(2).to_std().unwrap());
     assert_eq!(world.run().state, RunState::Complete);
 }
