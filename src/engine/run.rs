@@ -401,8 +401,12 @@ impl Begun<'_> {
         if changed && let Err(error) = store.settle(&plan.target) {
             part.remarks.push(error.to_string());
         }
-        if !stop.is_asked() {
-            self.recount(data, plan, circumstances, curves, &mut incomplete)?;
+        match stop.is_asked() {
+            false => self.recount(data, plan, circumstances, curves, &mut incomplete)?,
+            true if incomplete.is_empty() => {
+                incomplete.push("stopped before it was counted again; the next run goes on".to_owned());
+            }
+            true => {}
         }
         match incomplete.is_empty() {
             true => Ok(part),

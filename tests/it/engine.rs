@@ -5,6 +5,7 @@ mod gates;
 mod world;
 
 use forfall::audit::entry::Body;
+use forfall::engine::progress::{Stop, Unwatched};
 use forfall::model::run::RunState;
 use forfall::model::value::Value;
 use world::{Interfere, World};
@@ -133,4 +134,16 @@ fn two_runs_of_one_policy_exclude_each_other() {
     assert!(!report.begun);
     drop(lease);
     assert_eq!(world.run().state, RunState::Complete);
+}
+
+#[test]
+fn a_run_that_was_stopped_before_its_recount_is_not_complete_and_keeps_its_forecast() {
+    let world = World::new(world::CALLS, 0, 40);
+    world.approve(0);
+    let before = world.engine.state.curves(&world.policy.id).unwrap();
+    let stop = Stop::default();
+    stop.ask();
+    let report = world.run_until(&Unwatched, &world, &stop);
+    assert_eq!(report.state, RunState::Incomplete, "nobody counted again");
+    assert_eq!(world.engine.state.curves(&world.policy.id).unwrap(), before);
 }

@@ -170,9 +170,13 @@ impl World {
     }
 
     pub(crate) fn run_with(&self, progress: &dyn Watching, world: &World) -> Report {
+        self.run_until(progress, world, &Stop::default())
+    }
+
+    pub(crate) fn run_until(&self, progress: &dyn Watching, world: &World, stop: &Stop) -> Report {
         let occasion = Occasion { trigger: Trigger::Operator, slots: None };
         let watched = Watched { progress, world };
-        run::run(&self.engine, &self.policy, &occasion, &watched, &Stop::default()).unwrap()
+        run::run(&self.engine, &self.policy, &occasion, &watched, stop).unwrap()
     }
 
     pub(crate) fn plan(&self) -> DataPlan {
