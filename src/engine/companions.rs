@@ -75,7 +75,8 @@ pub fn execute(
         total.failed += executed.failed;
         total.incomplete.extend(executed.incomplete);
         total.paused = executed.paused;
-        if total.paused.is_some() || !total.incomplete.is_empty() || !page.more {
+        total.closed = executed.closed;
+        if total.paused.is_some() || total.closed.is_some() || !total.incomplete.is_empty() || !page.more {
             return Ok(total);
         }
     }
@@ -101,7 +102,8 @@ fn companions_of(
         let label =
             BatchLabel { store: elsewhere.clone(), collection: with.collection.clone(), ..label.clone() };
         let of = format!("{}/with", data.index);
-        let assignment = Assignment { label, hash, of: &of, job, most: usize::MAX };
+        // The record's own batch was let through: what goes along belongs to it.
+        let assignment = Assignment { label, hash, of: &of, job, most: usize::MAX, halt: &|| Ok(None) };
         let executed =
             execute::execute(engine, store, &assignment, &mut |_, _| Ok(Ok(())), &Unwatched, stop)?;
         if let Some(reason) = executed.incomplete.first() {

@@ -79,6 +79,8 @@ pub struct StagePlan {
 pub struct Circumstances {
     /// The instant of asking.
     pub now: Instant,
+    /// How long the log was when events were read.
+    pub log: u64,
     /// Records due before this are overdue: a run should have taken them.
     pub overdue_at: Option<Instant>,
     /// The events known.

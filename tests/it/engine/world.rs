@@ -20,7 +20,7 @@ use forfall::model::schema::ColumnKind;
 use forfall::model::value::Value;
 use forfall::policy::compile::{self, Defaults, KnownStore, StoreKind};
 use forfall::policy::rule::Policy;
-use forfall::state::api::{Actor, Lease, PauseScope, Placed};
+use forfall::state::api::{Actor, EventRecord, Lease, PauseScope, Placed};
 use forfall::state::memory::MemoryState;
 use forfall::time::{Clock, Instant, ManualClock};
 
@@ -226,6 +226,16 @@ impl World {
 
     pub(crate) fn pause(&self) {
         self.engine.state.pause(now(), &actor(), &PauseScope::All).unwrap();
+    }
+
+    pub(crate) fn event(&self, name: &str, key: &str) {
+        let event = EventRecord { name: name.into(), key: key.into(), at: now() };
+        self.engine.state.add_event(now(), &actor(), &event).unwrap();
+    }
+
+    /// Lets the time pass.
+    pub(crate) fn later(&self, minutes: i64) {
+        self.clock.advance(TimeDelta::minutes(minutes).to_std().unwrap());
     }
 
     pub(crate) fn resume(&self) {
