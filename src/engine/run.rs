@@ -283,6 +283,13 @@ impl Begun<'_> {
             return Ok(answer);
         }
         let would_empty = would_empty(self.engine, data, plan, circumstances)?;
+        let deleting = || plan.stages.iter().filter(|stage| stage.action == Action::Delete);
+        let foreseen = deleting().filter_map(|stage| {
+            let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
+            let curve = curves.iter().find(|curve| curve.of == of)?;
+            Some(forecast::expected(curve, self.now))
+        });
+        let (going, foreseen) = (deleting().map(|stage| stage.due).sum(), foreseen.sum());
         for (place, stage) in plan.stages.iter().enumerate() {
             if !stage.action.changes_the_store() {
                 continue;
@@ -302,6 +309,8 @@ impl Begun<'_> {
                 done_since,
                 baseline: baseline.0,
                 would_empty: would_empty && stage.action == Action::Delete,
+                going,
+                foreseen,
                 may_empty: self.policy.limit.may_empty,
             };
             answer = gate::forecast::judge(&seen);
