@@ -277,8 +277,17 @@ impl Begun<'_> {
             &plan.identity,
             &plan.schema.fingerprint,
         )
-        .and_then(|| self.waited(approval))
-        .and_then(|| gate::limits::judge(&self.policy.limit, plan.due(), plan.total));
+        .and_then(|| self.waited(approval));
+        if answer == Answer::Open
+            && let Some(approval) = approval
+        {
+            // What goes along is disposed of in those stores too: they must be the ones that were approved.
+            for there in data.target.elsewhere() {
+                let identity = self.engine.inspect(&there.store)?.identity()?;
+                answer = answer.and_then(|| gate::approval::store(approval, &there.store, &identity));
+            }
+        }
+        answer = answer.and_then(|| gate::limits::judge(&self.policy.limit, plan.due(), plan.total));
         if answer != Answer::Open {
             return Ok(answer);
         }

@@ -1,6 +1,7 @@
 //! Approve first, then act (DESIGN 5.4): an approval binds to the policy's text, the stores' identities and the
 //! collections' schemas. A harmless edit keeps it; anything that could make more records due does not.
 
+use crate::model::ids::StoreName;
 use crate::model::schema::Identity;
 use crate::policy::change::{self, Edit};
 use crate::policy::rule::{Data, Policy};
@@ -51,21 +52,9 @@ pub fn judge(
             }
         }
     }
-    let approved = approval.identities.iter().find(|(store, _)| *store == data.target.store);
-    match approved.map(|(_, approved)| approved.difference(identity)) {
-        Some(None) => {}
-        Some(Some(difference)) => {
-            return Answer::Stop(format!(
-                "store {} is not the one that was approved ({difference}). If that is right, approve again",
-                data.target.store
-            ));
-        }
-        None => {
-            return Answer::Stop(format!(
-                "store {} was not part of the approval: approve again",
-                data.target.store
-            ));
-        }
+    let same_store = store(approval, &data.target.store, identity);
+    if same_store != Answer::Open {
+        return same_store;
     }
     if approval.fingerprints.get(data.index).map(String::as_str) != Some(fingerprint) {
         return Answer::Stop(format!(
@@ -75,4 +64,16 @@ pub fn judge(
         ));
     }
     Answer::Open
+}
+
+/// Whether a store is the one that the approval was given for.
+pub fn store(approval: &Approval, name: &StoreName, identity: &Identity) -> Answer {
+    let approved = approval.identities.iter().find(|(store, _)| store == name);
+    match approved.map(|(_, approved)| approved.difference(identity)) {
+        Some(None) => Answer::Open,
+        Some(Some(difference)) => Answer::Stop(format!(
+            "store {name} is not the one that was approved ({difference}). If that is right, approve again"
+        )),
+        None => Answer::Stop(format!("store {name} was not part of the approval: approve again")),
+    }
 }
