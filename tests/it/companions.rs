@@ -96,3 +96,20 @@ fn what_a_kept_record_shares_stays() {
     assert_eq!(fixture.calls(), 4);
     assert_eq!(recordings(&fixture), [2, 6, 7, 8, 9], "the third recording belongs to a kept call too");
 }
+
+#[test]
+fn a_hold_on_what_goes_along_keeps_the_records() {
+    for (store, collection) in [("calls", Some("note")), ("recordings", None)] {
+        let fixture = fixture();
+        fixture.approve("calls", 6);
+        let mut words = vec!["hold", "add", "--store", store, "--reason", "case-1"];
+        words.extend(collection.iter().flat_map(|collection| ["--collection", collection]));
+        fixture.run(&words).expect(0);
+        let run = fixture.run(&["run", "calls"]).expect(0).json();
+        assert_eq!(run["runs"][0]["state"], "complete", "{store}: {run}");
+        assert_eq!((fixture.calls(), notes(&fixture)), (10, 10), "{store}");
+        assert_eq!(recordings(&fixture).len(), 10, "{store}");
+        let plan = fixture.run(&["plan", "calls"]).expect(0).json();
+        assert_eq!(plan["policies"][0]["stages"][0]["held"], 6, "{store}: {plan}");
+    }
+}
