@@ -113,3 +113,13 @@ fn a_hold_on_what_goes_along_keeps_the_records() {
         assert_eq!(plan["policies"][0]["stages"][0]["held"], 6, "{store}: {plan}");
     }
 }
+
+#[test]
+fn a_hold_on_a_collection_that_nothing_binds_is_refused_instead_of_protecting_nothing() {
+    let fixture = fixture();
+    for misspelt in ["Call_log", "calllog"] {
+        let words = ["hold", "add", "--store", "calls", "--collection", misspelt, "--reason", "case-1"];
+        let said = fixture.run(&words).expect(2);
+        assert!(said.err.contains("call_log"), "{}", said.err);
+    }
+}
