@@ -114,6 +114,7 @@ impl<'a> Frozen<'a> {
             companions: Vec::new(),
         };
         // From here on an error drops `frozen`, which takes everything back.
+        frozen.walk.check_schema()?;
         frozen.act()?;
         frozen.walk.session.mark(&frozen.batch, frozen.walk.settled.as_ref())?;
         if forget {

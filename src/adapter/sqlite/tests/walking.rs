@@ -107,6 +107,11 @@ fn an_effect_made_since_the_check_takes_the_batch_back() {
         "CREATE TABLE child (of INTEGER REFERENCES record ON DELETE SET NULL); INSERT INTO child VALUES (3)",
         "CREATE TABLE log (id); CREATE TRIGGER t AFTER DELETE ON record BEGIN INSERT INTO log VALUES (old.id); END",
         "CREATE TRIGGER t AFTER DELETE ON record BEGIN DELETE FROM record WHERE id = 10; END",
+        // Effects that no update hook tells of.
+        "CREATE TABLE log (id); INSERT INTO log VALUES (7);
+         CREATE TRIGGER t AFTER DELETE ON record BEGIN DELETE FROM log; END",
+        "CREATE TABLE child (of INTEGER PRIMARY KEY REFERENCES record ON DELETE CASCADE) WITHOUT ROWID;
+         INSERT INTO child VALUES (3)",
     ] {
         let world = world(TEN);
         world.other.execute_batch(effect).unwrap();
@@ -115,6 +120,22 @@ fn an_effect_made_since_the_check_takes_the_batch_back() {
         assert!(error.to_string().contains("touched"), "{error}");
         assert_eq!(left(&world), 10, "{effect}");
     }
+}
+
+#[test]
+fn an_effect_made_between_two_batches_takes_the_second_back() {
+    let world = world(TEN);
+    world.other.execute_batch("CREATE TABLE log (id); INSERT INTO log VALUES (7)").unwrap();
+    world.store.adopt(&target("record")).unwrap();
+    let mut walk = world.store.walk(job(target("record"), Act::Delete, 8)).unwrap();
+    walk.prepare(&label(), 2, &HashSet::new()).unwrap().unwrap().commit().unwrap();
+    // A new schema alone is nothing to stop for.
+    world.other.execute_batch("CREATE TABLE unrelated (id); VACUUM").unwrap();
+    walk.prepare(&label(), 2, &HashSet::new()).unwrap().unwrap().commit().unwrap();
+    world.other.execute_batch("CREATE TRIGGER t AFTER DELETE ON record BEGIN DELETE FROM log; END").unwrap();
+    let error = walk.prepare(&label(), 2, &HashSet::new()).map(|_| ()).unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Changed);
+    assert_eq!((left(&world), number(&world, "SELECT count(*) FROM log")), (6, 1));
 }
 
 #[test]
