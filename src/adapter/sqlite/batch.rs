@@ -5,10 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rusqlite::types::{Value as SqlValue, ValueRef};
 
 use super::dialect::quoted;
-use super::value;
 use super::walk::{Follower, SqliteWalk};
+use super::{unfit, value};
 use crate::adapter::api::{Act, Basis, Prepared, StoreError, StoreErrorKind};
-use crate::model::batch::{Applied, Leftover};
+use crate::model::batch::Applied;
 use crate::model::ids::BatchId;
 use crate::model::key::Key;
 
@@ -344,7 +344,7 @@ impl Prepared for Frozen<'_> {
     }
 
     fn spool(&self) -> Vec<u8> {
-        Vec::new()
+        unfit::encode(self.struck, &self.records)
     }
 
     fn basis(&self) -> Basis {
@@ -357,12 +357,9 @@ impl Prepared for Frozen<'_> {
         self.walk.session.run("COMMIT")?;
         self.walk.settled = Some(self.batch);
         self.walk.cursor = self.strike.take().map(Strike::cursor);
-        let reason = "it holds a value that the method cannot work on";
-        let failed = (self.struck..self.records.len())
-            .map(|place| Leftover { place, reason: reason.to_owned(), key: None })
-            .collect();
-        let done = u64::try_from(self.struck).unwrap_or(u64::MAX);
-        Ok(Applied { done, failed, ..Applied::default() })
+        let mut applied = unfit::applied(self.struck, &self.records);
+        applied.failed.iter_mut().for_each(|left| left.key = None);
+        Ok(applied)
     }
 
     fn abort(self: Box<Self>) -> Result<(), StoreError> {
