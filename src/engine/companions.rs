@@ -99,6 +99,12 @@ fn companions_of(
             Ok(store) => store,
             Err(error) => return Ok(Err(error.to_string())),
         };
+        if with.by.is_some() && rows.iter().any(|row| !row.key.parts().is_ok_and(|parts| parts.len() == 1)) {
+            return Ok(Err(format!(
+                "rows of {} in store {elsewhere} cannot be found by a key of several columns",
+                with.collection
+            )));
+        }
         let mut names = names_of(with, rows);
         if with.by.is_none() {
             let others = engine
@@ -191,6 +197,13 @@ fn job(with: &With, names: &BTreeSet<Name>, circumstances: &Circumstances) -> Op
     let text = |name: &Name, place: usize| Value::Text(name[place].clone());
     // The first part leads to where they lie; only all parts together say whose they are.
     let mut predicate = is(0, names.iter().map(|name| text(name, 0)).collect());
+    if with.by.is_some() {
+        // A column of numbers holds no texts: a key that is spelled like a number is looked for as one too.
+        let numbers = names.iter().filter_map(|name| {
+            name[0].parse().ok().filter(|number: &i64| number.to_string() == name[0]).map(Value::Int)
+        });
+        predicate = Predicate::Any(vec![predicate, is(0, numbers.collect())]);
+    }
     if parts.len() > 1 {
         let whole =
             |name: &Name| Predicate::All((0..parts.len()).map(|at| is(at, vec![text(name, at)])).collect());

@@ -98,6 +98,49 @@ fn what_a_kept_record_shares_stays() {
 }
 
 #[test]
+fn rows_in_another_database_go_with_their_record() {
+    let fixture = fixture();
+    let policy = CALLS.replace("collection = \"note\"", "store = \"archive\"\ncollection = \"copy\"");
+    fs_err::write(fixture.path("policies/calls.toml"), policy).unwrap();
+    let config = fs_err::read_to_string(fixture.path("forfall.toml")).unwrap();
+    let archive = "\n[store.archive]\nadapter = \"sqlite\"\npath = \"archive.db\"\n";
+    fs_err::write(fixture.path("forfall.toml"), config + archive).unwrap();
+    let archive = rusqlite::Connection::open(fixture.path("archive.db")).unwrap();
+    archive
+        .execute_batch(
+            "create table copy (id integer primary key, call integer); create index by_call on copy (call);
+             with recursive n (id) as (select 1 union all select id + 1 from n where id < 10)
+             insert into copy (call) select id from n",
+        )
+        .unwrap();
+    fixture.approve("calls", 6);
+    fixture.run(&["run", "calls"]).expect(0);
+    let first: i64 = archive.query_row("select min(call) from copy", [], |row| row.get(0)).unwrap();
+    assert_eq!((fixture.calls(), first), (4, 7));
+    let verified = fixture.run(&["audit", "verify"]).expect(0).json();
+    assert_eq!((&verified["intents"], &verified["outcomes"]), (&3.into(), &3.into()));
+}
+
+#[test]
+fn files_go_by_all_the_parts_of_their_name() {
+    let fixture = fixture();
+    let policy = CALLS.replace("{caller}/*.wav", "{year}/{caller}.wav");
+    fs_err::write(fixture.path("policies/calls.toml"), policy).unwrap();
+    database(&fixture).execute_batch("alter table call_log add column year integer default 2026").unwrap();
+    fs_err::create_dir(fixture.path("recordings/2026")).unwrap();
+    for row in 0..10 {
+        fixture.clip(&fixture.path(&format!("recordings/2026/+4799{row:06}.wav")), 1);
+    }
+    fixture.approve("calls", 6);
+    fixture.run(&["run", "calls"]).expect(0);
+    assert_eq!(
+        fs_err::read_dir(fixture.path("recordings/2026")).unwrap().count(),
+        4,
+        "those of the kept calls"
+    );
+}
+
+#[test]
 fn a_hold_on_what_goes_along_keeps_the_records() {
     for (store, collection) in [("calls", Some("note")), ("recordings", None)] {
         let fixture = fixture();
