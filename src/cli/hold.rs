@@ -1,4 +1,5 @@
-//! `forfall hold`: keeps records whatever the policies say. Adding one needs no valid policy unless it names a key.
+//! `forfall hold`: keeps records whatever the policies say. Adding one needs no valid policy unless it names a key
+//! or a collection.
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -106,6 +107,9 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
     if let Some(store) = &add.store {
         session.known_store(store)?;
     }
+    if let (Some(store), Some(collection)) = (&add.store, &add.collection) {
+        known_collection(store, collection, session)?;
+    }
     let key = add.key.as_deref().map(|text| read_key(text, add, session)).transpose()?;
     let now = context.clock.now();
     let scope = HoldScope {
@@ -141,6 +145,30 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
         ))?;
     }
     Ok(Exit::Done)
+}
+
+/// A hold on a collection under a name that no policy uses would be in force and keep nothing.
+fn known_collection(store: &str, collection: &str, session: &Session) -> Result<(), Failure> {
+    let mut known: Vec<&str> = session
+        .all_data()
+        .flat_map(|(_, data)| {
+            let own = (&data.target.store, data.target.collection.as_str());
+            std::iter::once(own).chain(data.target.goes_along())
+        })
+        .filter(|(there, _)| there.as_str() == store)
+        .map(|(_, collection)| collection)
+        .collect();
+    if known.contains(&collection) {
+        return Ok(());
+    }
+    known.sort_unstable();
+    known.dedup();
+    Err(Failure::usage(format!(
+        "no policy that can be read binds collection {} in store {store}, so the hold would keep nothing. Bound there: \
+         {}. Without --collection the whole store is held",
+        phrase::safe(collection),
+        if known.is_empty() { "nothing".to_owned() } else { known.join(", ") },
+    )))
 }
 
 /// Reads the key as the collections that the hold covers spell theirs. A hold on a key that means different records

@@ -37,6 +37,17 @@ pub struct Assignment<'a> {
     pub job: Job,
     /// The largest batch: smaller where each record brings work elsewhere.
     pub most: usize,
+    /// Asked before each batch's intent.
+    pub halt: &'a dyn Fn() -> Result<Option<Halt>, StateError>,
+}
+
+/// Why no further batch of this run may begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// The policy's window has closed.
+    Closed(String),
+    /// Something was recorded that the plan did not know: only a new plan can take it into account.
+    Outdated(String),
 }
 
 /// What a stage's execution came to.
@@ -52,6 +63,8 @@ pub struct Executed {
     pub incomplete: Vec<String>,
     /// It was paused.
     pub paused: Option<PauseScope>,
+    /// The policy's window has closed.
+    pub closed: Option<String>,
 }
 
 /// A failure after which nothing more may be deleted anywhere by this process.
@@ -112,6 +125,15 @@ pub fn execute(
                 break;
             }
             continue;
+        }
+        // As late as can be: the batch lies ready, and only its intent is missing.
+        if let Some(halt) = (assignment.halt)()? {
+            executed.incomplete.extend(prepared.abort().err().map(|error| error.to_string()));
+            match halt {
+                Halt::Closed(why) => executed.closed = Some(why),
+                Halt::Outdated(why) => executed.incomplete.push(why),
+            }
+            break;
         }
         match one_batch(engine, store, assignment, &epoch, &label, prepared, before_commit)? {
             Batch::Applied(applied) => {

@@ -28,7 +28,11 @@ pub fn recover_open(engine: &Engine, wanted: impl Fn(&OpenIntent) -> bool) -> Re
         let fate = engine.dispose(&label.store).and_then(|store| store.resolve(label, &target, &open.spool));
         match fate {
             Ok(fate) => {
-                write_outcome(engine, open, &fate)?;
+                match write_outcome(engine, open, &fate) {
+                    // Another process was faster; its outcome stands.
+                    Err(StateError::NoOpenIntent { .. }) => continue,
+                    written => written?,
+                }
                 tracing::info!(batch = %label.batch, policy = %label.policy, fate = word(&fate), "recovered");
                 recovered.resolved.push((label.batch, fate));
             }

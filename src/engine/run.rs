@@ -1,9 +1,10 @@
 //! One execution of one policy: lease, recovery, plan, gates, batches, recount, and an honest state at the end.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::adapter::api::{Act, Job, StoreError};
-use crate::audit::entry::{Phase, RunNote, Slots, StageDone};
+use crate::audit::entry::{Body, Phase, RunNote, Slots, StageDone};
 use crate::model::action::Action;
 use crate::model::batch::BatchLabel;
 use crate::model::hold::Held;
@@ -12,14 +13,17 @@ use crate::model::predicate::Predicate;
 use crate::model::run::{RunState, Trigger};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::{select, timing};
-use crate::state::api::{Approval, Curve, PauseScope};
+use crate::state::api::{Approval, Curve, Filter, PauseScope, Placed, StateError};
 use crate::time::{Instant, guard};
 
-use super::execute::{Assignment, AuditLost, Executed};
+use super::execute::{Assignment, AuditLost, Executed, Halt};
 use super::gate::Answer;
 use super::plan::{Circumstances, DataPlan};
 use super::progress::{Progress, Stop};
 use super::{Engine, EngineError, companions, execute, forecast, gate, plan, recover};
+
+/// How many new events are read at once.
+const EVENTS: usize = 1_000;
 
 /// Why and for which slots a run takes place.
 #[derive(Clone, Debug)]
@@ -284,6 +288,13 @@ impl Begun<'_> {
             return Ok(answer);
         }
         let would_empty = would_empty(self.engine, data, plan, circumstances)?;
+        let deleting = || plan.stages.iter().filter(|stage| stage.action == Action::Delete);
+        let foreseen = deleting().filter_map(|stage| {
+            let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
+            let curve = curves.iter().find(|curve| curve.of == of)?;
+            Some(forecast::expected(curve, self.now))
+        });
+        let (going, foreseen) = (deleting().map(|stage| stage.due).sum(), foreseen.sum());
         for (place, stage) in plan.stages.iter().enumerate() {
             if !stage.action.changes_the_store() {
                 continue;
@@ -303,6 +314,8 @@ impl Begun<'_> {
                 done_since,
                 baseline: baseline.0,
                 would_empty: would_empty && stage.action == Action::Delete,
+                going,
+                foreseen,
                 may_empty: self.policy.limit.may_empty,
             };
             answer = gate::forecast::judge(&seen);
@@ -397,6 +410,9 @@ impl Begun<'_> {
                 failed: executed.failed,
             });
             incomplete.extend(executed.incomplete);
+            if let Some(why) = executed.closed {
+                return Ok(part.ended(RunState::Paused, format!("stopped in the middle: {why}")));
+            }
             if let Some(scope) = executed.paused {
                 return Ok(part.ended(RunState::Paused, format!("paused in the middle ({scope:?})")));
             }
@@ -416,8 +432,12 @@ impl Begun<'_> {
         if changed && let Err(error) = store.settle(&plan.target) {
             part.remarks.push(error.to_string());
         }
-        if !stop.is_asked() {
-            self.recount(data, plan, circumstances, curves, &mut incomplete)?;
+        match stop.is_asked() {
+            false => self.recount(data, plan, circumstances, curves, &mut incomplete)?,
+            true if incomplete.is_empty() => {
+                incomplete.push("stopped before it was counted again; the next run goes on".to_owned());
+            }
+            true => {}
         }
         match incomplete.is_empty() {
             true => Ok(part),
@@ -438,12 +458,7 @@ impl Begun<'_> {
         let stage = &plan.stages[place];
         let selection = &plan.selections.stages[place];
         let Some(start) = &selection.start else { return Ok(Executed::default()) };
-        let held = Held::of(
-            circumstances.holds.iter(),
-            &self.policy.id,
-            &data.target.store,
-            &data.target.collection,
-        );
+        let held = Held::of_data(circumstances.holds.iter(), &self.policy.id, &data.target);
         let (predicate, _) = select::held(selection.acts.clone(), &held);
         let mut scope = plan::scope(data, circumstances);
         scope.target = Arc::clone(&plan.target);
@@ -470,7 +485,10 @@ impl Begun<'_> {
             stage: stage.stage,
             action: stage.action.word().to_owned(),
         };
-        let assignment = Assignment { label, hash: &self.policy.hash, of: &of, job, most: usize::MAX };
+        let seen = Cell::new(circumstances.log);
+        let halt = || self.halt(&seen);
+        let hash = &self.policy.hash;
+        let assignment = Assignment { label, hash, of: &of, job, most: usize::MAX, halt: &halt };
         let what = format!("{} {} in {}", stage.action.word(), data.target.collection, data.target.store);
         progress.begin(&what, stage.due);
         let executed = if stage.action == Action::Delete && companions::elsewhere(&data.target) {
@@ -485,6 +503,34 @@ impl Begun<'_> {
         };
         progress.end();
         executed
+    }
+
+    /// Whether the window has closed, or an event was recorded of which the plan knows nothing: what it protects
+    /// would go, because events are part of the plan's conditions. `seen` is how much of the log is known.
+    fn halt(&self, seen: &Cell<u64>) -> Result<Option<Halt>, StateError> {
+        if let Some(why) = outside_window(self.policy, self.engine.clock.now()) {
+            return Ok(Some(Halt::Closed(why)));
+        }
+        let state = &self.engine.state;
+        let (size, _) = state.log_head()?;
+        let filter = Filter { kind: Some("event".to_owned()), ..Filter::default() };
+        let mut after = seen.replace(size).checked_sub(1);
+        loop {
+            let page = state.find(&filter, after, EVENTS)?;
+            let known = |placed: &Placed| match &placed.entry.body {
+                Body::Event(note) => !self.policy.names_event(&note.name),
+                _ => true,
+            };
+            if !page.iter().all(known) {
+                let why = "an event was recorded meanwhile, and what is due may be something else now; the next run \
+                           goes on";
+                return Ok(Some(Halt::Outdated(why.to_owned())));
+            }
+            match page.last() {
+                Some(last) if page.len() == EVENTS => after = Some(last.index),
+                _ => return Ok(None),
+            }
+        }
     }
 
     /// Counts again what is due and unheld, and makes the next forecast, in one pass for each stage.
@@ -538,7 +584,7 @@ fn exactly_left(
     place: usize,
     circumstances: &Circumstances,
 ) -> Result<u64, StoreError> {
-    let held = Held::of(circumstances.holds.iter(), &policy.id, &data.target.store, &data.target.collection);
+    let held = Held::of_data(circumstances.holds.iter(), &policy.id, &data.target);
     let (predicate, _) = select::held(plan.selections.stages[place].acts.clone(), &held);
     let mut scope = plan::scope(data, circumstances);
     scope.target = Arc::clone(&plan.target);
@@ -581,18 +627,21 @@ pub fn closed(engine: &Engine, policy: &Policy, now: Instant) -> Result<Option<S
         };
         return Ok(Some(format!("{text}: `forfall resume` lets it go on")));
     }
-    match &policy.window {
-        Some(window) if !window.contains(now, policy.zone) => {
-            Ok(Some(format!("outside its window {window}")))
-        }
-        _ => Ok(None),
-    }
+    Ok(outside_window(policy, now))
+}
+
+fn outside_window(policy: &Policy, now: Instant) -> Option<String> {
+    let window = policy.window.as_ref().filter(|window| !window.contains(now, policy.zone))?;
+    Some(format!("outside its window {window}"))
 }
 
 /// What all plans of one moment share.
 pub fn circumstances(engine: &Engine, now: Instant) -> Result<Circumstances, EngineError> {
+    // The log first: an event recorded between the two is then told of twice, and none is lost.
+    let (log, _) = engine.state.log_head()?;
     Ok(Circumstances {
         now,
+        log,
         overdue_at: None,
         events: Arc::new(engine.state.events()?),
         holds: Arc::new(engine.state.holds()?),

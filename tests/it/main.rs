@@ -3,6 +3,7 @@
 
 mod architecture;
 mod cli;
+mod companions;
 mod crash;
 mod daemon;
 mod engine;
