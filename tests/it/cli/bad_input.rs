@@ -222,3 +222,25 @@ fn a_plan_that_cannot_be_written() {
     let fixture = Fixture::new(1, 1);
     refused(&fixture, &["plan", "--out", "/nowhere/plan.json"], 2, &["/nowhere/plan.json", "--out"]);
 }
+
+#[test]
+fn a_key_that_names_records_in_two_stores() {
+    let fixture = Fixture::new(1, 1);
+    fs_err::copy(fixture.path("calls.db"), fixture.path("second.db")).unwrap();
+    let config = fixture.path("forfall.toml");
+    let text = fs_err::read_to_string(&config).unwrap();
+    fs_err::write(config, format!("{text}\n[store.second]\nadapter = \"sqlite\"\npath = \"second.db\"\n"))
+        .unwrap();
+    let data = "[[data]]\nstore = \"second\"\ncollection = \"call_log\"\nstart.field = \"called_at\"\nstart.format = \
+                \"rfc3339\"\n\n[[stage]]";
+    edit_policy(&fixture, "calls", "[[stage]]", data);
+    let said = forfall(&fixture, &["explain", "calls", "1"]).expect(0);
+    assert!(
+        said.out.contains("in store calls") && said.err.contains("--store second"),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    let said = forfall(&fixture, &["explain", "calls", "1", "--store", "second"]).expect(0);
+    assert!(said.out.contains("in store second") && said.err.is_empty(), "{}{}", said.out, said.err);
+}
