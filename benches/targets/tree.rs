@@ -26,7 +26,7 @@ const DIRECTORIES: u64 = 200;
 
 /// Every second file is eight days old.
 fn fill(root: &Path, files: u64) {
-    let old = SystemTime::now() - Duration::from_secs(8 * 86_400);
+    let old = SystemTime::now() - Duration::from_hours(8 * 24);
     for directory in 0..DIRECTORIES {
         let at = root.join(format!("cam{directory:03}"));
         fs_err::create_dir_all(&at).unwrap();

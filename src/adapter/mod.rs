@@ -1,4 +1,4 @@
-//! Stores. `api` says what an adapter promises; each adapter is one file (or folder) and one line in [`ADAPTERS`].
+//! Stores. `api` says what an adapter promises; each adapter is one file (or folder) and one line in [`registry::ADAPTERS`].
 //!
 //! Adapters block: one thread, one connection. The engine decides where they run.
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::Session;
-use super::table::{Column, Field, Grid, count};
+use super::table::{Column, Field, Grid, count, maybe};
 use super::{Context, pause, phrase};
 use crate::engine::status::{self, Standing};
 use crate::policy::rule::Policy;
@@ -67,6 +67,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(if session.is_valid() { Exit::Done } else { Exit::Invalid })
 }
 
+/// The state of a policy of which a store does not answer: its counts are not known.
+const UNREACHABLE: &str = "unreachable";
+
 fn is_fine(state: &str) -> bool {
     matches!(state, "ok" | "unresolved")
 }
@@ -107,14 +110,17 @@ fn print(standings: &[(&Policy, Standing)], context: &Context) -> Result<(), Fai
     ];
     let mut grid = Grid::new(output, &columns);
     for (policy, standing) in standings {
+        // A zero would claim that somebody looked.
+        let unseen = standing.state == UNREACHABLE && standing.records == 0;
+        let seen = |number| if unseen { maybe(None) } else { count(number) };
         grid.row([
             policy.id.as_str().into(),
             Field::from(standing.state.as_str()).toned(state_tone(&standing.state)),
-            count(standing.due),
-            count(standing.overdue).loud(Tone::Bad),
-            count(standing.undetermined).loud(Tone::Warning),
-            count(standing.waiting),
-            count(standing.held),
+            seen(standing.due),
+            seen(standing.overdue).loud(Tone::Bad),
+            seen(standing.undetermined).loud(Tone::Warning),
+            seen(standing.waiting),
+            seen(standing.held),
         ]);
     }
     grid.print()?;
@@ -128,7 +134,7 @@ fn print(standings: &[(&Policy, Standing)], context: &Context) -> Result<(), Fai
 fn state_tone(state: &str) -> Tone {
     match state {
         "ok" => Tone::Good,
-        "unresolved" | "not approved" | "paused" => Tone::Warning,
+        "unresolved" | "not approved" | "paused" | "undetermined" => Tone::Warning,
         _ => Tone::Bad,
     }
 }
@@ -144,6 +150,14 @@ pub(super) fn headline(standings: &[(&Policy, Standing)]) -> (Tone, String) {
             phrase::records(number),
             phrase::counted(overdue.len() as u64, "policy", "policies"),
             phrase::span(oldest)
+        );
+        return (Tone::Bad, text);
+    }
+    let unseen = standings.iter().filter(|(_, standing)| standing.state == UNREACHABLE).count();
+    if unseen > 0 {
+        let text = format!(
+            "What is overdue cannot be told for {}: a store does not answer.",
+            phrase::counted(unseen as u64, "policy", "policies")
         );
         return (Tone::Bad, text);
     }

@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(adapted(2_000, Duration::from_millis(10)), 8_000);
         assert_eq!(adapted(2_000, Duration::from_millis(250)), 2_000);
         assert_eq!(adapted(2_000, Duration::from_millis(500)), 1_000);
-        assert_eq!(adapted(100, Duration::from_secs(60)), *BATCH_SIZES.start());
+        assert_eq!(adapted(100, Duration::from_mins(1)), *BATCH_SIZES.start());
         assert_eq!(adapted(50_000, Duration::from_millis(1)), *BATCH_SIZES.end());
     }
 }

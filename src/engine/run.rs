@@ -406,6 +406,12 @@ impl Begun<'_> {
         {
             part.remarks.push(format!("{} records wait for a decision (stage {})", stage.due, stage.stage));
         }
+        if plan.needed > 0 {
+            part.remarks.push(format!(
+                "{} due records in {} were kept because others still need them; they go with a later run",
+                plan.needed, part.collection
+            ));
+        }
         let store = self.engine.dispose(&data.target.store)?;
         if changed && let Err(error) = store.settle(&plan.target) {
             part.remarks.push(error.to_string());

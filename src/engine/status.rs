@@ -14,8 +14,11 @@ use super::{Engine, EngineError, forecast};
 /// One policy's standing.
 #[derive(Debug)]
 pub struct Standing {
-    /// `unresolved`, `not approved`, `paused`, `ok`, `overdue`, `breach`, or the last run's state if that was bad.
+    /// `unresolved`, `unreachable`, `not approved`, `paused`, `ok`, `overdue`, `breach`, `undetermined` if that is true
+    /// of every record, or the last run's state if that was bad.
     pub state: String,
+    /// All records in the collections that the policy binds, as far as their stores answered.
+    pub records: u64,
     /// Due and unheld.
     pub due: u64,
     /// Due already at the newest slot that is past: a run should have taken them.
@@ -47,6 +50,7 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
     let last_run = engine.state.runs(&policy.id, 1)?.into_iter().next();
     let mut standing = Standing {
         state: "ok".to_owned(),
+        records: 0,
         due: 0,
         overdue: 0,
         oldest_overdue_seconds: None,
@@ -93,6 +97,7 @@ pub fn previous_slot(policy: &Policy, now: Instant) -> Option<Instant> {
 
 impl Standing {
     fn add(&mut self, policy: &Policy, data: &crate::policy::rule::Data, plan: &DataPlan, now: Instant) {
+        self.records += plan.total.count;
         self.undetermined += plan.undetermined;
         self.waiting += plan.waiting;
         self.needed += plan.needed;
@@ -178,6 +183,13 @@ impl Standing {
             self.worse("breach", "records are past the deadline that the policy promises");
         } else if self.overdue > 0 {
             self.worse("overdue", "records were due at the last slot and are still there");
+        }
+        if self.records > 0 && self.undetermined == self.records {
+            self.worse(
+                "undetermined",
+                "every record is undetermined, so nothing will ever be done: is `start.format` right? `forfall explain` \
+                 says why for one record",
+            );
         }
         Ok(())
     }

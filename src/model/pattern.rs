@@ -8,6 +8,7 @@
 
 mod compiled;
 mod dated;
+mod meet;
 mod read;
 
 use std::fmt;

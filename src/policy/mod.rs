@@ -20,3 +20,4 @@ pub mod sentence;
 pub mod strict;
 pub mod test;
 pub mod timing;
+pub mod turns;

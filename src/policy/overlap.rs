@@ -36,9 +36,7 @@ pub fn overlaps(policies: &[Policy]) -> Vec<Overlap> {
                     second: (policy.id.clone(), data.index),
                     first: (other.id.clone(), earlier.index),
                     message: message(policy, data, other, earlier),
-                    help: "one record has one rule: let both `where`s compare the same field with different values, \
-                           or make one policy with classes of the two"
-                        .to_owned(),
+                    help: help(data),
                 });
             }
         }
@@ -91,6 +89,15 @@ fn message(policy: &Policy, data: &Data, other: &Policy, earlier: &Data) -> Stri
     }
 }
 
+fn help(data: &Data) -> String {
+    let apart = if pattern::is_pattern(&data.target.collection) {
+        "write the patterns so that no path can match both, such as with a date's format or a literal directory"
+    } else {
+        "let both `where`s compare the same field with different values"
+    };
+    format!("one record has one rule: {apart}, or make one policy with classes of the two")
+}
+
 fn same_records(one: &Target, other: &Target) -> bool {
     one.store == other.store
         && (same_name(one, other) || pattern::may_meet(&one.collection, &other.collection))
@@ -101,7 +108,7 @@ fn same_name(one: &Target, other: &Target) -> bool {
 }
 
 /// SQL names go without regard to case, and a schema before the name may be left out.
-fn same_table(one: &str, other: &str) -> bool {
+pub(super) fn same_table(one: &str, other: &str) -> bool {
     let bare = |name: &str| name.rsplit('.').next().unwrap_or(name).to_lowercase();
     if pattern::is_pattern(one) || pattern::is_pattern(other) {
         return one == other;

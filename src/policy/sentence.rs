@@ -47,6 +47,7 @@ pub fn sentence(policy: &Policy) -> String {
         text.push(format!("Whatever the stages say, a record is kept at least {minimum}."));
     }
     text.extend(scope(policy));
+    text.extend(companions(policy));
     text.join(" ")
 }
 
@@ -149,6 +150,23 @@ fn scope(policy: &Policy) -> Option<String> {
         .iter()
         .all(|other| *other == Some(first))
         .then(|| format!("It covers only records where `{first}`."))
+}
+
+/// What goes with a record, where anything is deleted at all.
+fn companions(policy: &Policy) -> Option<String> {
+    let mut names: Vec<String> = Vec::new();
+    for with in policy.data.iter().flat_map(|data| &data.target.with) {
+        let place = with.store.as_ref().map_or_else(String::new, |store| format!(" in {store}"));
+        let name = format!("`{}`{place}", with.collection);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let stages = || policy.data.iter().flat_map(|data| &data.branches).flat_map(|branch| &branch.stages);
+    let deletes = stages().any(|stage| stage.action == Action::Delete && stage.runs());
+    (deletes && !names.is_empty()).then(|| {
+        format!("When a record is deleted, what belongs to it in {} goes with it.", listed(&names, "and"))
+    })
 }
 
 /// The text of a TOML string at a place of the policy, without its quotation marks.

@@ -12,6 +12,7 @@ use crate::engine::{Engine, EngineError, recover};
 use crate::model::ids::{PolicyId, StoreName};
 use crate::model::run::Trigger;
 use crate::policy::rule::Policy;
+use crate::policy::turns;
 use crate::state::api::Filter;
 use crate::time::{Instant, guard};
 
@@ -47,7 +48,7 @@ impl Worker {
         let guard = guard::Watch::new(engine.clock.now(), engine.clock.monotonic());
         Self {
             engine,
-            policies: policies.into_iter().map(Arc::new).collect(),
+            policies: turns::in_turn(policies).into_iter().map(Arc::new).collect(),
             stop,
             runs: JoinSet::new(),
             busy: BTreeMap::new(),
@@ -61,7 +62,7 @@ impl Worker {
     /// Takes another set of policies and stores. Runs that are under way end by the old one.
     pub fn replace(&mut self, engine: Engine, policies: Vec<Policy>) {
         self.engine = engine;
-        self.policies = policies.into_iter().map(Arc::new).collect();
+        self.policies = turns::in_turn(policies).into_iter().map(Arc::new).collect();
     }
 
     /// Resolves what a crash left open, before anything else happens.

@@ -124,8 +124,3 @@ fn records_go_in_one_place_only() {
 fn only_the_ticker_knows_the_scheduler_crate() {
     assert_eq!(users_of(&["tokio_cron_scheduler::"]), ["src/schedule/ticker.rs"]);
 }
-
-#[test]
-fn only_main_uses_anyhow() {
-    assert!(users_of(&["anyhow::"]).iter().all(|user| user == "src/main.rs"));
-}

@@ -102,12 +102,12 @@ impl Fixture {
             let days: u64 = if row < due { 8 } else { 1 };
             let directory = self.path(&format!("cameras/cam{}", row % 5));
             fs_err::create_dir_all(&directory).unwrap();
-            self.clip(&directory.join(format!("clip-{row:05}.mp4")), days);
+            Self::clip(&directory.join(format!("clip-{row:05}.mp4")), days);
         }
     }
 
     /// A file that was modified so many days ago.
-    pub(crate) fn clip(&self, path: &Path, days: u64) {
+    pub(crate) fn clip(path: &Path, days: u64) {
         fs_err::write(path, format!("recording {}", path.display())).unwrap();
         let file = fs_err::OpenOptions::new().write(true).open(path).unwrap().into_file();
         let now = file.metadata().unwrap().modified().unwrap();

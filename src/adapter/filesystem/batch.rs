@@ -199,19 +199,20 @@ impl<'a> Work<'a> {
     }
 
     fn run(&self, places: std::ops::Range<usize>) {
-        let mut parent: Option<(&Arc<[u8]>, Result<Arc<OwnedFd>, Errno>)> = None;
+        let mut directory: Option<&Arc<[u8]>> = None;
+        let mut parent: Result<Arc<OwnedFd>, Errno> = Err(Errno::NOENT);
         for place in places {
             let item = &self.items[place];
             if self.ends().contains_key(&place) {
                 continue;
             }
-            if parent.as_ref().is_none_or(|(directory, _)| **directory != item.directory) {
-                parent = Some((&item.directory, self.parent(&item.directory)));
+            if directory.is_none_or(|directory| *directory != item.directory) {
+                directory = Some(&item.directory);
+                parent = self.parent(&item.directory);
             }
             let end = match &parent {
-                Some((_, Ok(parent))) => self.aside.dispose(parent.as_fd(), item, place),
-                Some((_, Err(errno))) => unreachable_file(*errno),
-                None => unreachable_file(Errno::NOENT),
+                Ok(parent) => self.aside.dispose(parent.as_fd(), item, place),
+                Err(errno) => unreachable_file(*errno),
             };
             self.end(place, end);
         }
@@ -237,16 +238,13 @@ impl<'a> Work<'a> {
         let mut ends = self.ends();
         let mut kept = Vec::new();
         for (place, end) in ends.iter() {
-            let (Some(owner), why) = (self.items[*place].owner, end) else { continue };
-            match why {
-                End::Skipped(reason) if reason == GONE_ALREADY => {}
-                End::Skipped(reason) => {
-                    kept.push((owner, End::Skipped(format!("what goes with it: {reason}"))))
-                }
-                End::Failed(reason) => {
-                    kept.push((owner, End::Failed(format!("what goes with it: {reason}"))))
-                }
+            let Some(owner) = self.items[*place].owner else { continue };
+            let with = |reason: &str| format!("what goes with it: {reason}");
+            match end {
                 End::Gone => {}
+                End::Skipped(reason) if reason == GONE_ALREADY => {}
+                End::Skipped(reason) => kept.push((owner, End::Skipped(with(reason)))),
+                End::Failed(reason) => kept.push((owner, End::Failed(with(reason)))),
             }
         }
         ends.extend(kept);

@@ -24,10 +24,19 @@ pub(super) struct Counting<'a> {
     scope: &'a Scope,
     groups: &'a [Group],
     counts: Vec<Counter>,
-    /// The groups that the present file belongs to, with its start.
-    member: Vec<Option<Option<StartValue>>>,
+    /// What the present file is to each group.
+    member: Vec<Member>,
     /// Files of a group with a start that have another name elsewhere.
     pub(super) linked: u64,
+}
+
+/// Whether a file belongs to a group.
+#[derive(Clone, Copy)]
+enum Member {
+    Not,
+    /// Its start is not known, or not asked for.
+    Undated,
+    From(StartValue),
 }
 
 #[derive(Clone, Default)]
@@ -44,7 +53,7 @@ type Sample = (bool, Option<Instant>, Key);
 impl<'a> Counting<'a> {
     pub(super) fn new(scope: &'a Scope, groups: &'a [Group]) -> Self {
         let counts = vec![Counter::default(); groups.len()];
-        Self { scope, groups, counts, member: vec![None; groups.len()], linked: 0 }
+        Self { scope, groups, counts, member: vec![Member::Not; groups.len()], linked: 0 }
     }
 
     /// What several threads have counted, as one.
@@ -68,26 +77,30 @@ impl Visitor for Counting<'_> {
         let world = world(self.scope);
         let mut several_names = false;
         for (group, member) in self.groups.iter().zip(&mut self.member) {
-            *member = None;
+            *member = Member::Not;
             if !group.predicate.holds(seen, &world) {
                 continue;
             }
             let start =
                 group.start.as_ref().map(|start| start.read(seen, &self.scope.events, self.scope.now));
-            *member = Some(match start {
+            *member = match start {
                 Some(StartState::Known(value)) => {
                     several_names |= seen.meta().is_ok_and(|meta| meta.links > 1);
-                    Some(value)
+                    Member::From(value)
                 }
-                _ => None,
-            });
+                _ => Member::Undated,
+            };
         }
         if seen.failure().is_some() {
             return ControlFlow::Continue(());
         }
         self.linked += u64::from(several_names);
         for ((group, member), counter) in self.groups.iter().zip(&self.member).zip(&mut self.counts) {
-            let Some(start) = member else { continue };
+            let start = match member {
+                Member::Not => continue,
+                Member::Undated => None,
+                Member::From(start) => Some(*start),
+            };
             counter.count += 1;
             let at = start.zip(group.start.as_ref()).map(|(value, start)| (start.instant_of(value), value));
             if let Some((at, value)) = at {

@@ -27,10 +27,8 @@ impl Range {
         match predicate {
             Predicate::All(parts) => parts.iter().for_each(|part| self.add(part)),
             Predicate::Surely(inner) => self.add(inner),
-            Predicate::KeyIn(keys) => {
-                if self.keys.as_ref().is_none_or(|known| keys.len() < known.len()) {
-                    self.keys = Some(Arc::clone(keys));
-                }
+            Predicate::KeyIn(keys) if self.keys.as_ref().is_none_or(|known| keys.len() < known.len()) => {
+                self.keys = Some(Arc::clone(keys));
             }
             Predicate::OneOf { field, values } if field.link.is_none() => {
                 let texts: Option<Vec<&str>> = values

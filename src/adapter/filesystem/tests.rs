@@ -76,22 +76,28 @@ impl Place {
         write(&self.path(path), "2020-01-01T00:00:00Z");
     }
 
-    fn scope(&self, pattern: &str) -> Scope {
+    fn write_all(&self, paths: &[&str]) {
+        for path in paths {
+            self.write(path);
+        }
+    }
+
+    fn scope(pattern: &str) -> Scope {
         Scope { target: Arc::new(target(pattern)), events: Arc::default(), now: now() }
     }
 
-    fn job(&self, target: Target) -> Job {
+    fn job(target: Target) -> Job {
         let start = start("modified", None);
         let last = "2026-01-01T00:00:00Z".parse().unwrap();
         let due = StartSet { instants: vec![(None, last)], dates_through: None };
         let predicate = Predicate::Start { start: Arc::clone(&start), is: StartIs::In(due.clone()) };
-        let scope = Scope { target: Arc::new(target), ..self.scope("*") };
+        let scope = Scope { target: Arc::new(target), ..Self::scope("*") };
         Job { scope, predicate, start, due, act: Act::Delete, expected: 0 }
     }
 
     /// Disposes of everything from before 2026.
     fn dispose(&self, target: Target) -> Applied {
-        let mut walk = self.store.walk(self.job(target)).unwrap();
+        let mut walk = self.store.walk(Self::job(target)).unwrap();
         let mut all = Applied::default();
         while let Some(batch) = walk.prepare(&label(), 1000, &HashSet::new()).unwrap() {
             let applied = batch.commit().unwrap();
@@ -169,7 +175,6 @@ fn inode(path: &Path) -> u64 {
     fs_err::symlink_metadata(path).unwrap().ino()
 }
 
-#[expect(clippy::print_stderr, reason = "a test that is left out has to be seen in the output")]
 fn skip(why: &str) {
     eprintln!("SKIPPED: {why}");
 }

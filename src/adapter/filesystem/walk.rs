@@ -92,13 +92,11 @@ impl<'a> FileWalk<'a> {
             self.start();
         }
         let Feed::Running(receiver, _) = &self.feed else { return None };
-        match receiver.recv() {
-            Ok(run) => Some(run),
-            Err(_) => {
-                self.end();
-                None
-            }
+        let run = receiver.recv().ok();
+        if run.is_none() {
+            self.end();
         }
+        run
     }
 
     fn end(&mut self) {
@@ -195,7 +193,9 @@ struct Choosing {
 
 impl Choosing {
     fn hand_over(&mut self) -> ControlFlow<()> {
-        let run = std::mem::take(&mut self.run.items);
+        let mut run = std::mem::take(&mut self.run.items);
+        // Neighbours in the file system's tables go together, which spares it work.
+        run.sort_unstable_by_key(|item| item.stamp.inode);
         if run.is_empty() || self.sender.send(run).is_ok() {
             ControlFlow::Continue(())
         } else {

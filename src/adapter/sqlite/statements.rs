@@ -36,10 +36,10 @@ pub(super) fn strike(walk: &SqliteWalk, whole: &str, values: &[SqlValue]) -> Res
     if !matches!(key.as_slice(), [key] if row_number == Some(key)) {
         return returned(walk, &walk.bound.entry.name, &sql, key, values);
     }
-    walk.witness.watch(&walk.bound.entry.name);
+    let before = watch(walk, &walk.bound.entry.name);
     let run = || walk.session.connection.prepare_cached(&sql)?.execute(rusqlite::params_from_iter(values));
     let count = run().map_err(|error| walk.session.error(&error))?;
-    let rows = witnessed(walk, count, false)?;
+    let rows = witnessed(walk, count, before, false)?;
     Ok(rows.into_iter().map(Key::from_int).collect())
 }
 
@@ -52,18 +52,31 @@ fn returned(
     values: &[SqlValue],
 ) -> Result<Vec<Key>, StoreError> {
     let key: Vec<String> = key.iter().map(|column| quoted(column)).collect();
-    walk.witness.watch(table);
+    let before = watch(walk, table);
     let keys = keys(walk, &format!("{sql} RETURNING {}", key.join(", ")), values, key.len())?;
-    witnessed(walk, keys.len(), true)?;
+    witnessed(walk, keys.len(), before, true)?;
     Ok(keys)
 }
 
-/// What the witness saw, if it is what the statement says of itself: so many rows of its own table. It may have seen
-/// none where that table has no row numbers.
-fn witnessed(walk: &SqliteWalk, count: usize, may_be_blind: bool) -> Result<Vec<i64>, StoreError> {
+/// Begins to watch; gives how many rows of any table this connection has ever changed.
+fn watch(walk: &SqliteWalk, table: &str) -> u64 {
+    walk.witness.watch(table);
+    walk.session.connection.total_changes()
+}
+
+/// What the witness saw, if all that happened is what the statement says of itself: so many rows of its own table.
+/// The witness may have seen none where that table has no row numbers; the total counts those as well.
+fn witnessed(
+    walk: &SqliteWalk,
+    count: usize,
+    before: u64,
+    may_be_blind: bool,
+) -> Result<Vec<i64>, StoreError> {
     let help = "Nothing was done. Run `forfall check`, which lists such effects";
+    let all = walk.session.connection.total_changes() - before;
+    let nothing_else = u64::try_from(count) == Ok(all);
     match walk.witness.rows() {
-        Ok(rows) if rows.len() == count || (may_be_blind && rows.is_empty()) => Ok(rows),
+        Ok(rows) if nothing_else && (rows.len() == count || (may_be_blind && rows.is_empty())) => Ok(rows),
         Ok(_) => Err(changed(walk, "the statement touched other rows than it was about").with_help(help)),
         Err(table) => {
             Err(changed(walk, &format!("the statement also touched table `{table}`")).with_help(help))

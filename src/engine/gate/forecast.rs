@@ -64,9 +64,15 @@ fn too_many(seen: &Seen<'_>) -> Answer {
              approve the policy to make a new one"
         ));
     }
+    let found = match seen.done_since {
+        done if done > 0 && seen.baseline.is_none() => {
+            format!("{} records are due and {done} were done since the forecast, which", seen.due)
+        }
+        _ => format!("{found} records are due where the forecast"),
+    };
     Answer::Stop(format!(
-        "{found} records are due where the forecast said {expected}: find out what changed (an import, a unit, a \
-         wrong clock), then approve again if it is right"
+        "{found} said {expected}: find out what changed (an import, a unit, a wrong clock), then approve again if it \
+         is right"
     ))
 }
 
@@ -132,6 +138,18 @@ mod tests {
         assert_eq!(judge(&seen(&curve, 180)), Answer::Open);
         assert!(matches!(judge(&seen(&curve, 181)), Answer::Stop(_)));
         assert!(matches!(judge(&Seen { done_since: 1, ..seen(&curve, 180) }), Answer::Stop(_)));
+    }
+
+    #[test]
+    fn the_reason_tells_what_is_due_from_what_was_done() {
+        let curve = curve(1000);
+        let Answer::Stop(reason) = judge(&Seen { done_since: 150, ..seen(&curve, 31) }) else {
+            panic!("181 are too many");
+        };
+        assert!(
+            reason.starts_with("31 records are due and 150 were done since the forecast, which said 40"),
+            "{reason}"
+        );
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) enum Segment {
     OneOf(Box<[Box<[u8]>]>),
     /// Any number of directories; at the end, every file below.
     Deep,
+    /// Names that begin and end so, with at least so many bytes between: the common case, without a regular expression.
+    Between { before: Box<[u8]>, after: Box<[u8]>, least: usize },
     /// Names like this.
     Like(Regex),
 }
@@ -28,6 +30,11 @@ impl Segment {
             Self::Literal(text) => **text == *name,
             Self::Any | Self::Part(_) | Self::Deep => true,
             Self::OneOf(names) => names.binary_search_by(|one| (**one).cmp(name)).is_ok(),
+            Self::Between { before, after, least } => {
+                name.len() >= before.len() + least + after.len()
+                    && name.starts_with(before)
+                    && name.ends_with(after)
+            }
             Self::Like(regex) => regex.is_match(name),
         }
     }
@@ -106,6 +113,11 @@ pub(super) fn segments(tokens: &[Token]) -> Result<Vec<Segment>, PatternError> {
                 [Token::Run] => Segment::Any,
                 [Token::Some] => Segment::Part(part),
                 [Token::Literal(text)] => Segment::Literal(text.as_bytes().into()),
+                [run @ (Token::Run | Token::Some), Token::Literal(after)] => between("", run, after),
+                [Token::Literal(before), run @ (Token::Run | Token::Some)] => between(before, run, ""),
+                [Token::Literal(before), run @ (Token::Run | Token::Some), Token::Literal(after)] => {
+                    between(before, run, after)
+                }
                 _ => Segment::Like(regex(&held.iter().map(|token| piece(token)).collect::<String>())?),
             })
         })
@@ -117,6 +129,11 @@ pub(super) fn segments(tokens: &[Token]) -> Result<Vec<Segment>, PatternError> {
         ));
     }
     Ok(segments)
+}
+
+fn between(before: &str, run: &Token, after: &str) -> Segment {
+    let least = usize::from(*run == Token::Some);
+    Segment::Between { before: before.as_bytes().into(), after: after.as_bytes().into(), least }
 }
 
 pub(super) fn restrict(segments: &mut [Segment], part: usize, values: &[&str]) {

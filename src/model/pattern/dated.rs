@@ -41,13 +41,13 @@ pub(super) fn tokens(format: &str) -> Result<Vec<Token>, PatternError> {
         return Err(wrong(format!("`{format}` is not a strftime pattern"), HELP));
     }
     let mut tokens = Vec::new();
-    let mut letters = format.chars().peekable();
+    let mut letters = format.chars();
     while let Some(letter) = letters.next() {
         match letter {
             '/' => tokens.push(Token::Slash),
             '%' => {
                 let mut specifier = String::new();
-                while let Some(next) = letters.next() {
+                for next in letters.by_ref() {
                     specifier.push(next);
                     if next.is_ascii_alphabetic() || next == '%' || next == '+' && specifier.len() == 1 {
                         break;
@@ -86,13 +86,12 @@ fn meaning(specifier: &str) -> Option<Vec<Token>> {
         "Y" | "G" => digits(4, 4),
         "m" | "d" | "H" | "M" | "S" | "y" | "g" | "I" | "C" | "U" | "W" | "V" => digits(2, 2),
         "-m" | "-d" | "-H" | "-M" | "-S" | "-I" => digits(1, 2),
-        "j" => digits(3, 3),
+        "j" | "3f" => digits(3, 3),
         "-j" => digits(1, 3),
         "u" | "w" => digits(1, 1),
         "e" | "k" | "l" => vec![Token::Dated(Shape::Padded)],
         "s" => digits(1, 12),
         "f" => digits(1, 9),
-        "3f" => digits(3, 3),
         "6f" => digits(6, 6),
         "9f" => digits(9, 9),
         ".f" | ".3f" | ".6f" | ".9f" => vec![Token::Dated(Shape::Fraction)],

@@ -2,9 +2,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::action::{Change, Escalate, Fieldwork};
+use crate::model::ids::StoreName;
 use crate::model::method::{Granularity, Method};
 use crate::model::predicate::Predicate;
 use crate::model::start::LatestField;
+use crate::model::target::With;
 use crate::model::value::Field;
 use crate::policy::rule::{DataPlaces, Places};
 use crate::policy::sample::{branch, data, period, policy, stage, start};
@@ -51,6 +53,30 @@ fn the_switchboard_log() {
         "Call log: after 14 days the last four digits of `caller` are hidden; after 29 days, at latest 30, it is \
          deleted. Counted from `called_at`, a record is kept 29 to 30 days."
     );
+}
+
+#[test]
+fn what_goes_with_a_record_is_named_once() {
+    let with = |store: Option<&str>, collection: &str| With {
+        store: store.map(StoreName::new),
+        collection: collection.into(),
+        by: None,
+    };
+    let bind = |action| {
+        let mut bound = of(vec![stage("30 days", action)]);
+        Arc::make_mut(&mut bound.target).with =
+            vec![with(None, "voicemail"), with(None, "voicemail"), with(Some("recordings"), "{id}/**")];
+        sentence(&policy(vec![bound]))
+    };
+    let text = bind(Action::Delete);
+    assert!(
+        text.ends_with(
+            "When a record is deleted, what belongs to it in `voicemail` and `{id}/**` in recordings goes with it."
+        ),
+        "{text}"
+    );
+    let text = bind(Action::Anonymize(fields(&[("caller", Method::Null)])));
+    assert!(!text.contains("voicemail"), "{text}");
 }
 
 #[test]

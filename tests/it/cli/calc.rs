@@ -17,7 +17,8 @@ fn the_published_vectors_come_back_with_their_due_dates() {
     for case in &cases {
         let mut question = case.clone();
         question.as_object_mut().unwrap().remove("due");
-        questions.push_str(&format!("{question}\n"));
+        questions.push_str(&question.to_string());
+        questions.push('\n');
     }
     let output = calc().write_stdin(questions).assert().success().get_output().stdout.clone();
     let answers: Vec<Value> =

@@ -250,7 +250,7 @@ impl World {
                     );
                 }
                 Body::Outcome(outcome) => {
-                    outcomes.get_mut(&outcome.batch).expect("an intent before").push(outcome.done)
+                    outcomes.get_mut(&outcome.batch).expect("an intent before").push(outcome.done);
                 }
                 _ => {}
             }

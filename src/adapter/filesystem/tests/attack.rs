@@ -74,7 +74,7 @@ fn a_directory_swapped_for_a_link_leads_nowhere() {
                 let Ok(directory) = directory else { continue };
                 renameat_with(CWD, &new, &directory, name.as_str(), RenameFlags::empty()).unwrap();
             }
-            let mut walk = place.store.walk(place.job(target("victim/*.dat"))).unwrap();
+            let mut walk = place.store.walk(Place::job(target("victim/*.dat"))).unwrap();
             while let Some(batch) = walk.prepare(&label(), 10, &HashSet::new()).unwrap() {
                 done += batch.commit().unwrap().done;
             }
@@ -107,7 +107,7 @@ fn a_file_swapped_for_another_survives() {
                 place.write("b");
                 let _ = renameat_with(CWD, place.path("b"), CWD, place.path("a"), RenameFlags::NOREPLACE);
             }
-            let mut walk = place.store.walk(place.job(target("a"))).unwrap();
+            let mut walk = place.store.walk(Place::job(target("a"))).unwrap();
             while let Some(batch) = walk.prepare(&label(), 10, &HashSet::new()).unwrap() {
                 batch.commit().unwrap();
             }

@@ -39,12 +39,12 @@ impl Files {
     fn path(&self, record: &Record) -> String {
         let word = record.word.as_deref().unwrap();
         match self.named {
-            true => format!("records/{word}/{}-{}.dat", self.spelled(record.at), record.id),
+            true => format!("records/{word}/{}-{}.dat", Self::spelled(record.at), record.id),
             false => format!("records/{word}/{}.dat", record.id),
         }
     }
 
-    fn spelled(&self, at: At) -> String {
+    fn spelled(at: At) -> String {
         match at {
             At::Instant(instant) => instant.format(FORMAT).to_string(),
             At::Garbage => "20261399T256161".to_owned(),
@@ -78,7 +78,7 @@ impl Fixture for Files {
         content.records.iter().for_each(|record| self.put(record));
         for child in &content.children {
             let of = content.records.iter().find(|record| record.id == child.of);
-            let at = of.map_or_else(|| "none".to_owned(), |record| self.spelled(record.at));
+            let at = of.map_or_else(|| "none".to_owned(), |record| Self::spelled(record.at));
             let directory = self.directory.path().join("children").join(format!("{at}-{}", child.of));
             fs_err::create_dir_all(&directory).unwrap();
             fs_err::write(directory.join(child.id.to_string()), "child").unwrap();
@@ -150,7 +150,7 @@ impl Fixture for Files {
     fn at(&self, at: At) -> Value {
         match at {
             At::Instant(instant) if !self.named => Value::Instant(instant),
-            at => Value::Text(self.spelled(at)),
+            at => Value::Text(Self::spelled(at)),
         }
     }
 

@@ -24,7 +24,7 @@ fn thousands_go_by_several_threads_and_none_is_lost() {
     for file in 0..2500 {
         place.write(&format!("d{}/{file}", file % 90));
     }
-    let mut walk = place.store.walk(place.job(target("d*/*"))).unwrap();
+    let mut walk = place.store.walk(Place::job(target("d*/*"))).unwrap();
     let mut keys = HashSet::new();
     let mut done = 0;
     while let Some(batch) = walk.prepare(&label(), 1100, &HashSet::new()).unwrap() {
@@ -43,7 +43,7 @@ fn a_file_exchanged_after_the_plan_is_put_back() {
     for name in ["changed", "exchanged", "longer", "gone", "linked", "directory", "same"] {
         place.write(name);
     }
-    let mut walk = place.store.walk(place.job(target("*"))).unwrap();
+    let mut walk = place.store.walk(Place::job(target("*"))).unwrap();
     let batch = prepare(&mut *walk, &label());
     touch(&place.path("changed"), "2020-01-02T00:00:00Z");
     fs_err::rename(place.path("exchanged"), place.directory.path().join("kept")).unwrap();
@@ -79,7 +79,7 @@ fn directories_are_pruned_only_where_the_policy_says_so() {
     let prune = |prune_empty_dirs| Target { prune_empty_dirs, ..target("logs/{host}/**") };
     for (wish, kept) in [(false, vec!["logs/a/b/c", "logs/d", "logs/e/f"]), (true, vec!["logs/e/f"])] {
         let place = Place::adopted("logs/{host}/**");
-        ["logs/a/b/c/1", "logs/a/2", "logs/d/3"].iter().for_each(|path| place.write(path));
+        place.write_all(&["logs/a/b/c/1", "logs/a/2", "logs/d/3"]);
         fs_err::create_dir_all(place.path("logs/e/f")).unwrap();
         assert_eq!(place.dispose(prune(wish)).done, 3);
         place.store.settle(&prune(wish)).unwrap();
@@ -93,7 +93,7 @@ fn directories_are_pruned_only_where_the_policy_says_so() {
 #[test]
 fn a_directory_that_is_not_empty_stays() {
     let place = Place::adopted("{host}/**");
-    ["a/b/old", "c/old"].iter().for_each(|path| place.write(path));
+    place.write_all(&["a/b/old", "c/old"]);
     write(&place.path("a/young"), "2026-10-01T00:00:00Z");
     let target = Target { prune_empty_dirs: true, ..target("{host}/**") };
     assert_eq!(place.dispose(target.clone()).done, 2);
@@ -113,7 +113,7 @@ fn sidecars_go_with_their_record_and_keep_it_if_they_cannot() {
     for path in ["video/1.mp4", "video/2.mp4", "meta/1.xml", "meta/1.srt", "meta/2.xml", "meta/3.xml"] {
         place.write(path);
     }
-    let mut walk = place.store.walk(place.job(sidecars())).unwrap();
+    let mut walk = place.store.walk(Place::job(sidecars())).unwrap();
     let batch = prepare(&mut *walk, &label());
     let companions = batch.companions();
     assert_eq!((companions.len(), companions[0].0.as_str(), companions[0].1.len()), (1, "meta/{id}.*", 3));
@@ -131,12 +131,12 @@ fn sidecars_go_with_their_record_and_keep_it_if_they_cannot() {
 #[test]
 fn a_part_that_is_a_whole_directory_is_entered_by_name() {
     let place = Place::adopted("{applicant}/**");
-    ["1/a", "2/b/c", "3/d", "12/e"].iter().for_each(|path| place.write(path));
+    place.write_all(&["1/a", "2/b/c", "3/d", "12/e"]);
     let one_of = |values: &[&str]| {
         let values = values.iter().map(|value| Value::Text((*value).to_owned())).collect();
         Predicate::OneOf { field: Field::own("applicant"), values }
     };
-    let job = Job { predicate: one_of(&["2", "1", "..", "nobody"]), ..place.job(target("{applicant}/**")) };
+    let job = Job { predicate: one_of(&["2", "1", "..", "nobody"]), ..Place::job(target("{applicant}/**")) };
     let mut walk = place.store.walk(job).unwrap();
     assert_eq!(prepare(&mut *walk, &label()).commit().unwrap().done, 2);
     drop(walk);
@@ -148,7 +148,7 @@ fn a_part_that_is_a_whole_directory_is_entered_by_name() {
 fn an_unapproved_store_is_not_walked() {
     let place = Place::new();
     place.write("a");
-    let error = place.store.walk(place.job(target("*"))).err().unwrap();
+    let error = place.store.walk(Place::job(target("*"))).err().unwrap();
     assert!(error.to_string().contains("it is not approved yet"), "{error}");
 }
 
@@ -157,7 +157,7 @@ fn an_undisposable_file_is_told_and_stays() {
     let place = Place::adopted("*");
     place.write("a");
     let applied = {
-        let mut walk = place.store.walk(place.job(target("*"))).unwrap();
+        let mut walk = place.store.walk(Place::job(target("*"))).unwrap();
         let label = label();
         let batch = prepare(&mut *walk, &label);
         // The place aside is taken, as if the batch had been begun before.

@@ -42,7 +42,7 @@ fn a_mark_that_is_gone_stops_everything() {
     let place = Place::adopted("*");
     place.write("a");
     let approved = place.store.identity().unwrap();
-    let mut walk = place.store.walk(place.job(target("*"))).unwrap();
+    let mut walk = place.store.walk(Place::job(target("*"))).unwrap();
     let batch = prepare(&mut *walk, &label());
     fs_err::rename(place.path(".forfall/store"), place.directory.path().join("store")).unwrap();
     let error = batch.commit().unwrap_err();
@@ -52,11 +52,11 @@ fn a_mark_that_is_gone_stops_everything() {
     assert!(place.path("a").exists());
     assert!(approved.difference(&place.store.identity().unwrap()).unwrap().contains("is none"));
     let group = Group { predicate: ALL, start: None, samples: 0 };
-    let error = place.store.count(&place.scope("*"), &[group]).unwrap_err();
+    let error = place.store.count(&Place::scope("*"), &[group]).unwrap_err();
     assert!(error.to_string().contains("was there before and is gone"), "{error}");
     // Nor does another process of ours walk it.
     let other = FilesystemStore::open(StoreName::new("files"), place.root());
-    assert!(other.walk(place.job(target("*"))).is_err());
+    assert!(other.walk(Place::job(target("*"))).is_err());
     assert!(approved.difference(&other.identity().unwrap()).is_some());
 }
 
@@ -69,7 +69,7 @@ fn a_root_exchanged_between_plan_and_batch_loses_nothing() {
     fs_err::create_dir(other.join(".forfall")).unwrap();
     fs_err::copy(place.path(".forfall/store"), other.join(".forfall/store")).unwrap();
     fs_err::copy(place.path("a"), other.join("a")).unwrap();
-    let mut walk = place.store.walk(place.job(target("*"))).unwrap();
+    let mut walk = place.store.walk(Place::job(target("*"))).unwrap();
     let batch = prepare(&mut *walk, &label());
     fs_err::rename(place.root(), place.directory.path().join("old")).unwrap();
     fs_err::rename(&other, place.root()).unwrap();
@@ -150,12 +150,12 @@ fn a_mount_inside_is_a_gap_and_is_not_entered() {
         return;
     }
     let place = Place::adopted("**");
-    ["a/1", "b/2", "c/3"].iter().for_each(|path| place.write(path));
+    place.write_all(&["a/1", "b/2", "c/3"]);
     mount(&["-t", "tmpfs", "none"], &place.path("b"));
     place.write("b/canary");
     mount(&["--bind", place.path("a/1").to_str().unwrap()], &place.path("c/3"));
     let group = Group { predicate: ALL, start: None, samples: 0 };
-    let counted = place.store.count(&place.scope("**"), &[group]).unwrap();
+    let counted = place.store.count(&Place::scope("**"), &[group]).unwrap();
     assert_eq!((counted.tallies[0].count, counted.gaps.len()), (2, 1));
     assert!(counted.gaps[0].reason.contains("another file system is mounted there"));
     assert!(
@@ -163,8 +163,8 @@ fn a_mount_inside_is_a_gap_and_is_not_entered() {
         "a name that a wildcard matched: {}",
         counted.gaps[0].place
     );
-    assert_eq!(place.store.scan(&place.scope("**"), &ALL, None, 10).unwrap().gaps.len(), 1);
-    let mut walk = place.store.walk(place.job(target("**"))).unwrap();
+    assert_eq!(place.store.scan(&Place::scope("**"), &ALL, None, 10).unwrap().gaps.len(), 1);
+    let mut walk = place.store.walk(Place::job(target("**"))).unwrap();
     let applied = prepare(&mut *walk, &label()).commit().unwrap();
     assert!(walk.prepare(&label(), 1, &HashSet::new()).unwrap().is_none());
     assert_eq!((applied.done, walk.gaps().len()), (1, 1));
@@ -185,7 +185,7 @@ fn a_disk_unmounted_between_plan_and_batch_is_an_error() {
     place.store.adopt(&target("*")).unwrap();
     place.write("a");
     let approved = place.store.identity().unwrap();
-    let mut walk = place.store.walk(place.job(target("*"))).unwrap();
+    let mut walk = place.store.walk(Place::job(target("*"))).unwrap();
     let batch = prepare(&mut *walk, &label());
     let spool = batch.spool();
     let done = Command::new("umount").arg("-l").arg(place.root()).output().unwrap();
@@ -193,7 +193,7 @@ fn a_disk_unmounted_between_plan_and_batch_is_an_error() {
     assert!(batch.commit().is_err());
     drop(walk);
     assert!(approved.difference(&place.store.identity().unwrap()).is_some());
-    assert!(place.store.total(&target("*")).is_err() && place.store.walk(place.job(target("*"))).is_err());
+    assert!(place.store.total(&target("*")).is_err() && place.store.walk(Place::job(target("*"))).is_err());
     assert!(place.store.resolve(&label(), &target("*"), &spool).is_err(), "an empty place is no evidence");
     assert!(place.path("hidden").exists());
 }
@@ -229,7 +229,7 @@ fn as_nobody() {
 fn gap_for_an_unreadable_directory() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
-    ["a/1", "b/2", "c/3"].iter().for_each(|path| place.write(path));
+    place.write_all(&["a/1", "b/2", "c/3"]);
     let allow = |path: &str, mode| {
         fs_err::set_permissions(place.path(path), std::fs::Permissions::from_mode(mode)).unwrap();
     };
@@ -237,9 +237,9 @@ fn gap_for_an_unreadable_directory() {
     // Its names can be listed, but nothing can be learnt of them.
     allow("b", 0o400);
     let group = Group { predicate: ALL, start: Some(start("modified", None)), samples: 0 };
-    let counted = place.store.count(&place.scope("**"), &[group]).unwrap();
+    let counted = place.store.count(&Place::scope("**"), &[group]).unwrap();
     let total = place.store.total(&target("**")).unwrap();
-    let page = place.store.scan(&place.scope("**"), &ALL, None, 10).unwrap();
+    let page = place.store.scan(&Place::scope("**"), &ALL, None, 10).unwrap();
     allow("a", 0o700);
     allow("b", 0o700);
     assert_eq!((counted.tallies[0].count, counted.gaps.len()), (1, 2));

@@ -6,7 +6,7 @@ use crate::model::value::Value;
 
 fn counted(place: &Place, pattern: &str) -> crate::adapter::api::Counted {
     let group = Group { predicate: ALL, start: Some(start("modified", None)), samples: 3 };
-    place.store.count(&place.scope(pattern), &[group]).unwrap()
+    place.store.count(&Place::scope(pattern), &[group]).unwrap()
 }
 
 #[test]
@@ -15,13 +15,13 @@ fn pages_come_in_the_order_of_whole_paths() {
     let paths = ["a", "a.b", "a0", "b/a/x", "b/a.x", "b/a", "b-c/x", "b.c", "bb", "B/x", "å/x", "b/é"];
     // Of a file and a directory of the same name only one can be.
     let mut paths: Vec<&str> = paths.into_iter().filter(|path| *path != "b/a").collect();
-    paths.iter().for_each(|path| place.write(path));
+    place.write_all(&paths);
     paths.sort_unstable();
     for limit in [1, 2, 5, 100] {
         let mut seen: Vec<String> = Vec::new();
         let mut after: Option<Key> = None;
         loop {
-            let page = place.store.scan(&place.scope("**"), &ALL, after.as_ref(), limit).unwrap();
+            let page = place.store.scan(&Place::scope("**"), &ALL, after.as_ref(), limit).unwrap();
             assert!(page.rows.len() <= limit);
             seen.extend(page.rows.iter().map(|row| String::from_utf8(row.key.as_bytes().to_vec()).unwrap()));
             after = page.rows.last().map(|row| row.key.clone()).or(after);
@@ -44,14 +44,18 @@ fn links_are_counted_and_not_followed() {
     std::os::unix::fs::symlink("real/a.log", place.path("c.txt")).unwrap();
     let counted = self::counted(&place, "**/*.log");
     assert_eq!(counted.tallies[0].count, 1);
-    assert_eq!(counted.remarks, ["3 links were not followed"], "each might lead to a file or directory that is meant");
+    assert_eq!(
+        counted.remarks,
+        ["3 links were not followed"],
+        "each might lead to a file or directory that is meant"
+    );
     assert_eq!(counted.gaps, []);
     assert_eq!(self::counted(&place, "*.log").remarks, ["1 links were not followed"]);
     assert_eq!(place.count("linked/*.log"), 0);
     let key = Key::from_path(b"linked/b.log");
-    assert!(place.store.read(&place.scope("**"), &key).unwrap().is_none());
-    assert!(place.store.read(&place.scope("**"), &Key::from_path(b"real/../real/a.log")).unwrap().is_none());
-    assert!(place.store.read(&place.scope("**"), &Key::from_path(b"real/a.log")).unwrap().is_some());
+    assert!(place.store.read(&Place::scope("**"), &key).unwrap().is_none());
+    assert!(place.store.read(&Place::scope("**"), &Key::from_path(b"real/../real/a.log")).unwrap().is_none());
+    assert!(place.store.read(&Place::scope("**"), &Key::from_path(b"real/a.log")).unwrap().is_some());
 }
 
 #[test]
@@ -61,12 +65,12 @@ fn what_is_ours_is_never_a_record() {
     place.write("inner/.forfall/store");
     place.write("a");
     assert_eq!(place.count("**"), 1);
-    assert_eq!(place.store.scan(&place.scope("**"), &ALL, None, 10).unwrap().rows.len(), 1);
+    assert_eq!(place.store.scan(&Place::scope("**"), &ALL, None, 10).unwrap().rows.len(), 1);
     for path in ["inner/.forfall/store", ".forfall/store", ".forfall/aside/x/0/7"] {
         let key = Key::from_path(path.as_bytes());
-        assert!(place.store.read(&place.scope("**"), &key).unwrap().is_none());
+        assert!(place.store.read(&Place::scope("**"), &key).unwrap().is_none());
         let keys = Arc::new(HashSet::from([key]));
-        let job = Job { predicate: Predicate::KeyIn(keys), ..place.job(target("**")) };
+        let job = Job { predicate: Predicate::KeyIn(keys), ..Place::job(target("**")) };
         assert!(place.store.walk(job).unwrap().prepare(&label(), 10, &HashSet::new()).unwrap().is_none());
     }
 }
@@ -95,7 +99,7 @@ fn times_are_rounded_up_and_names_may_be_any_bytes() {
     let odd = place.root().join(std::ffi::OsStr::from_bytes(b"\xff\n"));
     fs_err::write(&odd, "x").unwrap();
     touch(&odd, "2026-01-01T00:00:00.000000001Z");
-    let row = place.store.read(&place.scope("{n}"), &Key::from_path(b"\xff\n")).unwrap().unwrap();
+    let row = place.store.read(&Place::scope("{n}"), &Key::from_path(b"\xff\n")).unwrap().unwrap();
     let get = |column: &str| row.fields.get(&Field::own(column)).unwrap();
     assert!(get("modified") == Value::Instant("2026-01-01T00:00:00.000001Z".parse().unwrap()));
     assert!(get("n") == Value::Bytes(b"\xff\n".to_vec()));
@@ -159,7 +163,7 @@ fn what_files_cannot_do_is_refused() {
         @"pattern `*.y` in `[[data.with]]`, store `files`: it names the same files for every record. Let a part of the record's path stand in it");
     insta::assert_snapshot!(refused(&|target| target.with.push(with("{nr}.y"))),
         @"pattern `{nr}.y` in `[[data.with]]`, store `files`: `nr` is no part of the record's path `{id}.x`. Use the parts that the collection names, without a format");
-    let change = Job { act: Act::Change(Vec::new()), ..place.job(target("*")) };
+    let change = Job { act: Act::Change(Vec::new()), ..Place::job(target("*")) };
     let error = place.store.walk(change).err().unwrap();
     assert_eq!(error.kind, StoreErrorKind::Unsupported);
     insta::assert_snapshot!(error,
@@ -182,6 +186,6 @@ fn many_threads_count_what_one_would() {
     assert_eq!(place.count("d*/sub/1?.dat"), 70);
     let counted = counted(&place, "**");
     assert_eq!((counted.tallies[0].count, counted.tallies[0].samples.len()), (2900, 3));
-    assert!(place.store.any(&place.scope("**"), &ALL, None).unwrap());
-    assert!(!place.store.any(&place.scope("**"), &ALL.negated(), None).unwrap());
+    assert!(place.store.any(&Place::scope("**"), &ALL, None).unwrap());
+    assert!(!place.store.any(&Place::scope("**"), &ALL.negated(), None).unwrap());
 }

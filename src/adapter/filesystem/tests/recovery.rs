@@ -16,8 +16,8 @@ impl Crashed {
     /// A batch that was prepared and whose intent was written.
     fn new(names: &[&str]) -> Self {
         let (place, label) = (Place::adopted("*"), label());
-        names.iter().for_each(|name| place.write(name));
-        let mut walk = place.store.walk(place.job(target("*"))).unwrap();
+        place.write_all(names);
+        let mut walk = place.store.walk(Place::job(target("*"))).unwrap();
         let batch = prepare(&mut *walk, &label);
         let spool = batch.spool();
         let name = |key: &crate::model::key::Key| String::from_utf8(key.as_bytes().to_vec()).unwrap();
@@ -134,7 +134,7 @@ fn a_store_that_is_not_the_marked_one_says_nothing() {
 fn a_directory_that_became_a_link_is_not_followed() {
     let (place, label) = (Place::adopted("**"), label());
     place.write("d/a");
-    let mut walk = place.store.walk(place.job(target("d/*"))).unwrap();
+    let mut walk = place.store.walk(Place::job(target("d/*"))).unwrap();
     let spool = prepare(&mut *walk, &label).spool();
     drop(walk);
     let outside = place.directory.path().join("outside");

@@ -102,18 +102,25 @@ fn a_reference_without_an_action_stops_the_batch() {
 
 #[test]
 fn an_effect_made_since_the_check_takes_the_batch_back() {
+    let child = |columns: &str| format!("CREATE TABLE child (of REFERENCES record ON DELETE {columns}");
     for effect in [
-        "CREATE TABLE child (of INTEGER REFERENCES record ON DELETE CASCADE); INSERT INTO child VALUES (3)",
-        "CREATE TABLE child (of INTEGER REFERENCES record ON DELETE SET NULL); INSERT INTO child VALUES (3)",
-        "CREATE TABLE log (id); CREATE TRIGGER t AFTER DELETE ON record BEGIN INSERT INTO log VALUES (old.id); END",
-        "CREATE TRIGGER t AFTER DELETE ON record BEGIN DELETE FROM record WHERE id = 10; END",
+        child("CASCADE); INSERT INTO child VALUES (3)"),
+        child("CASCADE, id PRIMARY KEY) WITHOUT ROWID; INSERT INTO child VALUES (3, 1)"),
+        child("SET NULL); INSERT INTO child VALUES (3)"),
+        "CREATE TABLE log (id); CREATE TRIGGER t AFTER DELETE ON record BEGIN INSERT INTO log VALUES (1); END"
+            .to_owned(),
+        "CREATE TRIGGER t AFTER DELETE ON record BEGIN DELETE FROM record WHERE id = 10; END".to_owned(),
     ] {
-        let world = world(TEN);
-        world.other.execute_batch(effect).unwrap();
-        let error = carry_out(&world.store, job(target("record"), Act::Delete, 8), 100).unwrap_err();
-        assert_eq!(error.kind, StoreErrorKind::Changed, "{effect}");
-        assert!(error.to_string().contains("touched"), "{error}");
-        assert_eq!(left(&world), 10, "{effect}");
+        for shape in ["INTEGER PRIMARY KEY, at INTEGER)", "PRIMARY KEY, at INTEGER) WITHOUT ROWID"] {
+            let world = world(&format!(
+                "CREATE TABLE record (id {shape};
+                 INSERT INTO record VALUES (1, 1700000000), (3, 1700000000), (10, 1793000000); {effect}"
+            ));
+            let error = carry_out(&world.store, job(target("record"), Act::Delete, 2), 100).unwrap_err();
+            assert_eq!(error.kind, StoreErrorKind::Changed, "{effect}");
+            assert!(error.to_string().contains("touched"), "{error}");
+            assert_eq!(left(&world), 3, "{effect}");
+        }
     }
 }
 
