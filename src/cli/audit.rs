@@ -92,7 +92,11 @@ pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure>
         Command::Show { index } => show(*index, &session, context),
         Command::Verify { since } => verify(since.as_ref(), &session, context),
         Command::Vkey => {
-            context.output.line(session.state.verifier_key()?.trim_end())?;
+            let vkey = session.state.verifier_key()?;
+            match context.output.is_json() {
+                true => context.output.json(&serde_json::json!({ "vkey": vkey.trim_end() }))?,
+                false => context.output.line(vkey.trim_end())?,
+            }
             Ok(Exit::Done)
         }
     }

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::policy::diagnostic::Severity;
+use crate::policy::fit;
 use crate::policy::rule::Policy;
 use crate::state::api::{Actor, Approval, Curve};
 
@@ -40,6 +42,17 @@ pub fn offer(engine: &Engine, policy: &Policy, samples: usize) -> Result<Offer, 
             return Err(EngineError::Refused(format!(
                 "{} in store {} has no key, so no record of it could ever be proven gone",
                 data.target.collection, data.target.store
+            )));
+        }
+        let unfit: Vec<_> = fit::fit(policy, data, &plan.schema)
+            .into_iter()
+            .filter(|found| found.severity == Severity::Error)
+            .map(|found| found.message)
+            .collect();
+        if !unfit.is_empty() {
+            return Err(EngineError::Refused(format!(
+                "{}: `forfall check` shows where, and what to write instead",
+                unfit.join("; ")
             )));
         }
         plans.push(plan);
