@@ -154,7 +154,7 @@ fn of_companions(
 ) -> Vec<Diagnostic> {
     let place = policy.places.data.get(data.index).map_or(0..0, |places| places.table.clone());
     let mut found = Vec::new();
-    for there in companions::targets(&data.target) {
+    for there in data.target.elsewhere() {
         if down.contains(&there.store) {
             continue;
         }

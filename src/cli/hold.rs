@@ -204,7 +204,7 @@ fn read_key(text: &str, add: &Add, session: &Session) -> Result<Key, Failure> {
     }
     found.ok_or_else(|| {
         let companion = session.all_data().find(|(policy, data)| {
-            companions::targets(&data.target)
+            data.target.elsewhere()
                 .any(|there| covered(policy.id.as_str(), there.store.as_str(), &there.collection))
         });
         Failure::usage(match companion {

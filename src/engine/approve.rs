@@ -71,7 +71,7 @@ pub fn near_enough(approved: u64, present: u64) -> bool {
 pub fn give(engine: &Engine, policy: &Policy, by: &Actor, count: u64) -> Result<Approval, EngineError> {
     for data in &policy.data {
         engine.dispose(&data.target.store)?.adopt(&data.target)?;
-        for there in companions::targets(&data.target) {
+        for there in data.target.elsewhere() {
             engine.dispose(&there.store)?.adopt(&there)?;
         }
     }
@@ -94,7 +94,7 @@ pub fn give(engine: &Engine, policy: &Policy, by: &Actor, count: u64) -> Result<
         .zip(&offer.plans)
         .map(|(data, plan)| (data.target.store.clone(), plan.identity.clone()))
         .collect();
-    for there in policy.data.iter().flat_map(|data| companions::targets(&data.target)) {
+    for there in policy.data.iter().flat_map(|data| data.target.elsewhere()) {
         let identity = engine.inspect(&there.store)?.identity()?;
         identities.push((there.store, identity));
     }

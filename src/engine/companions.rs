@@ -31,11 +31,6 @@ pub fn elsewhere(target: &Target) -> bool {
     target.with.iter().any(|with| with.store.is_some())
 }
 
-/// What this target's records have in other stores.
-pub fn targets(target: &Target) -> impl Iterator<Item = Target> {
-    target.with.iter().filter_map(|with| Some(Target::new(with.store.clone()?, with.collection.clone())))
-}
-
 /// Carries out a deleting stage whose records have companions in other stores.
 pub fn execute(
     engine: &Engine,

@@ -279,7 +279,7 @@ impl Begun<'_> {
         )
         .and_then(|| self.waited(approval))
         .and_then(|| gate::limits::judge(&self.policy.limit, plan.due(), plan.total));
-        for there in companions::targets(&data.target) {
+        for there in data.target.elsewhere() {
             let (Answer::Open, Some(approval)) = (&answer, approval) else { break };
             let identity = self.engine.inspect(&there.store)?.identity()?;
             answer = gate::approval::same_store(approval, &there.store, &identity);
