@@ -2,6 +2,7 @@
 
 mod prose;
 mod summary;
+mod upkeep;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use super::output::Tone;
 use super::session::Session;
 use super::table::{Column, Grid};
 use super::{Context, event, phrase};
+use crate::audit::entry::KINDS;
 use crate::audit::verify::{Report, Verifier};
 use crate::model::ids::{PolicyId, RunId, StoreName};
 use crate::state::api::{Filter, Placed};
@@ -21,11 +23,6 @@ use summary::Summary;
 const PAGE: usize = 1_000;
 /// How many a table shows unless more are asked for.
 const SHOWN: usize = 50;
-/// The kinds that the log has.
-const KINDS: [&str; 11] = [
-    "genesis", "policy", "approval", "run", "intent", "outcome", "recovery", "hold", "event", "pause", "heartbeat",
-];
-
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List entries, oldest first
@@ -115,7 +112,7 @@ fn entries(list: &List, session: &Session, context: &Context) -> Result<Exit, Fa
         grid.row([
             phrase::number(placed.index).into(),
             phrase::local(placed.entry.time, session.zone()).into(),
-            summary::kind(&placed.entry.body).into(),
+            placed.entry.body.kind().into(),
             prose::short(&placed.entry.body).into(),
         ]);
     }

@@ -30,7 +30,7 @@ impl Summary {
         let mut summary = Self {
             index: placed.index,
             time: placed.entry.time,
-            kind: kind(&placed.entry.body),
+            kind: placed.entry.body.kind(),
             policy: None,
             run: None,
             batch: None,
@@ -51,6 +51,12 @@ impl Summary {
         let text = |value: &dyn std::fmt::Display| Some(value.to_string());
         match body {
             Body::Genesis(_) | Body::Heartbeat {} => {}
+            Body::KeyRotation(rotation) => self.action = text(&rotation.of),
+            Body::Prune(prune) => {
+                self.action = text(&prune.what);
+                self.state = text(&prune.phase);
+                self.count = prune.manifests.or(prune.minimum);
+            }
             Body::Policy(seen) => self.policy = text(&seen.policy),
             Body::Approval(given) => {
                 self.policy = text(&given.policy);
@@ -101,22 +107,5 @@ impl Summary {
                 self.reason = text(&pause.scope);
             }
         }
-    }
-}
-
-/// The word for an entry's kind, as in the log itself.
-pub(super) fn kind(body: &Body) -> &'static str {
-    match body {
-        Body::Genesis(_) => "genesis",
-        Body::Policy(_) => "policy",
-        Body::Approval(_) => "approval",
-        Body::Run(_) => "run",
-        Body::Intent(_) => "intent",
-        Body::Outcome(_) => "outcome",
-        Body::Recovery(_) => "recovery",
-        Body::Hold(_) => "hold",
-        Body::Event(_) => "event",
-        Body::Pause(_) => "pause",
-        Body::Heartbeat {} => "heartbeat",
     }
 }
