@@ -59,7 +59,7 @@ fn fill(path: &Path, rows: u64, due: u64, of: u64, journal: &str) {
                 called_at,
                 format!("+47990{:05}", row % 100_000),
                 format!("+47220{:05}", row % 77_777),
-                row % 3_600,
+                i64::try_from(row % 3_600).unwrap(),
             ))
             .unwrap();
     }

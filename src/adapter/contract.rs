@@ -92,6 +92,7 @@ pub trait Fixture {
 
 /// What a fixture's storage can hold and allow.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an ability by itself, and all combinations occur")]
 pub struct Can {
     /// A start that is NULL.
     pub empty_start: bool,

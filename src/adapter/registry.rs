@@ -17,9 +17,10 @@ pub struct Adapter {
 }
 
 /// All of them.
-pub const ADAPTERS: [Adapter; 1] = [
-    Adapter { name: "sqlite", open: |name, place| Arc::new(SqliteStore::open(name.clone(), place.to_owned())) },
-];
+pub const ADAPTERS: [Adapter; 1] = [Adapter {
+    name: "sqlite",
+    open: |name, place| Arc::new(SqliteStore::open(name.clone(), place.to_owned())),
+}];
 
 /// Opens a store; `None` if no adapter has that name.
 pub fn open(adapter: &str, store: &StoreName, place: &Path) -> Option<Arc<dyn Dispose>> {

@@ -48,7 +48,8 @@ impl CosignerKey {
     /// Reads `PRIVATE+KEY+NAME+HASH+KEY`, the form that other signed-note tools write.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
         let wrong = NoteError::BadVerifierKey;
-        let rest = text.trim_end().strip_prefix(SECRET).ok_or(wrong("it does not begin with PRIVATE+KEY+"))?;
+        let rest =
+            text.trim_end().strip_prefix(SECRET).ok_or(wrong("it does not begin with PRIVATE+KEY+"))?;
         let mut parts = rest.splitn(3, '+');
         let mut part = |why| parts.next().ok_or(wrong(why));
         let (name, hash, key) = (part("no name")?, part("no hash")?, part("no key")?);
@@ -76,15 +77,19 @@ impl CosignerKey {
     pub fn cosign(&self, note: &str, now: Instant) -> Result<String, NoteError> {
         Checkpoint::unverified(note)?;
         let parts = split(note)?;
-        let seconds =
-            u64::try_from(now.timestamp()).map_err(|_| NoteError::Malformed("the clock shows a time before 1970"))?;
+        let seconds = u64::try_from(now.timestamp())
+            .map_err(|_| NoteError::Malformed("the clock shows a time before 1970"))?;
         let signature = self.key.sign(message(parts.text, seconds).as_bytes());
         let own = self.verifier();
         let mut new = format!("{}\n", parts.text);
         for other in parts.signatures.iter().filter(|line| !own.made(line.name, line.key)) {
             new.push_str(&line(other.name, other.key, &other.signature));
         }
-        new.push_str(&line(&self.name, own.hash(), &[&seconds.to_be_bytes()[..], &signature.to_bytes()].concat()));
+        new.push_str(&line(
+            &self.name,
+            own.hash(),
+            &[&seconds.to_be_bytes()[..], &signature.to_bytes()].concat(),
+        ));
         Ok(new)
     }
 }

@@ -58,8 +58,19 @@ pub enum Body {
 
 /// The word of every kind, in the order of [`Body`].
 pub const KINDS: [&str; 13] = [
-    "genesis", "policy", "approval", "run", "intent", "outcome", "recovery", "hold", "event", "pause",
-    "key-rotation", "prune", "heartbeat",
+    "genesis",
+    "policy",
+    "approval",
+    "run",
+    "intent",
+    "outcome",
+    "recovery",
+    "hold",
+    "event",
+    "pause",
+    "key-rotation",
+    "prune",
+    "heartbeat",
 ];
 
 impl Body {

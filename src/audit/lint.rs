@@ -99,7 +99,17 @@ mod tests {
 
     #[test]
     fn case_numbers_and_dates_pass() {
-        for text in ["case 2026/17", "2026-11-21", "21.11.2026", "art. 17", "ref 123456789", "HR@2026", "a @ b.c", "", "1234567"] {
+        for text in [
+            "case 2026/17",
+            "2026-11-21",
+            "21.11.2026",
+            "art. 17",
+            "ref 123456789",
+            "HR@2026",
+            "a @ b.c",
+            "",
+            "1234567",
+        ] {
             assert_eq!(personal(text), None, "{text}");
         }
     }

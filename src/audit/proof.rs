@@ -34,7 +34,8 @@ impl TlogProof {
     /// Reads the text. One spelling is accepted for each proof.
     pub fn parse(text: &str) -> Result<Self, ProofError> {
         let wrong = ProofError;
-        let (head, checkpoint) = text.split_once("\n\n").ok_or(wrong("it has no blank line before its head"))?;
+        let (head, checkpoint) =
+            text.split_once("\n\n").ok_or(wrong("it has no blank line before its head"))?;
         let mut lines = head.split('\n').peekable();
         if lines.next() != Some(HEADLINE) {
             return Err(wrong("its first line is another"));
@@ -46,7 +47,8 @@ impl TlogProof {
             }
             None => None,
         };
-        let digits = lines.next().and_then(|line| line.strip_prefix("index ")).ok_or(wrong("it names no index"))?;
+        let digits =
+            lines.next().and_then(|line| line.strip_prefix("index ")).ok_or(wrong("it names no index"))?;
         let index: u64 = digits.parse().map_err(|_| wrong("its index is no number"))?;
         let hash = |line: &str| BASE64.decode(line).ok().and_then(|bytes| Hash::try_from(bytes).ok());
         let hashes: Option<Vec<Hash>> = lines.map(hash).collect();

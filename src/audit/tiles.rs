@@ -32,7 +32,8 @@ pub fn entries(bundle: &[u8]) -> Result<Vec<&[u8]>, BadBundle> {
     let mut found = Vec::new();
     while !rest.is_empty() {
         let (length, after) = rest.split_first_chunk::<2>().ok_or(BadBundle)?;
-        let (entry, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length))).ok_or(BadBundle)?;
+        let (entry, after) =
+            after.split_at_checked(usize::from(u16::from_be_bytes(*length))).ok_or(BadBundle)?;
         found.push(entry);
         rest = after;
     }

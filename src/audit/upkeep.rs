@@ -92,14 +92,22 @@ impl Handover {
         let old = VerifierKey::parse(&self.old).ok()?;
         let new = VerifierKey::parse(&self.new).ok()?;
         let statement = handover(&self.old, &self.new);
-        let signed = old.stated(&statement, &self.old_signature) && new.stated(&statement, &self.new_signature);
+        let signed =
+            old.stated(&statement, &self.old_signature) && new.stated(&statement, &self.new_signature);
         (signed && old.name() == new.name()).then_some((old, new))
     }
 }
 
 impl Continues {
     /// Signs the new beginning with the key of the old name.
-    pub fn sign(old: &LogKey, vkey: &str, size: u64, root: &super::tree::Hash, kept: u64, by: String) -> Self {
+    pub fn sign(
+        old: &LogKey,
+        vkey: &str,
+        size: u64,
+        root: &super::tree::Hash,
+        kept: u64,
+        by: String,
+    ) -> Self {
         let root = crate::model::key::hex(root);
         let old_signature = old.state(&beginning(old.verifier().name(), vkey, size, &root, kept));
         Self { origin: old.verifier().name().to_owned(), size, root, kept, by, old_signature }

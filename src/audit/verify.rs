@@ -299,7 +299,8 @@ impl Verifier {
             self.problem(Some(0), "it names another key or origin: another log".to_owned());
         }
         if self.pruned > self.minimum {
-            let text = format!("{} entries lost their text, and no entry says that they were pruned", self.pruned);
+            let text =
+                format!("{} entries lost their text, and no entry says that they were pruned", self.pruned);
             self.problem(None, text);
         }
         self.settle_head();
@@ -331,8 +332,10 @@ impl Verifier {
             Ok(says) => {
                 let size = self.frontier.size();
                 if says.size > size {
-                    let text =
-                        format!("the checkpoint is over {} entries, and {size} are there: the rest is lost", says.size);
+                    let text = format!(
+                        "the checkpoint is over {} entries, and {size} are there: the rest is lost",
+                        says.size
+                    );
                     self.problem(None, text);
                 } else if head.found != Some(says.root) {
                     let text = format!(

@@ -97,7 +97,12 @@ fn show(policy: &Policy, offer: &Offer, context: &Context) {
     let output = context.output;
     output.say(format!("{}: {}", output.paint(Tone::Strong, policy.id.as_str()), policy.title));
     for plan in &offer.plans {
-        let place = format!("{} in {}, {}", plan.target.collection, plan.target.store, phrase::records(plan.total.count));
+        let place = format!(
+            "{} in {}, {}",
+            plan.target.collection,
+            plan.target.store,
+            phrase::records(plan.total.count)
+        );
         output.say(format!("  {}", phrase::safe(&place)));
         for line in plan::stages(policy, plan, context).lines(2) {
             output.say(line);
@@ -153,7 +158,8 @@ fn tell(given: &[Approval], session: &Session, context: &Context) -> Result<Exit
     for approval in given {
         let policy = session.policy(approval.policy.as_str())?;
         let next = policy.schedule.next_after(context.clock.now(), policy.zone);
-        let when = next.map_or(String::new(), |slot| format!(" The next slot is {}.", phrase::local(slot, policy.zone)));
+        let when = next
+            .map_or(String::new(), |slot| format!(" The next slot is {}.", phrase::slot(slot, policy.zone)));
         context.output.prose(
             &format!("Approved {}: {} due now.{when}", approval.policy, phrase::records(approval.count)),
             2,

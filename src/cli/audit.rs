@@ -23,6 +23,7 @@ use summary::Summary;
 const PAGE: usize = 1_000;
 /// How many a table shows unless more are asked for.
 const SHOWN: usize = 50;
+
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List entries, oldest first
@@ -86,7 +87,9 @@ pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure>
 }
 
 fn entries(list: &List, session: &Session, context: &Context) -> Result<Exit, Failure> {
-    let time = |text: &Option<String>| text.as_deref().map(|text| event::read_time(text, session.zone())).transpose();
+    let time = |text: &Option<String>| {
+        text.as_deref().map(|text| event::read_time(text, session.zone())).transpose()
+    };
     let filter = Filter {
         kind: list.kind.clone(),
         policy: list.policy.as_deref().map(PolicyId::new),
@@ -106,7 +109,8 @@ fn entries(list: &List, session: &Session, context: &Context) -> Result<Exit, Fa
         context.output.say("No entry matches.");
         return Ok(Exit::Done);
     }
-    let columns = [Column::Number("index"), Column::Text("time"), Column::Text("kind"), Column::Flexible("what")];
+    let columns =
+        [Column::Number("index"), Column::Text("time"), Column::Text("kind"), Column::Flexible("what")];
     let mut grid = Grid::new(context.output, &columns);
     for placed in &found {
         grid.row([
@@ -140,7 +144,8 @@ fn newest(session: &Session, filter: &Filter, limit: usize) -> Result<(Vec<Place
 }
 
 fn show(index: u64, session: &Session, context: &Context) -> Result<Exit, Failure> {
-    let Some(placed) = session.state.entries(index, 1)?.into_iter().find(|placed| placed.index == index) else {
+    let Some(placed) = session.state.entries(index, 1)?.into_iter().find(|placed| placed.index == index)
+    else {
         let (size, _) = session.state.log_head()?;
         return Err(Failure::usage(match size.checked_sub(1) {
             Some(last) => format!("there is no entry {index}: the newest is {last}"),
@@ -172,13 +177,16 @@ pub(super) fn verified(session: &Session, since: Option<&str>) -> Result<Report,
             return Ok(verifier.finish());
         }
         from += leaves.len() as u64;
-        leaves.iter().for_each(|leaf| verifier.leaf(leaf));
+        for leaf in &leaves {
+            verifier.leaf(leaf);
+        }
     }
 }
 
 fn verify(since: Option<&PathBuf>, session: &Session, context: &Context) -> Result<Exit, Failure> {
     let output = context.output;
-    let since = since.map(fs_err::read_to_string).transpose().map_err(|error| Failure::usage(error.to_string()))?;
+    let since =
+        since.map(fs_err::read_to_string).transpose().map_err(|error| Failure::usage(error.to_string()))?;
     let report = verified(session, since.as_deref())?;
     if output.is_json() {
         output.json(&report)?;
@@ -208,10 +216,11 @@ pub(super) fn headline(report: &Report) -> (Tone, String) {
         phrase::counted(report.intents, "intent", "intents"),
         phrase::counted(report.outcomes, "outcome", "outcomes"),
     );
-    let open = if report.open > 0 { format!(", {} open", phrase::number(report.open)) } else { String::new() };
+    let open =
+        if report.open > 0 { format!(", {} open", phrase::number(report.open)) } else { String::new() };
     if report.ok {
         (Tone::Good, format!("The audit log verifies: {counts}{open}."))
     } else {
-        (Tone::Bad, format!("THE AUDIT LOG DOES NOT VERIFY ({counts}{open}).")) 
+        (Tone::Bad, format!("THE AUDIT LOG DOES NOT VERIFY ({counts}{open})."))
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             line.insert("after".into(), after.as_str().into());
             line.insert("cutoff".into(), args.cutoff.clone().into());
             line.insert("due".into(), question.answer());
-            output.line(Value::Object(line).to_string())?;
+            output.raw(&Value::Object(line).to_string())?;
         } else {
             output.line(question.sentence())?;
         }
@@ -49,8 +49,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         if line.trim().is_empty() {
             continue;
         }
-        let answered = answered(&line).map_err(|why| Failure::usage(format!("line {}: {why}", number + 1)))?;
-        output.line(answered)?;
+        let answered =
+            answered(&line).map_err(|why| Failure::usage(format!("line {}: {why}", number + 1)))?;
+        output.raw(&answered)?;
     }
     Ok(Exit::Done)
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::Context;
 use super::exit::{Exit, Failure};
 use super::output::Tone;
-use super::session::{self, Session};
 use super::phrase;
+use super::session::{self, Session};
 use crate::adapter::api::{Group, Scope, StoreError, StoreErrorKind};
 use crate::config::diagnostic;
 use crate::model::ids::StoreName;
@@ -38,14 +38,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut diagnostics = loaded.diagnostics.clone();
     let sources = loaded.sources.clone();
     let whole = loaded.config.is_some();
-    let told;
-    if whole && !args.offline {
+    let told = if whole && !args.offline {
         let session = Session::of(loaded, Arc::clone(&context.clock))?;
         diagnostics.extend(of_stores(&session));
-        told = session.policies;
+        session.policies
     } else {
-        told = loaded.policies;
-    }
+        loaded.policies
+    };
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     let ok = errors == 0 && whole;
     if output.is_json() {
@@ -66,8 +65,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         );
         let policies = phrase::counted(told.len() as u64, "policy", "policies");
         let (tone, text) = match (ok, args.offline) {
-            (true, false) => (Tone::Good, format!("{policies} checked against their stores: {counts}.")),
-            (true, true) => (Tone::Good, format!("{policies} checked, the stores were not asked: {counts}.")),
+            (true, false) => (Tone::Good, format!("{policies} checked, and the stores asked: {counts}.")),
+            (true, true) => (Tone::Good, format!("{policies} checked, the stores not asked: {counts}.")),
             (false, _) => (Tone::Bad, format!("Not valid: {counts}.")),
         };
         output.line(output.paint(tone, &text))?;
@@ -109,7 +108,8 @@ pub(super) fn of_stores(session: &Session) -> Vec<Diagnostic> {
                 }
                 let (of_name, of_collection) = place();
                 let span = if of_store { of_name } else { of_collection };
-                let diagnostic = Diagnostic::error(&policy.file, span, format!("{}: {}", error.what, error.why));
+                let diagnostic =
+                    Diagnostic::error(&policy.file, span, format!("{}: {}", error.what, error.why));
                 found.push(match error.help {
                     Some(help) => diagnostic.with_help(help),
                     None => diagnostic,
@@ -121,7 +121,12 @@ pub(super) fn of_stores(session: &Session) -> Vec<Diagnostic> {
 }
 
 /// For each field that a condition uses without testing it for null: in how many records it is empty.
-fn empty_fields(session: &Session, policy: &Policy, data: &Data, schema: &Schema) -> Result<Vec<Diagnostic>, StoreError> {
+fn empty_fields(
+    session: &Session,
+    policy: &Policy,
+    data: &Data,
+    schema: &Schema,
+) -> Result<Vec<Diagnostic>, StoreError> {
     let places = &policy.places;
     let own = places.data.get(data.index).and_then(|places| places.condition.clone()).unwrap_or_default();
     let classes = data.branches.iter().filter(|branch| branch.class.is_some());

@@ -10,7 +10,11 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     telemetry::start(if context.output.is_json() { LogFormat::Json } else { LogFormat::Text });
     let loaded = load(context)?;
     let again = context.clone();
-    let load: Load = Box::new(move || load(&again).map_err(|failure| format!("{failure}\n{}", failure.shown.as_deref().unwrap_or_default()).trim_end().to_owned()));
+    let load: Load = Box::new(move || {
+        load(&again).map_err(|failure| {
+            format!("{failure}\n{}", failure.shown.as_deref().unwrap_or_default()).trim_end().to_owned()
+        })
+    });
     daemon::run(loaded, load).map_err(|error| match error {
         DaemonError::Engine(error) => error.into(),
         DaemonError::Ticker(_) | DaemonError::SetUp(_) => Failure::internal(error.to_string()),

@@ -22,11 +22,11 @@ use crate::state::api::EventRecord;
 
 const CONFIG: &str = include_str!("demo/forfall.toml");
 const POLICIES: [(&str, &str); 5] = [
-    ("applicants", include_str!("demo/policies/applicants.toml")),
-    ("case-files", include_str!("demo/policies/case-files.toml")),
-    ("cctv", include_str!("demo/policies/cctv.toml")),
-    ("journal-names", include_str!("demo/policies/journal-names.toml")),
-    ("switchboard-log", include_str!("demo/policies/switchboard-log.toml")),
+    ("applicants", include_str!("../../policies/applicants.toml")),
+    ("case-files", include_str!("../../policies/case-files.toml")),
+    ("cctv", include_str!("../../policies/cctv.toml")),
+    ("journal-names", include_str!("../../policies/journal-names.toml")),
+    ("switchboard-log", include_str!("../../policies/switchboard-log.toml")),
 ];
 
 #[derive(Debug, clap::Args)]
@@ -95,19 +95,21 @@ fn approve_and_run(session: &Session) -> Result<Vec<(&Policy, Report)>, Failure>
     for policy in &session.policies {
         let count = approve::offer(&session.engine, policy, 0)?.count;
         approve::give(&session.engine, policy, &session::actor(), count)?;
-        reports.push((policy, engine_run::run(&session.engine, policy, &occasion, &Unwatched, &Stop::default())?));
+        reports.push((
+            policy,
+            engine_run::run(&session.engine, policy, &occasion, &Unwatched, &Stop::default())?,
+        ));
     }
     Ok(reports)
 }
 
 /// A directory of our own: nothing that is there is touched.
 fn make_dir(wanted: Option<&Path>, context: &Context) -> Result<PathBuf, Failure> {
-    let dir = match wanted {
-        Some(dir) => std::path::absolute(dir)?,
-        None => {
-            let unique = HoldId::at(context.clock.now()).to_string();
-            std::env::temp_dir().join(format!("forfall-demo-{}", &unique[unique.len() - 8..]))
-        }
+    let dir = if let Some(dir) = wanted {
+        std::path::absolute(dir)?
+    } else {
+        let unique = HoldId::at(context.clock.now()).to_string();
+        std::env::temp_dir().join(format!("forfall-demo-{}", &unique[unique.len() - 8..]))
     };
     if let Some(parent) = dir.parent() {
         fs_err::create_dir_all(parent)?;

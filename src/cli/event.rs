@@ -25,6 +25,7 @@ pub(super) struct Add {
     /// The event as policies name it, such as recruitment-closed
     name: String,
     /// The key that it happened to: the value of the policy's `start.by`, or the record's key
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     key: String,
     /// When it happened; now, if not given
     #[arg(long, value_name = "TIME")]
@@ -52,7 +53,10 @@ pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure>
 
 fn record(add: &Add, context: &Context) -> Result<Exit, Failure> {
     let name_is_plain = !add.name.is_empty()
-        && add.name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+        && add
+            .name
+            .chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
     if !name_is_plain {
         return Err(Failure::usage(format!(
             "`{}` is no event name: it has lower-case letters, digits and hyphens, such as recruitment-closed",
@@ -76,7 +80,12 @@ fn record(add: &Add, context: &Context) -> Result<Exit, Failure> {
     }
     let event = EventRecord { name: add.name.clone(), key: add.key.clone(), at };
     session.state.add_event(now, &session::actor(), &event)?;
-    context.output.say(format!("Recorded: {} for {} at {}.", event.name, phrase::safe(&event.key), phrase::local(at, session.zone())));
+    context.output.tell(format!(
+        "Recorded: {} for {} at {}.",
+        event.name,
+        phrase::safe(&event.key),
+        phrase::local(at, session.zone())
+    ));
     if !session.event_is_used(&event.name) {
         context.output.warn(format!("no policy asks for an event called {}", event.name));
     }
@@ -95,10 +104,11 @@ fn list(name: Option<&str>, context: &Context) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if events.is_empty() {
-        context.output.say("No events are recorded.");
+        context.output.tell("No events are recorded.");
         return Ok(Exit::Done);
     }
-    let mut grid = Grid::new(context.output, &[Column::Text("event"), Column::Flexible("key"), Column::Text("when")]);
+    let mut grid =
+        Grid::new(context.output, &[Column::Text("event"), Column::Flexible("key"), Column::Text("when")]);
     for event in events {
         grid.row([event.name.into(), event.key.into(), phrase::local(event.at, session.zone()).into()]);
     }
@@ -110,8 +120,8 @@ fn list(name: Option<&str>, context: &Context) -> Result<Exit, Failure> {
 pub(super) fn read_time(text: &str, zone: Zone) -> Result<crate::time::Instant, Failure> {
     match calc::read_start(text, zone).map_err(Failure::usage)? {
         StartValue::Instant(at) => Ok(at),
-        StartValue::Date(day) => {
-            zone.first_instant_of(day).ok_or_else(|| Failure::usage(format!("{day} is behind the end of the calendar")))
-        }
+        StartValue::Date(day) => zone
+            .first_instant_of(day)
+            .ok_or_else(|| Failure::usage(format!("{day} is behind the end of the calendar"))),
     }
 }

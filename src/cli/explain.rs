@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::Context;
 use super::exit::{Exit, Failure};
-use super::session::Session;
 use super::phrase;
+use super::session::Session;
 use crate::audit::entry::Body;
 use crate::engine::explain::{self as engine_explain, Explanation, Past};
 use crate::model::start::StartState;
@@ -28,7 +28,7 @@ pub(super) struct Args {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct Explained<'a> {
     policy: &'a str,
     store: &'a str,
     collection: &'a str,
@@ -105,19 +105,24 @@ fn explanations(session: &Session, policy: &Policy, args: &Args) -> Result<Vec<E
 }
 
 /// The lines that `explain` prints for one record of a policy's first data; for the demo.
-pub(super) fn lines(session: &Session, policy: &Policy, key: &str, context: &Context) -> Result<Vec<String>, Failure> {
+pub(super) fn lines(
+    session: &Session,
+    policy: &Policy,
+    key: &str,
+    context: &Context,
+) -> Result<Vec<String>, Failure> {
     let told = engine_explain::explain(&session.engine, policy, &policy.data[0], key)?;
     Ok(prose::lines(policy, key, &told, &context.output))
 }
 
-fn json<'a>(policy: &'a Policy, key: &'a str, told: &'a Explanation) -> Answer<'a> {
+fn json<'a>(policy: &'a Policy, key: &'a str, told: &'a Explanation) -> Explained<'a> {
     let decision = told.decision.as_ref();
     let step = decision.and_then(|decision| decision.steps.get(decision.stage?));
     let start = match decision.and_then(|decision| decision.start) {
         Some(StartState::Known(value)) => Some(phrase::start_json(value)),
         _ => None,
     };
-    Answer {
+    Explained {
         policy: policy.id.as_str(),
         store: told.target.store.as_str(),
         collection: &told.target.collection,
@@ -140,7 +145,9 @@ fn json<'a>(policy: &'a Policy, key: &'a str, told: &'a Explanation) -> Answer<'
 /// When the stage that the verdict speaks of is due.
 fn due(decision: &Decision) -> Option<Instant> {
     match decision.verdict {
-        Verdict::Held(due) | Verdict::Needed(due) | Verdict::Due(due) | Verdict::Escalated(due) => Some(due.due),
+        Verdict::Held(due) | Verdict::Needed(due) | Verdict::Due(due) | Verdict::Escalated(due) => {
+            Some(due.due)
+        }
         Verdict::NotDue { next_due } => next_due,
         _ => None,
     }

@@ -129,7 +129,9 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
         context.output.json(&Added { hold: entry(&hold, session), already_gone: gone })?;
         return Ok(Exit::Done);
     }
-    context.output.line(format!("Hold {} is in force and keeps {}.", hold.id, covers(&hold, session)))?;
+    context
+        .output
+        .prose(&format!("Hold {} is in force and keeps {}.", hold.id, covers(&hold, session)), 2)?;
     for past in gone {
         context.output.line(format!(
             "  It came too late for batch {}: {} on {}.",
@@ -165,7 +167,9 @@ fn read_key(text: &str, add: &Add, session: &Session) -> Result<Key, Failure> {
         })?;
         match &found {
             Some(other) if *other != key => {
-                return Err(Failure::usage("the key means different records in different collections: add --store and --collection"));
+                return Err(Failure::usage(
+                    "the key means different records in different collections: add --store and --collection",
+                ));
             }
             _ => found = Some(key),
         }
@@ -202,27 +206,35 @@ fn list(session: &Session, context: &Context) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if holds.is_empty() {
-        context.output.say("No hold is in force.");
+        context.output.tell("No hold is in force.");
         return Ok(Exit::Done);
     }
     for hold in &holds {
         context.output.line(context.output.paint(Tone::Strong, &hold.id.to_string()))?;
         context.output.prose(&format!("  keeps {}", covers(hold, session)), 4)?;
-        let authority = hold.authority.as_ref().map_or(String::new(), |who| format!(", ordered by {}", phrase::safe(who)));
+        let authority = hold
+            .authority
+            .as_ref()
+            .map_or(String::new(), |who| format!(", ordered by {}", phrase::safe(who)));
         let review = hold.review.map_or(String::new(), |day| format!(", to be reviewed by {day}"));
         let since = phrase::local(hold.since, session.zone());
-        context.output.prose(&format!("  {} since {since}{authority}{review}", phrase::safe(&hold.reason)), 4)?;
+        context
+            .output
+            .prose(&format!("  {} since {since}{authority}{review}", phrase::safe(&hold.reason)), 4)?;
     }
     Ok(Exit::Done)
 }
 
 fn release(id: &str, session: &Session, context: &Context) -> Result<Exit, Failure> {
-    let unknown = || Failure::usage(format!("there is no hold {}: `forfall hold list` shows them", phrase::safe(id)));
+    let unknown =
+        || Failure::usage(format!("there is no hold {}: `forfall hold list` shows them", phrase::safe(id)));
     let hold: HoldId = id.parse().map_err(|_| unknown())?;
     if !session.state.release_hold(context.clock.now(), &session::actor(), &hold)? {
         return Err(unknown());
     }
-    context.output.say(format!("Hold {hold} is released. What it covered goes with a later run, if it is due then."));
+    context
+        .output
+        .say(format!("Hold {hold} is released. What it covered goes with a later run, if it is due then."));
     Ok(Exit::Done)
 }
 

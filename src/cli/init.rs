@@ -17,7 +17,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let files = [(args.dir.join("forfall.toml"), CONFIG), (args.dir.join("policies/switchboard-log.toml"), POLICY)];
+    let files =
+        [(args.dir.join("forfall.toml"), CONFIG), (args.dir.join("policies/switchboard-log.toml"), POLICY)];
     // Nothing is written unless everything can be.
     if let Some((taken, _)) = files.iter().find(|(file, _)| file.symlink_metadata().is_ok()) {
         return Err(Failure::usage(format!(

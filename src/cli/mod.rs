@@ -39,17 +39,24 @@ const CONFIG: &str = "/etc/forfall/forfall.toml";
 
 /// Enforces written retention rules over data stores, and proves each deletion.
 #[derive(Debug, Parser)]
-#[command(name = "forfall", version, about, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "forfall", version, about, disable_help_subcommand = true, max_term_width = 80)]
 #[command(after_help = "New here? `forfall demo` shows everything on sample data, in a fresh directory.\n\n\
-    Exit codes: 0 done, 2 usage, 10 configuration or policy invalid, 11 stopped by a safety gate,\n\
-    12 incomplete, 13 the audit log does not verify, 70 internal error.")]
+    Exit codes: 0 done, 2 usage, 10 configuration or policy invalid, 11 stopped by a\n\
+    safety gate, 12 incomplete, 13 the audit log does not verify, 70 internal error.")]
 struct Cli {
     /// The configuration
-    #[arg(long, global = true, value_name = "FILE", env = "FORFALL_CONFIG", default_value = CONFIG)]
+    #[arg(long, global = true, value_name = "FILE", env = "FORFALL_CONFIG", default_value = CONFIG, hide_env_values = true)]
     config: PathBuf,
 
-    /// How results are written
-    #[arg(long, global = true, value_enum, default_value_t)]
+    /// How results are written: table or json
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     format: Format,
 
     /// Say more on stderr
@@ -69,7 +76,7 @@ enum Command {
     Store(store::Command),
     /// Show everything on sample data, in a fresh directory
     Demo(demo::Args),
-    /// Check the configuration, the policies and the stores, and read each policy back
+    /// Check configuration, policies and stores; read each policy back
     Check(check::Args),
     /// Show what would happen now: a dry run
     Plan(plan::Args),

@@ -58,12 +58,18 @@ pub(crate) struct Output {
 const WIDTH: usize = 80;
 const WIDEST: usize = 120;
 
+#[expect(
+    clippy::unused_self,
+    reason = "where something is said is the output's business, whatever it needs for it"
+)]
 impl Output {
     /// Looks at the terminal: colours only on one, and never with `NO_COLOR` (no-color.org).
     pub(crate) fn new(format: Format) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colours = io::stdout().is_terminal() && !plain;
-        let width = comfy_table::Table::new().width().map_or(WIDTH, usize::from).clamp(40, WIDEST);
+        // Some terminals do not know their width and say zero.
+        let told = comfy_table::Table::new().width().map(usize::from).filter(|&width| width > 0);
+        let width = told.unwrap_or(WIDTH).clamp(40, WIDEST);
         Self { format, colours, width }
     }
 
@@ -79,7 +85,7 @@ impl Output {
 
     /// Writes one line (or several) of results.
     pub(crate) fn line(&self, text: impl AsRef<str>) -> Result<(), Failure> {
-        write_result(&format!("{}\n", text.as_ref()))
+        write_result(&format!("{}\n", super::phrase::plain(text.as_ref())))
     }
 
     /// Writes a paragraph of results, broken at the width; lines after the first begin with `indent` blanks.
@@ -87,16 +93,25 @@ impl Output {
         self.line(super::phrase::wrap(text, self.width, indent))
     }
 
+    /// Writes a line that is not ours to touch up: JSON, a file's text.
+    pub(crate) fn raw(&self, text: &str) -> Result<(), Failure> {
+        write_result(&format!("{text}\n"))
+    }
+
     /// Writes a result as one JSON document.
     pub(crate) fn json<T: Serialize>(&self, result: &T) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(result).map_err(io::Error::from)?;
-        self.line(text)
+        self.raw(&serde_json::to_string_pretty(result).map_err(io::Error::from)?)
     }
 
     /// Tells the operator something; it is no result.
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         // With stderr closed there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "{}", text.as_ref());
+        let _ = writeln!(io::stderr(), "{}", super::phrase::plain(text.as_ref()));
+    }
+
+    /// Tells the operator something in whole sentences, broken at the width.
+    pub(crate) fn tell(&self, text: impl AsRef<str>) {
+        self.say(super::phrase::wrap(text.as_ref(), self.width, 0));
     }
 
     /// Tells the operator what may be wrong.
@@ -125,7 +140,8 @@ pub(crate) fn report(failure: &Failure) {
     if let Some(shown) = &failure.shown {
         let _ = writeln!(io::stderr(), "{shown}\n");
     }
-    let _ = writeln!(io::stderr(), "{}: {failure}", paint(stderr_colours(), Tone::Bad, "error"));
+    let message = super::phrase::plain(&failure.message);
+    let _ = writeln!(io::stderr(), "{}: {message}", paint(stderr_colours(), Tone::Bad, "error"));
 }
 
 /// Whether stderr shows colours.

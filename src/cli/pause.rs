@@ -1,8 +1,8 @@
 //! `forfall pause` and `resume`: the kill switch. It needs no valid policy, so that it always works.
 
+use super::Context;
 use super::exit::{Exit, Failure};
 use super::session::{self, Session};
-use super::Context;
 use crate::model::ids::{PolicyId, StoreName};
 use crate::state::api::PauseScope;
 
@@ -21,7 +21,10 @@ pub(super) fn pause(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let session = Session::open(context)?;
     let scope = scope(args, &session)?;
     session.state.pause(context.clock.now(), &session::actor(), &scope)?;
-    context.output.say(format!("{} is paused: no batch of it starts any more. `forfall resume` ends that.", words(&scope)));
+    context.output.tell(format!(
+        "Paused: {}. No batch of that starts any more; `forfall resume` ends it.",
+        words(&scope)
+    ));
     Ok(Exit::Done)
 }
 
@@ -29,9 +32,9 @@ pub(super) fn resume(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let session = Session::open(context)?;
     let scope = scope(args, &session)?;
     if session.state.resume(context.clock.now(), &session::actor(), &scope)? {
-        context.output.say(format!("{} goes on.", words(&scope)));
+        context.output.tell(format!("Resumed: {}.", words(&scope)));
         for left in session.state.pauses()? {
-            context.output.say(format!("Still paused: {}.", words(&left)));
+            context.output.tell(format!("Still paused: {}.", words(&left)));
         }
         return Ok(Exit::Done);
     }

@@ -1,6 +1,6 @@
 //! Numbers, times and counts as a person reads them.
 
-use chrono::{NaiveDateTime, Timelike};
+use chrono::NaiveDateTime;
 
 use crate::time::{Instant, StartValue, Zone};
 
@@ -9,7 +9,7 @@ pub(crate) fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -27,10 +27,16 @@ pub(crate) fn records(value: u64) -> String {
     counted(value, "record", "records")
 }
 
-/// An instant on the wall clock of a zone, with its offset from UTC: `2026-11-08 14:00 +01:00`.
+/// An instant on the wall clock of a zone, with its offset from UTC: `2026-11-08 14:00:00 +01:00`.
 pub(crate) fn local(at: Instant, zone: Zone) -> String {
     let wall = zone.local(at);
-    format!("{} {}", wall_clock(wall), offset(at, wall))
+    joined(&format!("{} {}", wall.format("%Y-%m-%d %H:%M:%S"), offset(at, wall)))
+}
+
+/// A slot, which is always a whole minute: `2026-11-08 03:00 +01:00`.
+pub(crate) fn slot(at: Instant, zone: Zone) -> String {
+    let wall = zone.local(at);
+    joined(&format!("{} {}", wall.format("%Y-%m-%d %H:%M"), offset(at, wall)))
 }
 
 /// An instant as `local` gives it, with the zone's name.
@@ -42,7 +48,6 @@ pub(crate) fn local_named(at: Instant, zone: Zone) -> String {
 pub(crate) fn day(at: Instant, zone: Zone) -> String {
     zone.local(at).format("%Y-%m-%d").to_string()
 }
-
 
 /// A starting point's day, for narrow tables.
 pub(crate) fn start_day(value: StartValue, zone: Zone) -> String {
@@ -83,7 +88,7 @@ pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut lines = " ".repeat(lead);
     let mut used = lead;
     let mut begun = false;
-    for word in text.split_whitespace() {
+    for word in text.split([' ', '\n']).filter(|word| !word.is_empty()) {
         let wide = unicode_width::UnicodeWidthStr::width(word);
         if begun && used + 1 + wide > width {
             lines.push('\n');
@@ -105,7 +110,8 @@ pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
 pub(crate) fn safe(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for letter in text.chars() {
-        let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let turns =
+            matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if letter.is_control() || turns {
             clean.extend(letter.escape_unicode());
         } else {
@@ -115,9 +121,14 @@ pub(crate) fn safe(text: &str) -> String {
     clean
 }
 
-fn wall_clock(wall: NaiveDateTime) -> String {
-    let pattern = if wall.second() == 0 && wall.nanosecond() == 0 { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" };
-    wall.format(pattern).to_string()
+/// What must not be torn apart at the end of a line. It is written with blanks all the same: see `plain`.
+fn joined(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
+/// The text as it is written.
+pub(crate) fn plain(text: &str) -> String {
+    text.replace('\u{a0}', " ")
 }
 
 fn offset(at: Instant, wall: NaiveDateTime) -> String {
@@ -140,10 +151,20 @@ mod tests {
     #[test]
     fn times_are_local_with_their_offset() {
         let oslo: Zone = "Europe/Oslo".parse().unwrap();
-        assert_eq!(local("2026-11-08T13:00:00Z".parse().unwrap(), oslo), "2026-11-08 14:00 +01:00");
-        assert_eq!(local("2026-07-08T12:00:07Z".parse().unwrap(), oslo), "2026-07-08 14:00:07 +02:00");
-        let bahia: Zone = "America/St_Johns".parse().unwrap();
-        assert_eq!(local("2026-11-08T13:00:00Z".parse().unwrap(), bahia), "2026-11-08 09:30 -03:30");
+        assert_eq!(
+            plain(&local("2026-11-08T13:00:00Z".parse().unwrap(), oslo)),
+            "2026-11-08 14:00:00 +01:00"
+        );
+        assert_eq!(
+            plain(&local("2026-07-08T12:00:07Z".parse().unwrap(), oslo)),
+            "2026-07-08 14:00:07 +02:00"
+        );
+        let st_johns: Zone = "America/St_Johns".parse().unwrap();
+        assert_eq!(
+            plain(&local("2026-11-08T13:00:00Z".parse().unwrap(), st_johns)),
+            "2026-11-08 09:30:00 -03:30"
+        );
+        assert_eq!(plain(&slot("2026-11-08T02:00:00Z".parse().unwrap(), oslo)), "2026-11-08 03:00 +01:00");
         assert_eq!(utc("2026-11-08T13:00:00Z".parse().unwrap()), "2026-11-08T13:00:00Z");
     }
 

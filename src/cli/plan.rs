@@ -42,7 +42,7 @@ struct Entry<'a> {
     policy: &'a str,
     store: Option<&'a str>,
     collection: Option<&'a str>,
-    stages: Vec<Stage<'a>>,
+    stages: Vec<Acts<'a>>,
     total: Option<u64>,
     total_exact: bool,
     undetermined: u64,
@@ -53,7 +53,7 @@ struct Entry<'a> {
 }
 
 #[derive(Serialize)]
-struct Stage<'a> {
+struct Acts<'a> {
     stage: usize,
     class: Option<&'a str>,
     action: &'a str,
@@ -76,7 +76,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for policy in session.policies(&args.policies)? {
         planned.push((policy, foresee::foresee(&session.engine, policy, at, args.sample)?));
     }
-    let plan = Plan { at, policies: planned.iter().flat_map(|(policy, parts)| entries(policy, parts)).collect() };
+    let plan =
+        Plan { at, policies: planned.iter().flat_map(|(policy, parts)| entries(policy, parts)).collect() };
     if let Some(file) = &args.out {
         let text = serde_json::to_string_pretty(&plan).map_err(std::io::Error::from)?;
         fs_err::write(file, text + "\n")?;
@@ -86,7 +87,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         context.output.json(&plan)?;
     } else {
         let zone = session.zone();
-        context.output.line(format!("Plan for {}. Nothing is changed by it.", phrase::local_named(at, zone)))?;
+        context
+            .output
+            .line(format!("Plan for {}. Nothing is changed by it.", phrase::local_named(at, zone)))?;
         for (policy, parts) in &planned {
             context.output.line("")?;
             print(policy, parts, context)?;
@@ -122,15 +125,16 @@ fn entries<'a>(policy: &'a Policy, parts: &'a [Foreseen]) -> Vec<Entry<'a>> {
             entry.stages = plan.stages.iter().map(|stage| stage_json(plan, stage)).collect();
             entry.total = Some(plan.total.count);
             entry.total_exact = plan.total.exact;
-            (entry.undetermined, entry.waiting, entry.needed) = (plan.undetermined, plan.waiting, plan.needed);
+            (entry.undetermined, entry.waiting, entry.needed) =
+                (plan.undetermined, plan.waiting, plan.needed);
         }
         entry
     };
     parts.iter().map(entry).collect()
 }
 
-fn stage_json<'a>(plan: &DataPlan, stage: &'a StagePlan) -> Stage<'a> {
-    Stage {
+fn stage_json<'a>(plan: &DataPlan, stage: &'a StagePlan) -> Acts<'a> {
+    Acts {
         stage: stage.stage,
         class: stage.class.as_deref(),
         action: stage.action.word(),

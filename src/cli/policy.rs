@@ -8,7 +8,7 @@ use super::session::{self, Session};
 use super::table::{Column, Grid, maybe};
 use super::{Context, phrase};
 use crate::policy::rule::Policy;
-use crate::policy::test::{self, TestResult};
+use crate::policy::test;
 use crate::policy::{schema, sentence};
 
 #[derive(Debug, clap::Subcommand)]
@@ -95,11 +95,16 @@ fn list(context: &Context) -> Result<Exit, Failure> {
     if context.output.is_json() {
         context.output.json(&Policies { policies: entries })?;
     } else {
-        let columns =
-            [Column::Text("policy"), Column::Flexible("title"), Column::Flexible("owner"), Column::Flexible("stores")];
+        let columns = [
+            Column::Text("policy"),
+            Column::Flexible("title"),
+            Column::Flexible("owner"),
+            Column::Flexible("stores"),
+        ];
         let mut grid = Grid::new(context.output, &columns);
         for entry in entries {
-            let stores = if entry.unresolved.is_some() { "unresolved".to_owned() } else { entry.stores.join(", ") };
+            let stores =
+                if entry.unresolved.is_some() { "unresolved".to_owned() } else { entry.stores.join(", ") };
             grid.row([entry.policy.into(), entry.title.into(), entry.owner.into(), maybe(Some(stores))]);
         }
         grid.print()?;
@@ -127,7 +132,7 @@ fn show(name: &str, context: &Context) -> Result<Exit, Failure> {
     output.line(format!("{}: {approved}", policy.file.display()))?;
     output.line(format!("SHA-256 {}", policy.hash))?;
     output.line("")?;
-    output.line(policy.text.trim_end())?;
+    output.raw(policy.text.trim())?;
     Ok(Exit::Done)
 }
 
@@ -156,7 +161,11 @@ fn tests(names: &[String], context: &Context) -> Result<Exit, Failure> {
         return Ok(exit);
     }
     for (policy, result) in &results {
-        let word = if result.passed { output.paint(Tone::Good, "ok    ") } else { output.paint(Tone::Bad, "FAILED") };
+        let word = if result.passed {
+            output.paint(Tone::Good, "ok    ")
+        } else {
+            output.paint(Tone::Bad, "FAILED")
+        };
         output.line(format!("{word} {}: {}", policy.id, phrase::safe(&result.name)))?;
         if !result.passed {
             output.prose(&format!("       expected {}, got {}", result.expected, result.got), 9)?;

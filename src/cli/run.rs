@@ -22,22 +22,22 @@ pub(super) struct Args {
 
 #[derive(Serialize)]
 struct Runs<'a> {
-    runs: Vec<Run<'a>>,
+    runs: Vec<Ended<'a>>,
 }
 
 #[derive(Serialize)]
-struct Run<'a> {
+struct Ended<'a> {
     run: String,
     policy: &'a str,
     store: &'a str,
     collection: &'a str,
     state: RunState,
-    stages: Vec<Stage<'a>>,
+    stages: Vec<Acted<'a>>,
     reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct Stage<'a> {
+struct Acted<'a> {
     stage: usize,
     action: &'a str,
     done: u64,
@@ -94,14 +94,14 @@ fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
     let mut runs = Vec::new();
     for (policy, report) in reports {
         for part in &report.parts {
-            let stage = |done: &'a crate::audit::entry::StageDone| Stage {
+            let stage = |done: &'a crate::audit::entry::StageDone| Acted {
                 stage: done.stage,
                 action: &done.action,
                 done: done.done,
                 skipped: done.skipped,
                 failed: done.failed,
             };
-            runs.push(Run {
+            runs.push(Ended {
                 run: report.run.to_string(),
                 policy: policy.id.as_str(),
                 store: part.store.as_str(),
@@ -150,14 +150,29 @@ pub(super) fn print(reports: &[(&Policy, Report)], context: &Context) -> Result<
                     None => done.action.clone(),
                 };
                 let state = if place == 0 { state() } else { "".into() };
-                let row =
-                    [id, collection, state, of.into(), count(done.done), count(done.skipped), count(done.failed)];
+                let row = [
+                    id,
+                    collection,
+                    state,
+                    of.into(),
+                    count(done.done),
+                    count(done.skipped),
+                    count(done.failed),
+                ];
                 grid.row(row);
             }
         }
         if report.parts.is_empty() {
             let state = report.state.to_string();
-            grid.row([policy.id.as_str().into(), maybe(None), state.into(), maybe(None), maybe(None), maybe(None), maybe(None)]);
+            grid.row([
+                policy.id.as_str().into(),
+                maybe(None),
+                state.into(),
+                maybe(None),
+                maybe(None),
+                maybe(None),
+                maybe(None),
+            ]);
         }
     }
     if !grid.is_empty() {
@@ -174,7 +189,10 @@ pub(super) fn print(reports: &[(&Policy, Report)], context: &Context) -> Result<
 /// Every reason once: the parts of a run often share it.
 fn reasons(report: &Report) -> Vec<&str> {
     let mut reasons: Vec<&str> = Vec::new();
-    let of_parts = report.parts.iter().flat_map(|part| part.reason.as_deref().into_iter().chain(part.remarks.iter().map(String::as_str)));
+    let of_parts = report
+        .parts
+        .iter()
+        .flat_map(|part| part.reason.as_deref().into_iter().chain(part.remarks.iter().map(String::as_str)));
     for reason in of_parts.chain(report.reason.as_deref()) {
         if !reasons.contains(&reason) {
             reasons.push(reason);
@@ -203,7 +221,13 @@ mod tests {
     use crate::model::ids::RunId;
 
     fn report(state: RunState) -> Report {
-        Report { run: RunId::at(chrono::DateTime::UNIX_EPOCH), state, reason: None, parts: Vec::new() }
+        Report {
+            run: RunId::at(chrono::DateTime::UNIX_EPOCH),
+            begun: true,
+            state,
+            reason: None,
+            parts: Vec::new(),
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::model::ids::{PolicyId, StoreName};
 use crate::model::target::Target;
 use crate::policy::compile;
 use crate::policy::diagnostic::{Diagnostic, Severity};
-use crate::policy::{limits, overlap};
 use crate::policy::rule::{Data, Policy};
+use crate::policy::{limits, overlap};
 use crate::state::api::{Actor, StateStore};
 use crate::state::sqlite::SqliteState;
 use crate::time::{Clock, Zone};
@@ -38,12 +38,21 @@ pub struct Session {
     invalid: Option<Failure>,
 }
 
-/// Reads the configuration and every policy, and asks of each whether its schedule can keep what it promises.
+/// Reads the configuration and every policy, holds the policies against each other, and asks of each whether its
+/// schedule can keep what it promises.
 pub(super) fn load(context: &Context) -> Loaded {
     let now = context.clock.now();
     let mut loaded = config::load(&context.config, now.date_naive());
-    let limits: Vec<_> = loaded.policies.iter().flat_map(|policy| limits::limits(policy, now)).collect();
-    loaded.diagnostics.extend(limits);
+    let mut found: Vec<Diagnostic> =
+        loaded.policies.iter().flat_map(|policy| limits::limits(policy, now)).collect();
+    for overlap in overlap::overlaps(&loaded.policies) {
+        let (id, index) = &overlap.second;
+        let Some(policy) = loaded.policies.iter().find(|policy| policy.id == *id) else { continue };
+        let place = policy.places.data.get(*index).map_or(0..0, |places| places.collection.clone());
+        found.push(Diagnostic::error(&policy.file, place, overlap.message).with_help(overlap.help));
+    }
+    found.retain(|one| !loaded.diagnostics.contains(one));
+    loaded.diagnostics.extend(found);
     loaded
 }
 
@@ -64,7 +73,10 @@ fn invalid(loaded: &Loaded) -> Option<Failure> {
         return loaded.config.is_none().then(|| Failure::invalid("the configuration is invalid"));
     }
     let shown = diagnostic::render(&errors, &loaded.sources, super::output::stderr_colours());
-    let message = format!("{} in the configuration or its policies: nothing is done until that is corrected", diagnostic::summary(&errors));
+    let message = format!(
+        "{} in the configuration or its policies: nothing is done until that is corrected",
+        diagnostic::summary(&errors)
+    );
     Some(Failure { shown: Some(shown.trim_end().to_owned()), ..Failure::invalid(message) })
 }
 
@@ -80,14 +92,14 @@ pub(super) fn named<'a>(policies: &'a [Policy], names: &[String]) -> Result<Vec<
     if names.is_empty() {
         return Ok(policies.iter().collect());
     }
-    let mut named: Vec<&Policy> = Vec::new();
+    let mut chosen: Vec<&Policy> = Vec::new();
     for name in names {
         let policy = policy_of(policies, name)?;
-        if !named.iter().any(|other| other.id == policy.id) {
-            named.push(policy);
+        if !chosen.iter().any(|other| other.id == policy.id) {
+            chosen.push(policy);
         }
     }
-    Ok(named)
+    Ok(chosen)
 }
 
 impl Session {
@@ -112,15 +124,20 @@ impl Session {
         };
         let mut stores = Stores::new();
         for store in &config.stores {
-            let opened = registry::open(&store.adapter, &store.name, store.settings.location()).ok_or_else(|| {
-                Failure::invalid(format!("store {}: this program has no adapter {}", store.name, store.adapter))
-            })?;
+            let opened =
+                registry::open(&store.adapter, &store.name, store.settings.location()).ok_or_else(|| {
+                    Failure::invalid(format!(
+                        "store {}: this program has no adapter {}",
+                        store.name, store.adapter
+                    ))
+                })?;
             stores.insert(store.name.clone(), opened);
         }
         let stores = Arc::new(stores);
         let mut policies = loaded.policies;
         overlap::reaches(&mut policies, &|target| primary_key(&stores, target));
-        let state: Arc<dyn StateStore> = Arc::new(SqliteState::open_as(&config.state, clock.now(), config.audit.origin.as_deref())?);
+        let state: Arc<dyn StateStore> =
+            Arc::new(SqliteState::open_as(&config.state, clock.now(), config.audit.origin.as_deref())?);
         let recompile = recompile(&config, &policies, &stores);
         let engine = Engine { clock, state: Arc::clone(&state), stores, recompile };
         Ok(Self { config, policies, state, engine, invalid })
@@ -157,7 +174,8 @@ impl Session {
     /// A policy that is missing because its file is invalid is another matter than one that nobody wrote.
     fn explained(&self, names: &[String], failure: Failure) -> Failure {
         let is_there = |name: &String| self.config.policies.join(format!("{name}.toml")).exists();
-        let missing = names.iter().find(|name| !self.policies.iter().any(|policy| policy.id.as_str() == **name));
+        let missing =
+            names.iter().find(|name| !self.policies.iter().any(|policy| policy.id.as_str() == **name));
         match (&self.invalid, missing) {
             (Some(invalid), Some(name)) if is_there(name) => invalid.clone(),
             _ => failure,
@@ -261,7 +279,8 @@ mod tests {
 
     #[test]
     fn a_user_is_found_by_number() {
-        let users = "root:x:0:0:root:/root:/bin/bash\nforfall:x:998:998::/var/lib/forfall:/usr/sbin/nologin\n";
+        let users =
+            "root:x:0:0:root:/root:/bin/bash\nforfall:x:998:998::/var/lib/forfall:/usr/sbin/nologin\n";
         assert_eq!(name_of(users, 998).as_deref(), Some("forfall"));
         assert_eq!(name_of(users, 1), None);
     }
@@ -270,6 +289,9 @@ mod tests {
     fn a_misspelt_name_gets_the_nearest() {
         let known = || ["cctv", "switchboard-log"].into_iter();
         assert_eq!(unknown("policy", "cctc", known()), "there is no policy cctc: did you mean cctv?");
-        assert_eq!(unknown("policy", "xyz-abc", known()), "there is no policy xyz-abc: there are cctv, switchboard-log");
+        assert_eq!(
+            unknown("policy", "xyz-abc", known()),
+            "there is no policy xyz-abc: there are cctv, switchboard-log"
+        );
     }
 }

@@ -47,7 +47,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         standings.push((policy, status::standing(&session.engine, policy, now)?));
     }
     standings.sort_by_key(|(policy, standing)| {
-        (Reverse(standing.breach), Reverse(standing.oldest_overdue_seconds), is_fine(&standing.state), policy.id.clone())
+        (
+            Reverse(standing.breach),
+            Reverse(standing.oldest_overdue_seconds),
+            is_fine(&standing.state),
+            policy.id.clone(),
+        )
     });
     if context.output.is_json() {
         let policies = standings.iter().map(|(policy, standing)| entry(policy, standing)).collect();
@@ -144,7 +149,10 @@ fn headline(standings: &[(&Policy, Standing)]) -> (Tone, String) {
     }
     let unsettled = standings.iter().filter(|(_, standing)| !is_fine(&standing.state)).count();
     if unsettled > 0 {
-        let text = format!("Nothing is overdue; {} need somebody.", phrase::counted(unsettled as u64, "policy", "policies"));
+        let text = format!(
+            "Nothing is overdue; {} somebody.",
+            phrase::counted(unsettled as u64, "policy needs", "policies need")
+        );
         return (Tone::Warning, text);
     }
     (Tone::Good, "Nothing is overdue.".to_owned())
@@ -154,7 +162,10 @@ fn details(policy: &Policy, standing: &Standing) -> String {
     let mut parts = Vec::new();
     parts.extend(standing.reason.clone());
     if standing.escalated > 0 {
-        parts.push(format!("{} for a person's decision", phrase::counted(standing.escalated, "record waits", "records wait")));
+        parts.push(format!(
+            "{} for a person's decision",
+            phrase::counted(standing.escalated, "record waits", "records wait")
+        ));
     }
     if standing.needed > 0 {
         parts.push(format!("{} needed by kept records", phrase::number(standing.needed)));
@@ -162,14 +173,17 @@ fn details(policy: &Policy, standing: &Standing) -> String {
     match &standing.last_run {
         Some(run) => {
             let state = run.note.state.map_or_else(|| "not ended".to_owned(), |state| state.to_string());
-            parts.push(format!("last run {} {state}", phrase::local(run.ended.unwrap_or(run.began), policy.zone)));
+            parts.push(format!(
+                "last run {} {state}",
+                phrase::local(run.ended.unwrap_or(run.began), policy.zone)
+            ));
         }
         None => parts.push("never run".to_owned()),
     }
     if let Some(slot) = standing.next_slot
         && policy.unresolved.is_none()
     {
-        parts.push(format!("next slot {}", phrase::local(slot, policy.zone)));
+        parts.push(format!("next slot {}", phrase::slot(slot, policy.zone)));
     }
     parts.join("; ")
 }

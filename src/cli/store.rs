@@ -27,20 +27,20 @@ pub(super) enum Command {
 
 #[derive(Serialize)]
 struct Stores {
-    stores: Vec<Store>,
+    stores: Vec<Shown>,
 }
 
 #[derive(Serialize)]
-struct Store {
+struct Shown {
     store: String,
     adapter: String,
     reachable: bool,
     error: Option<String>,
-    collections: Vec<Collection>,
+    collections: Vec<Described>,
 }
 
 #[derive(Serialize)]
-struct Collection {
+struct Described {
     collection: String,
     total: u64,
     total_exact: bool,
@@ -97,14 +97,21 @@ fn list(session: &Session, context: &Context) -> Result<Exit, Failure> {
         for (name, adapter, listed) in &stores {
             let collections = listed.as_deref().unwrap_or_default();
             if collections.is_empty() {
-                let what = if listed.is_err() { Field::from("not reachable").toned(Tone::Bad) } else { maybe(None) };
+                let what =
+                    if listed.is_err() { Field::from("not reachable").toned(Tone::Bad) } else { maybe(None) };
                 grid.row([name.as_str().into(), adapter.as_str().into(), what, maybe(None), maybe(None)]);
             }
             for (place, one) in collections.iter().enumerate() {
                 let (name, adapter) = if place == 0 { (name.as_str(), adapter.as_str()) } else { ("", "") };
                 let records = total(one);
                 let fields = count(one.schema.columns.len() as u64);
-                grid.row([name.into(), adapter.into(), one.schema.collection.as_str().into(), records.into(), fields]);
+                grid.row([
+                    name.into(),
+                    adapter.into(),
+                    one.schema.collection.as_str().into(),
+                    records.into(),
+                    fields,
+                ]);
             }
         }
         grid.print()?;
@@ -124,7 +131,10 @@ fn show(name: &str, collection: Option<&str>, session: &Session, context: &Conte
         let known: Vec<_> = listed.iter().map(|one| one.schema.collection.clone()).collect();
         listed.retain(|one| one.schema.collection == wanted);
         if listed.is_empty() {
-            return Err(Failure::usage(format!("store {name} has no collection {wanted}: it has {}", known.join(", "))));
+            return Err(Failure::usage(format!(
+                "store {name} has no collection {wanted}: it has {}",
+                known.join(", ")
+            )));
         }
     }
     if context.output.is_json() {
@@ -139,7 +149,11 @@ fn show(name: &str, collection: Option<&str>, session: &Session, context: &Conte
 
 fn print(one: &Listed, context: &Context) -> Result<(), Failure> {
     let output = context.output;
-    let key = if one.schema.key.is_empty() { "no key".to_owned() } else { format!("key {}", one.schema.key.join(", ")) };
+    let key = if one.schema.key.is_empty() {
+        "no key".to_owned()
+    } else {
+        format!("key {}", one.schema.key.join(", "))
+    };
     let head = output.paint(Tone::Strong, &phrase::safe(&one.schema.collection));
     output.line(format!("{head}: {} records, {key}", total(one)))?;
     let columns = [
@@ -165,8 +179,13 @@ fn print(one: &Listed, context: &Context) -> Result<(), Failure> {
         output.line(line)?;
     }
     for (column, extremes) in columns_of(one).filter(|(column, _)| needs_format(column)) {
-        let Some(format) = extremes.and_then(|(smallest, largest)| likely_format(smallest, largest)) else { continue };
-        output.prose(&format!("  As a start, {} needs `start.format`; its values look like {format:?}.", column.name), 4)?;
+        let Some(format) = extremes.and_then(|(smallest, largest)| likely_format(smallest, largest)) else {
+            continue;
+        };
+        output.prose(
+            &format!("  As a start, {} needs `start.format`; its values look like {format:?}.", column.name),
+            4,
+        )?;
     }
     for warning in &one.schema.warnings {
         output.prose(&format!("  {}", phrase::safe(warning)), 2)?;
@@ -204,7 +223,9 @@ fn format_of(value: &Value) -> Option<&'static str> {
     match value {
         Value::Text(text) if text.parse::<chrono::NaiveDate>().is_ok() => Some("date"),
         Value::Text(text) if chrono::DateTime::parse_from_rfc3339(text).is_ok() => Some("rfc3339"),
-        Value::Text(text) => text.replacen(' ', "T", 1).parse::<chrono::NaiveDateTime>().ok().map(|_| "datetime"),
+        Value::Text(text) => {
+            text.replacen(' ', "T", 1).parse::<chrono::NaiveDateTime>().ok().map(|_| "datetime")
+        }
         Value::Int(number) if plausible.contains(number) => Some("unix"),
         Value::Int(number) if plausible.contains(&(number / 1_000)) => Some("unix-ms"),
         Value::Int(number) if plausible.contains(&(number / 1_000_000)) => Some("unix-us"),
@@ -232,8 +253,8 @@ fn total(one: &Listed) -> String {
     format!("{about}{}", phrase::number(one.total.count))
 }
 
-fn json(name: &StoreName, adapter: &str, listed: &Result<Vec<Listed>, StoreError>) -> Store {
-    let collection = |one: &Listed| Collection {
+fn json(name: &StoreName, adapter: &str, listed: &Result<Vec<Listed>, StoreError>) -> Shown {
+    let collection = |one: &Listed| Described {
         collection: one.schema.collection.clone(),
         total: one.total.count,
         total_exact: one.total.exact,
@@ -255,7 +276,7 @@ fn json(name: &StoreName, adapter: &str, listed: &Result<Vec<Listed>, StoreError
             .collect(),
         warnings: one.schema.warnings.clone(),
     };
-    Store {
+    Shown {
         store: name.to_string(),
         adapter: adapter.to_owned(),
         reachable: listed.is_ok(),

@@ -1,10 +1,17 @@
 //! Tables that fit the terminal: no frames, numbers to the right, only the text columns give way.
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets,
+};
 
 use super::exit::Failure;
 use super::output::{Output, Tone};
 use super::phrase;
+
+/// Blanks between columns.
+const GAP: u16 = 2;
+/// No text is broken into pieces narrower than this: rather the table gets too wide.
+const NARROWEST: u16 = 10;
 
 /// A table under construction.
 pub(crate) struct Grid {
@@ -66,8 +73,8 @@ impl Grid {
     pub(crate) fn new(output: Output, columns: &[Column]) -> Self {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        // Padding is one blank on each side; the outer ones are cut off again.
-        table.set_width(u16::try_from(output.width + 2).unwrap_or(u16::MAX));
+        table.set_width(u16::try_from(output.width).unwrap_or(u16::MAX));
+        table.style_text_only();
         if output.colours {
             table.enforce_styling();
         } else {
@@ -103,36 +110,31 @@ impl Grid {
 
     /// The finished lines, each after `indent` blanks.
     pub(crate) fn lines(mut self, indent: usize) -> Vec<String> {
-        let total: u16 = self.table.column_max_content_widths().iter().map(|width| width + 2).sum();
-        if indent > 0 {
-            self.table.set_width(u16::try_from(self.output.width + 2 - indent).unwrap_or(u16::MAX));
-        }
-        let room = self.table.width().unwrap_or(total);
+        let widths = self.table.column_max_content_widths();
+        let gaps = GAP * u16::try_from(widths.len().saturating_sub(1)).unwrap_or(0);
+        let total = widths.iter().sum::<u16>() + gaps;
+        let room = u16::try_from(self.output.width - indent).unwrap_or(u16::MAX);
+        self.table.set_width(room);
+        let last = self.columns.len() - 1;
         for (index, column) in self.columns.iter().enumerate() {
             let Some(target) = self.table.column_mut(index) else { continue };
+            target.set_padding((0, if index == last { 0 } else { GAP }));
             match column {
-                Column::Number(_) => {
-                    target.set_cell_alignment(CellAlignment::Right);
+                // When nothing has to give way, nothing does.
+                Column::Flexible(_) if total > room => {
+                    let least = widths[index].min(NARROWEST) + if index == last { 0 } else { GAP };
+                    target.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+                }
+                Column::Flexible(_) | Column::Text(_) | Column::Number(_) => {
                     target.set_constraint(ColumnConstraint::ContentWidth);
                 }
-                // When nothing has to give way, nothing does; when the fixed columns alone are too wide, all must.
-                Column::Text(_) => {
-                    target.set_constraint(ColumnConstraint::ContentWidth);
-                }
-                Column::Flexible(_) if total <= room => {
-                    target.set_constraint(ColumnConstraint::ContentWidth);
-                }
-                Column::Flexible(_) => {}
+            }
+            if matches!(column, Column::Number(_)) {
+                target.set_cell_alignment(CellAlignment::Right);
             }
         }
         let lines: Vec<String> = self.table.lines().collect();
-        lines
-            .into_iter()
-            .map(|line| {
-                let line = line.strip_prefix(' ').unwrap_or(&line).trim_end();
-                format!("{}{line}", " ".repeat(indent))
-            })
-            .collect()
+        lines.into_iter().map(|line| format!("{}{}", " ".repeat(indent), line.trim_end())).collect()
     }
 
     /// Writes it as a result.

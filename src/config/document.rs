@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use schemars::{JsonSchema, Schema, json_schema};
+use schemars::{Schema, json_schema};
 use serde::Deserialize;
 
 use crate::policy::document::Day;
@@ -10,7 +10,7 @@ use crate::policy::strict::{Count, Entries, Fault, Home, Language, Section, Spot
 use crate::time::{Period, Schedule, Window, Zone};
 
 /// `forfall.toml`, apart from its `[store.NAME]` tables, which their adapters read.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a configuration")]
 pub(super) struct ConfigDocument {
     pub(super) timezone: Option<Spot<Written<Zone>>>,
@@ -28,31 +28,30 @@ pub(super) struct ConfigDocument {
     pub(super) metrics: Option<Section<MetricsTable>>,
     /// Taken out before the rest is read; named here so that it is known.
     #[serde(rename = "store")]
-    #[schemars(skip)]
     pub(super) _store: Option<Spot<toml::Table>>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(super) struct AuditTable {
     pub(super) origin: Option<Spot<Text>>,
     pub(super) heads: Option<Spot<Vec<Spot<Text>>>>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(super) struct NotifyTable {
     pub(super) command: Option<Spot<Vec<Spot<Text>>>>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(super) struct MetricsTable {
     pub(super) textfile: Option<Spot<Text>>,
 }
 
 /// `[store.NAME]` with `adapter = "sqlite"`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(super) struct SqliteTable {
     /// Read before the rest, to know which table this is.
@@ -64,7 +63,7 @@ pub(super) struct SqliteTable {
 }
 
 /// `[store.NAME]` with `adapter = "filesystem"`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(super) struct FilesystemTable {
     /// Read before the rest, to know which table this is.
@@ -80,7 +79,7 @@ pub(super) struct FilesystemTable {
 #[serde(transparent)]
 pub(super) struct BasesDocument(pub(super) Entries<Section<BasisTable>>);
 
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(super) struct BasisTable {
     pub(super) title: Option<Spot<Text>>,

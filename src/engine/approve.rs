@@ -84,6 +84,7 @@ pub fn give(engine: &Engine, policy: &Policy, by: &Actor, count: u64) -> Result<
         policy: policy.id.clone(),
         hash: policy.hash.clone(),
         text: policy.text.to_string(),
+        footing: policy.footing(),
         at: now,
         count: offer.count,
         identities,

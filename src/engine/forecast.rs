@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::adapter::api::{Gap, Inspect, StoreError};
 use crate::model::hold::Held;
+use crate::model::predicate::{Predicate, StartIs};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::select;
 use crate::state::api::Curve;
@@ -58,6 +59,15 @@ pub fn forecast(
     let now = circumstances.now;
     let held = Held::of(circumstances.holds.iter(), &policy.id, &data.target.store, &data.target.collection);
     let (predicate, _) = select::held(selection.base.clone(), &held);
+    // What is due for a later stage already is that stage's: this one will never act on it.
+    let later = plan.selections.stages.iter().filter(|later| {
+        later.branch == selection.branch && later.stage > selection.stage && !later.due.is_empty()
+    });
+    let predicate = later
+        .filter_map(|later| Some((later.start.clone()?, later.due.clone())))
+        .fold(predicate, |predicate, (start, due)| {
+            predicate.and(Predicate::Start { start, is: StartIs::In(due) }.negated())
+        });
     let instants = instants(policy, now);
     let mut sets = vec![selection.due.clone()];
     sets.extend(instants.iter().map(|&at| plan::set_at(policy, data, &plan.selections, place, at)));
@@ -66,7 +76,6 @@ pub fn forecast(
     scope.target = Arc::clone(&plan.target);
     let surveyed = store.survey(&scope, &predicate, start, &sets)?;
     let mut counts = surveyed.counts.into_iter();
-    // A record that is due for a later stage of its branch is that stage's: it is no longer left for this one.
     let left = counts.next().unwrap_or(0);
     let curve = Curve {
         of: of(data.index, selection.class.as_deref(), selection.stage + 1),

@@ -25,7 +25,12 @@ pub struct Foreseen {
 }
 
 /// Plans every `[[data]]` of a policy and asks the gates. A store that does not answer becomes part of the answer.
-pub fn foresee(engine: &Engine, policy: &Policy, at: Instant, samples: usize) -> Result<Vec<Foreseen>, EngineError> {
+pub fn foresee(
+    engine: &Engine,
+    policy: &Policy,
+    at: Instant,
+    samples: usize,
+) -> Result<Vec<Foreseen>, EngineError> {
     let circumstances = Circumstances { samples, ..run::circumstances(engine, at)? };
     let begun = Begun::rehearsed(engine, policy, at);
     let closed = run::closed(engine, policy, at)?;
@@ -38,7 +43,9 @@ pub fn foresee(engine: &Engine, policy: &Policy, at: Instant, samples: usize) ->
             .inspect(&data.target.store)
             .and_then(|store| plan::plan(store, policy, data, &circumstances));
         let answer = match &plan {
-            Ok(plan) => begun.gates(data, plan, approval.as_ref(), before.as_ref(), &curves, &circumstances)?,
+            Ok(plan) => {
+                begun.gates(data, plan, approval.as_ref(), before.as_ref(), &curves, &circumstances)?
+            }
             Err(_) => Answer::Open,
         };
         let unresolved = policy.unresolved.clone();

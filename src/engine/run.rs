@@ -500,7 +500,8 @@ impl Begun<'_> {
                             Err(error) => incomplete.push(format!("could not be counted again: {error}")),
                         }
                     }
-                    curves.push(forecast.curve);
+                    // What this run has done is in the counts already: only what comes after is added to them.
+                    curves.push(Curve { made: self.engine.clock.now(), ..forecast.curve });
                 }
                 Ok(None) => {}
                 Err(error) => incomplete.push(format!("could not be counted again: {error}")),

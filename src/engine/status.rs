@@ -134,10 +134,15 @@ impl Standing {
         if paused.is_some() {
             self.worse("paused", "paused: `forfall resume` lets it go on");
         }
-        if engine.state.approval(&policy.id)?.is_none() {
+        let approval = engine.state.approval(&policy.id)?;
+        if approval.is_none() {
             self.worse("not approved", &format!("`forfall approve {}` lets it act", policy.id));
         }
-        let last = self.last_run.as_ref().and_then(|run| Some((run.note.state?, run.note.reason.clone())));
+        // An approval resolves a stop that came before it.
+        let resolved = |run: &PastRun| approval.as_ref().is_some_and(|approval| approval.at > run.began);
+        let last =
+            self.last_run.as_ref().filter(|run| run.note.state != Some(RunState::Stopped) || !resolved(run));
+        let last = last.and_then(|run| Some((run.note.state?, run.note.reason.clone())));
         if let Some((state @ (RunState::Stopped | RunState::Incomplete), reason)) = last {
             self.worse(&state.to_string(), &reason.unwrap_or_default());
         }

@@ -94,6 +94,7 @@ mod key_hex {
 
     use crate::model::key::{Key, hex, unhex};
 
+    #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
     pub(super) fn serialize<S: Serializer>(key: &Option<Key>, to: S) -> Result<S::Ok, S::Error> {
         match key {
             Some(key) => to.serialize_some(&hex(key.as_bytes())),

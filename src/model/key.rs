@@ -229,7 +229,7 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Reads pairs of hexadecimal digits.
 pub fn unhex(digits: &str) -> Result<Vec<u8>, KeyError> {
-    if !digits.is_ascii() || digits.len() % 2 != 0 {
+    if !digits.is_ascii() || !digits.len().is_multiple_of(2) {
         return Err(KeyError::NotHex);
     }
     (0..digits.len())

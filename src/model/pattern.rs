@@ -1,5 +1,144 @@
-//! stub
-/// stub
-pub fn parts(_: &str) -> Vec<String> {
-    Vec::new()
+//! Patterns of paths: `cam{camera}/{recorded:%Y%m%d-%H%M%S}.mp4`.
+//!
+//! `*` is any run of characters within a name, also none and also one that begins with a dot; `?` is one character;
+//! `**` between slashes is any number of directories, at the end every file below. `{part}` is a run of at least one
+//! character within a name, as short as possible; `{part:FORMAT}` is a date or time as `FORMAT` writes it, and may
+//! reach over slashes. `{{`, `}}`, `{*}` and `{?}` are the characters themselves. Paths are raw bytes, relative to
+//! the store's root; a pattern always speaks of whole paths, and a file that it does not match is never touched.
+
+mod compiled;
+mod dated;
+mod read;
+
+use std::fmt;
+use std::ops::Range;
+
+use regex::bytes::Regex;
+use thiserror::Error;
+
+pub use self::compiled::Places;
+use self::compiled::Segment;
+
+/// What every file has besides the parts that its pattern names.
+pub const ATTRIBUTES: [&str; 6] = ["path", "name", "ext", "size", "modified", "created"];
+
+/// A pattern that has been read.
+#[derive(Clone)]
+pub struct Pattern {
+    text: String,
+    parts: Vec<Part>,
+    narrows: bool,
+    segments: Vec<Segment>,
+    whole: Regex,
 }
+
+/// A part of a path that a pattern names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its name, with which policies speak of it as a field.
+    pub name: String,
+    /// The strftime pattern by which it is written.
+    pub format: Option<String>,
+}
+
+/// What is wrong with a pattern, and what to write instead.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{message}. {}{}", help[..1].to_uppercase(), &help[1..])]
+pub struct PatternError {
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: &'static str,
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let read = read::read(text)?;
+        let segments = compiled::segments(&read.tokens)?;
+        let whole = compiled::whole(&read.tokens)?;
+        Ok(Self { text: text.to_owned(), parts: read.parts, narrows: read.narrows, segments, whole })
+    }
+
+    /// The pattern as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The parts that it names, in their order.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Whether it says anything about the files that it means: a letter that stands for itself, or a date.
+    /// One that does not, such as `**`, matches every file, and a policy has to say `entire = true`.
+    pub fn narrows(&self) -> bool {
+        self.narrows
+    }
+
+    /// Whether the path matches.
+    pub fn matches(&self, path: &[u8]) -> bool {
+        self.whole.is_match(path)
+    }
+
+    /// Where the parts lie in a path, in their order; `None` if the path does not match.
+    pub fn locate(&self, path: &[u8]) -> Option<Vec<Range<usize>>> {
+        let found = self.whole.captures(path)?;
+        found.iter().skip(1).map(|part| part.map(|part| part.range())).collect()
+    }
+
+    /// The places in the pattern where a walk begins: in the store's root.
+    pub fn top(&self) -> Places {
+        Places::top(&self.segments)
+    }
+
+    /// The places after going down into a directory; `None` where nothing below it can match.
+    pub fn enter(&self, at: Places, directory: &[u8]) -> Option<Places> {
+        at.enter(&self.segments, directory)
+    }
+
+    /// Whether a file of that name, in a directory with those places, matches.
+    pub fn takes(&self, at: Places, file: &[u8]) -> bool {
+        at.takes(&self.segments, file)
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pattern").field(&self.text).finish()
+    }
+}
+
+/// The names of the parts of a pattern, in their order; none if it cannot be read.
+pub fn parts(pattern: &str) -> Vec<String> {
+    Pattern::parse(pattern)
+        .map_or_else(|_| Vec::new(), |read| read.parts.into_iter().map(|part| part.name).collect())
+}
+
+/// The dated parts of a pattern with the strftime pattern of each; none if it cannot be read.
+pub fn formats(pattern: &str) -> Vec<(String, String)> {
+    let parts = Pattern::parse(pattern).map_or_else(|_| Vec::new(), |read| read.parts);
+    parts.into_iter().filter_map(|part| Some((part.name, part.format?))).collect()
+}
+
+/// A value as text that a pattern takes to the letter. A value that can be no part of a name, because it is empty or
+/// holds a slash or a zero, becomes something that [`Pattern::parse`] refuses: it must not widen the pattern.
+pub fn escape(value: &str) -> String {
+    if value.is_empty() || value.contains(['/', '\0']) {
+        return "{}".to_owned();
+    }
+    let mut escaped = String::with_capacity(value.len());
+    for letter in value.chars() {
+        match letter {
+            '{' => escaped.push_str("{{"),
+            '}' => escaped.push_str("}}"),
+            '*' => escaped.push_str("{*}"),
+            '?' => escaped.push_str("{?}"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,6 @@ mod escalate;
 mod fieldwork;
 mod notes;
 mod order;
-mod pattern;
 mod protect;
 mod start;
 mod test;
@@ -55,9 +54,9 @@ pub fn compile(file: &Path, id: PolicyId, text: &str, defaults: &Defaults) -> Co
 
 fn whole(document: &Document, id: PolicyId, defaults: &Defaults, notes: &mut Notes<'_>) -> Policy {
     let top = notes.top();
-    notes.need(&document.title, "title", &top, "the policy", "title = \"Switchboard call log\"");
-    notes.need(&document.owner, "owner", &top, "the policy", "owner = \"it-operations\"");
-    let unresolved = document.unresolved.as_ref().map(|text| text.to_string());
+    notes.need(document.title.as_ref(), "title", &top, "the policy", "title = \"Switchboard call log\"");
+    notes.need(document.owner.as_ref(), "owner", &top, "the policy", "owner = \"it-operations\"");
+    let unresolved = document.unresolved.as_ref().map(ToString::to_string);
     if unresolved.is_none() && document.data.is_empty() && !notes.may_hold("data") {
         notes.error(top.clone(), "the policy does not say where the data lives").help(
             "add a `[[data]]` table with `store`, `collection` and `start`, or `unresolved = \"the open question\"`",
@@ -146,8 +145,8 @@ fn check_stages_exist(document: &Document, unresolved: bool, top: &Range<usize>,
 
 fn check_class(document: &Document, index: usize, class: &Section<ClassTable>, notes: &mut Notes<'_>) {
     let span = class.span();
-    notes.need(&class.name, "name", &span, "the class", "name = \"hired\"");
-    notes.need(&class.when, "when", &span, "the class", "when = \"outcome == 'hired'\"");
+    notes.need(class.name.as_ref(), "name", &span, "the class", "name = \"hired\"");
+    notes.need(class.when.as_ref(), "when", &span, "the class", "when = \"outcome == 'hired'\"");
     if class.stage.is_empty() && !notes.may_hold("stage") {
         notes.error(span, "the class has no stages").help(
             "add `[[class.stage]]` below it; to keep its records for ever, with `action = \"preserve\"`",
@@ -256,7 +255,7 @@ fn headers(tables: &[Section<StageTable>]) -> Vec<Range<usize>> {
 }
 
 fn text_of(text: Option<&Spot<Text>>) -> Option<String> {
-    text.map(|text| text.to_string())
+    text.map(ToString::to_string)
 }
 
 fn hash(text: &str) -> String {

@@ -5,6 +5,7 @@
 
 mod check;
 mod lower;
+mod place;
 mod syntax;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +46,7 @@ const DEEPEST: u16 = 32;
 /// The parser needs up to 100 KiB of stack for each bracket, more than a worker thread has to give.
 const STACK: usize = 32 << 20;
 
-/// Reads a condition. Column types are not looked at here: that is [`check`], which needs the store.
+/// Reads a condition. Column types are not looked at here: that is [`check()`], which needs the store.
 pub fn compile(text: &str, names: &Names) -> Result<Predicate, ConditionError> {
     if text.trim().is_empty() {
         return Err(ConditionError::new(0..text.len(), "the condition is blank")

@@ -204,7 +204,7 @@ impl<'a> Question<'a> {
         if finished {
             return Decision::of(Verdict::Done);
         }
-        self.to_come(&legs[last_due.map_or(0, |place| place + 1)..])
+        to_come(&legs[last_due.map_or(0, |place| place + 1)..])
     }
 
     fn acting(&self, leg: &Leg<'_>, due: Due) -> Verdict {
@@ -213,19 +213,6 @@ impl<'a> Question<'a> {
             _ if self.held => Verdict::Held(due),
             Action::Escalate(_) => Verdict::Escalated(due),
             _ => Verdict::Due(due),
-        }
-    }
-
-    fn to_come(&self, legs: &[Leg<'_>]) -> Decision {
-        if let Some(first) = legs.first()
-            && legs.iter().all(|leg| leg.state == StartState::Waiting)
-        {
-            return first.verdict(Verdict::Waiting);
-        }
-        let next = legs.iter().filter_map(|leg| Some((leg.due?, leg))).min_by_key(|(due, _)| *due);
-        match next {
-            Some((due, leg)) => leg.verdict(Verdict::NotDue { next_due: Some(due) }),
-            None => Decision::of(Verdict::NotDue { next_due: None }),
         }
     }
 
@@ -262,6 +249,20 @@ impl<'a> Question<'a> {
             Step { stage: stage.number, action: stage.action.word(), due, deadline }
         };
         branch.stages.iter().map(step).collect()
+    }
+}
+
+/// Nothing acts now: what is still to come?
+fn to_come(legs: &[Leg<'_>]) -> Decision {
+    if let Some(first) = legs.first()
+        && legs.iter().all(|leg| leg.state == StartState::Waiting)
+    {
+        return first.verdict(Verdict::Waiting);
+    }
+    let next = legs.iter().filter_map(|leg| Some((leg.due?, leg))).min_by_key(|(due, _)| *due);
+    match next {
+        Some((due, leg)) => leg.verdict(Verdict::NotDue { next_due: Some(due) }),
+        None => Decision::of(Verdict::NotDue { next_due: None }),
     }
 }
 

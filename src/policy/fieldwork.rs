@@ -122,3 +122,117 @@ fn parts(pattern: &str) -> Vec<String> {
 fn error(message: impl Into<String>, help: impl Into<String>) -> Finding {
     Finding { severity: Severity::Error, message: message.into(), help: Some(help.into()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::action::Action;
+    use crate::model::key::KeyForm;
+    use crate::model::schema::ColumnKind;
+    use crate::model::target::{Link, With};
+    use crate::policy::condition::{Names, compile};
+    use crate::policy::sample;
+
+    fn schema() -> Schema {
+        let column = |name: &str, kind, nullable, unique| Column {
+            name: name.into(),
+            kind,
+            declared: String::new(),
+            nullable,
+            indexed: false,
+            unique,
+        };
+        Schema {
+            collection: "call_log".into(),
+            columns: vec![
+                column("id", ColumnKind::Int, false, true),
+                column("called_at", ColumnKind::Text, false, false),
+                column("caller", ColumnKind::Text, true, false),
+                column("seconds", ColumnKind::Int, false, false),
+                column("kind", ColumnKind::Text, true, false),
+                column("ticket", ColumnKind::Text, false, true),
+                column("shielded", ColumnKind::Bool, false, false),
+            ],
+            key: vec!["id".into()],
+            key_form: KeyForm::Columns,
+            linked: vec![],
+            referenced_by: vec![],
+            side_effects: vec![],
+            warnings: vec![],
+            marker: None,
+            fingerprint: String::new(),
+        }
+    }
+
+    fn data() -> Data {
+        let flag = Fieldwork { flag: Some("shielded".into()), ..Fieldwork::default() };
+        let mut data = sample::data(Vec::new());
+        let stages =
+            vec![sample::stage("1 day", Action::Shield(flag)), sample::stage("2 days", Action::Delete)];
+        let when = compile(
+            "kind == 'a' && job.open && event('x', ref)",
+            &Names { links: ["job".to_owned()].into(), ..Names::default() },
+        );
+        data.branches = vec![sample::branch(None, when.unwrap(), stages)];
+        let target = Arc::make_mut(&mut data.target);
+        target.links.push(Link {
+            name: "job".into(),
+            collection: "job".into(),
+            key: None,
+            by: "job_id".into(),
+        });
+        target.with.push(With { store: None, collection: "{folder}/{day:%Y}/**".into(), by: None });
+        data
+    }
+
+    #[test]
+    fn what_the_rule_reads_is_protected() {
+        let expected = ["called_at", "day", "folder", "id", "job_id", "kind", "ref", "shielded"];
+        assert!(protected(&data(), &schema()).iter().map(String::as_str).eq(expected));
+        assert!(!read_by_policy(&data()).contains("shielded"));
+    }
+
+    #[test]
+    fn keep_only_empties_all_that_is_neither_kept_nor_protected() {
+        let work = Fieldwork { keep_only: Some(vec!["ticket".into()]), ..Fieldwork::default() };
+        let changes = expand(&work, &schema(), &protected(&data(), &schema())).unwrap();
+        let shown: Vec<_> =
+            changes.iter().map(|one| (one.column.as_str(), one.method.as_ref().clone())).collect();
+        assert_eq!(shown, [("caller", Method::Null), ("seconds", Method::Neutral(ColumnKind::Int))]);
+        let flag = Fieldwork { flag: Some("shielded".into()), ..Fieldwork::default() };
+        let changes = expand(&flag, &schema(), &protected(&data(), &schema())).unwrap();
+        assert_eq!(changes, [Change { column: "shielded".into(), method: Arc::new(Method::Flag) }]);
+    }
+
+    #[test]
+    fn everything_that_cannot_be_is_told_at_once() {
+        let change = |column: &str, method| Change { column: column.into(), method: Arc::new(method) };
+        let work = Fieldwork {
+            fields: vec![
+                change("called_at", Method::Hide),
+                change("callr", Method::Null),
+                change("seconds", Method::Hide),
+            ],
+            keep_only: Some(vec!["tickets".into()]),
+            flag: None,
+        };
+        let wrong = expand(&work, &schema(), &protected(&data(), &schema())).unwrap_err();
+        let told: Vec<String> = wrong
+            .iter()
+            .map(|one| format!("{} / {}", one.message, one.help.clone().unwrap_or_default()))
+            .collect();
+        for (index, text) in [
+            "`called_at` must stay as it is",
+            "no field `callr` / did you mean `caller`?",
+            "`seconds` is integer and cannot hold",
+            "no field `tickets` / did you mean `ticket`?",
+            "`ticket`, which must be unique",
+        ]
+        .iter()
+        .enumerate()
+        {
+            assert!(told.get(index).is_some_and(|told| told.contains(text)), "{text}: {told:?}");
+        }
+        assert_eq!(told.len(), 5);
+    }
+}

@@ -57,7 +57,10 @@ impl Fitting<'_> {
             self.tell(place.clone(), finding);
         }
         for warning in &self.schema.warnings {
-            self.tell(place.clone(), Finding { severity: Severity::Warning, message: warning.clone(), help: None });
+            self.tell(
+                place.clone(),
+                Finding { severity: Severity::Warning, message: warning.clone(), help: None },
+            );
         }
     }
 
@@ -78,7 +81,13 @@ impl Fitting<'_> {
 
     fn starts(&mut self) {
         let mut seen: Vec<&Arc<Start>> = Vec::new();
-        for start in self.data.branches.iter().flat_map(|branch| &branch.stages).filter_map(|stage| stage.start.as_ref()) {
+        for start in self
+            .data
+            .branches
+            .iter()
+            .flat_map(|branch| &branch.stages)
+            .filter_map(|stage| stage.start.as_ref())
+        {
             if !seen.contains(&start) {
                 seen.push(start);
             }
@@ -111,7 +120,8 @@ impl Fitting<'_> {
             for stage in &branch.stages {
                 let Some(work) = stage.action.fieldwork() else { continue };
                 let places = self.policy.places.stages.get(of_branch);
-                let place = places.and_then(|places| places.get(stage.number - 1)).cloned().unwrap_or_default();
+                let place =
+                    places.and_then(|places| places.get(stage.number - 1)).cloned().unwrap_or_default();
                 for finding in fieldwork::expand(work, self.schema, &protected).err().into_iter().flatten() {
                     self.tell(place.clone(), finding);
                 }

@@ -18,4 +18,5 @@ pub mod schema;
 pub mod select;
 pub mod sentence;
 pub mod strict;
+pub mod test;
 pub mod timing;

@@ -188,6 +188,27 @@ impl Stage {
 }
 
 impl Policy {
+    /// What the due dates rest on beside the text: the configuration's time zone, earliest plausible starts and legal
+    /// minimum. An approval binds to it, because a change there can make records due without a change of the text.
+    pub fn footing(&self) -> String {
+        let mut parts = vec![format!("timezone {}", self.zone)];
+        parts.extend(self.keep_at_least.map(|minimum| format!("keep-at-least {minimum}")));
+        for data in &self.data {
+            let starts = data
+                .branches
+                .iter()
+                .flat_map(|branch| &branch.stages)
+                .filter_map(|stage| stage.start.as_ref());
+            for start in starts {
+                let part = format!("{} starts from {} in {}", data.target.store, start.earliest, start.zone);
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
+        }
+        parts.join(", ")
+    }
+
     /// Whether an event of that name starts a clock or decides a condition of this policy.
     pub fn names_event(&self, name: &str) -> bool {
         let asks = |predicate: &Predicate| {

@@ -158,7 +158,7 @@ fn whole<'i>(root: &Spanned<DeTable<'i>>) -> Spanned<DeValue<'i>> {
 }
 
 fn line_of(text: &str, byte: usize) -> usize {
-    text.as_bytes()[..byte.min(text.len())].iter().filter(|&&byte| byte == b'\n').count()
+    crate::policy::diagnostic::position(text, byte).0
 }
 
 /// An error out of a `Deserialize`, with advice.

@@ -107,3 +107,66 @@ pub fn intersection(one: &StartSet, other: &StartSet) -> StartSet {
 fn nothing() -> StartSet {
     StartSet { instants: Vec::new(), dates_through: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::action::Action;
+    use crate::policy::sample;
+
+    fn instant(seconds: i64) -> Instant {
+        Instant::from_timestamp(seconds, 0).unwrap()
+    }
+
+    /// Sets as the time layer makes them: ascending, apart, the first without a lower end.
+    fn sets() -> impl Strategy<Value = StartSet> {
+        (proptest::collection::btree_set(0i64..40, 0..8), proptest::option::of(0u64..40)).prop_map(
+            |(ends, day)| {
+                let ends: Vec<i64> = ends.into_iter().collect();
+                let mut instants = Vec::new();
+                let mut from = None;
+                for pair in ends.chunks_exact(2) {
+                    instants.push((from, instant(pair[0] * 2)));
+                    from = Some(instant(pair[1] * 2));
+                }
+                let date = day.map(|day| chrono::NaiveDate::MIN + chrono::Days::new(day));
+                StartSet { instants, dates_through: date }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn an_intersection_holds_what_both_hold(one in sets(), other in sets(), at in -2i64..90) {
+            let both = intersection(&one, &other);
+            for value in [
+                StartValue::Instant(instant(at)),
+                StartValue::Date(chrono::NaiveDate::MIN + chrono::Days::new(u64::try_from(at.max(0)).unwrap())),
+            ] {
+                prop_assert_eq!(both.contains(value), one.contains(value) && other.contains(value));
+            }
+            prop_assert!(both.instants.first().is_none_or(|(from, _)| from.is_none()));
+            prop_assert!(both.instants.windows(2).all(|pair| Some(pair[0].1) < pair[1].0));
+        }
+    }
+
+    #[test]
+    fn the_statutory_minimum_puts_off_due_and_deadline() {
+        let stage = sample::stage("1 month", Action::Delete);
+        let mut policy = sample::policy(vec![]);
+        let at = |text: &str| text.parse::<Instant>().unwrap();
+        let value = StartValue::Instant(at("2026-01-31T12:00:00Z"));
+        assert_eq!(due_at(&policy, &stage, value), Some(at("2026-02-28T12:00:00Z")));
+        assert_eq!(deadline(&policy, &stage, value), Some(at("2026-03-01T12:00:00Z")));
+        policy.keep_at_least = Some(sample::period("1 year"));
+        assert_eq!(due_at(&policy, &stage, value), Some(at("2027-01-31T12:00:00Z")));
+        assert_eq!(deadline(&policy, &stage, value), Some(at("2027-02-01T12:00:00Z")));
+        for (now, due) in [("2027-01-31T11:59:59Z", false), ("2027-01-31T12:00:00Z", true)] {
+            assert_eq!(due_set(&policy, &stage, at(now)).contains(value), due, "{now}");
+        }
+        let open = Stage { after: None, ..stage };
+        assert!(due_set(&policy, &open, at("2027-01-31T12:00:00Z")).is_empty());
+    }
+}

@@ -35,6 +35,9 @@ pub struct Approval {
     pub hash: String,
     /// The text that was approved: a later text is compared with it to tell a dangerous edit from a harmless one.
     pub text: String,
+    /// What its due dates rest on beside the text (`Policy::footing`).
+    #[serde(default)]
+    pub footing: String,
     /// When.
     pub at: Instant,
     /// How many records were due.

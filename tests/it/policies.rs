@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use forfall::config::diagnostic::{Sources, render};
 use forfall::model::ids::{PolicyId, StoreName};
 use forfall::policy::compile::{Basis, Compiled, Defaults, KnownStore, StoreKind, compile};
+use forfall::policy::limits::limits;
+use forfall::policy::overlap::overlaps;
+use forfall::policy::rule::Policy;
 use forfall::time::Period;
 
 /// The stores and laws that the files may name.
@@ -62,6 +65,14 @@ fn compiled(path: &Path) -> (Compiled, String) {
     (compiled, shown)
 }
 
+/// Runs the policy's own tests.
+#[track_caller]
+fn pass(policy: &Policy) {
+    for result in forfall::policy::test::run(policy) {
+        assert!(result.passed, "{}: {result:#?}", policy.id);
+    }
+}
+
 #[test]
 fn every_valid_file_compiles_without_a_finding() {
     let files = files("tests/policies/valid");
@@ -69,6 +80,7 @@ fn every_valid_file_compiles_without_a_finding() {
     for path in files {
         let (compiled, shown) = compiled(&path);
         assert!(compiled.policy.is_some() && shown.is_empty(), "{}\n{shown}", path.display());
+        pass(&compiled.policy.unwrap());
     }
 }
 
@@ -133,7 +145,10 @@ fn the_policies_that_come_along_are_sound_and_pass_their_own_tests() {
         assert!(shown.is_empty(), "{shown}");
         let policy = compiled.policy.unwrap();
         assert!(policy.tests.len() >= 4, "{} has too few tests", policy.id);
+        pass(&policy);
+        let unmet = limits(&policy, "2026-11-20T12:00:00Z".parse().unwrap());
+        assert!(unmet.is_empty(), "{unmet:?}");
         policies.push(policy);
     }
-    assert!(forfall::policy::overlap::overlaps(&policies).is_empty());
+    assert!(overlaps(&policies).is_empty());
 }

@@ -187,9 +187,9 @@ pub fn the_fate_of_a_batch_is_known_afterwards(make: Make<'_>) {
         let end = |batch: Box<dyn Prepared + '_>| {
             let known = (batch.records().len(), batch.spool());
             if commit {
-                drop(batch.commit().unwrap())
+                drop(batch.commit().unwrap());
             } else {
-                batch.abort().unwrap()
+                batch.abort().unwrap();
             }
             known
         };

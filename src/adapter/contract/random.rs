@@ -11,7 +11,7 @@ use crate::time::StartSet;
 
 const WORDS: [&str; 7] = ["alpha", "Alpha", "beta", "a%b", "a_b", "åre", "xxx"];
 
-/// The same numbers from the same seed on every machine (SplitMix64), so that a failure can be repeated.
+/// The same numbers from the same seed on every machine (`SplitMix64`), so that a failure can be repeated.
 struct Dice(u64);
 
 impl Dice {
@@ -119,9 +119,12 @@ fn leaf(dice: &mut Dice, suite: &Suite) -> Predicate {
         2 => {
             let count = 1 + dice.roll(3);
             let number = field == suite.number();
-            let one = |dice: &mut Dice| match number {
-                true => Value::Int(i64::try_from(dice.roll(5)).unwrap()),
-                false => Value::Text(dice.pick(&WORDS).to_owned()),
+            let one = |dice: &mut Dice| {
+                if number {
+                    Value::Int(i64::try_from(dice.roll(5)).unwrap())
+                } else {
+                    Value::Text(dice.pick(&WORDS).to_owned())
+                }
             };
             Predicate::OneOf { field, values: (0..count).map(|_| one(dice)).collect() }
         }

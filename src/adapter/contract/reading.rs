@@ -205,6 +205,7 @@ fn scanned(suite: &Suite, predicate: &Predicate, limit: usize) -> Vec<Key> {
         assert!(page.rows.len() <= limit && page.gaps.is_empty());
         assert!(!page.more || !page.rows.is_empty(), "an empty page that promises more has no end");
         keys.extend(page.rows.into_iter().map(|row| row.key));
+        assert!(keys.len() <= suite.content.records.len(), "a record comes twice");
         if !page.more {
             return keys;
         }

@@ -14,13 +14,15 @@ pub(super) struct Table {
     pub(super) rows: Vec<Vec<Value>>,
 }
 
+type Named = Vec<(String, Value)>;
+
 /// One row with the rows that it links to, copied out of the store.
 #[derive(Clone, Debug)]
 pub struct MemoryRecord {
     key: Key,
-    own: Vec<(String, Value)>,
+    own: Named,
     /// `None` for a link that leads to no row.
-    linked: Vec<(String, Option<Vec<(String, Value)>>)>,
+    linked: Vec<(String, Option<Named>)>,
 }
 
 impl Table {
@@ -69,7 +71,7 @@ impl Table {
         MemoryRecord { key, own: self.named(row), linked: Vec::new() }
     }
 
-    fn named(&self, row: &[Value]) -> Vec<(String, Value)> {
+    fn named(&self, row: &[Value]) -> Named {
         self.columns.iter().map(|column| column.name.clone()).zip(row.iter().cloned()).collect()
     }
 

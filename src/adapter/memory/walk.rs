@@ -60,16 +60,16 @@ impl<'a> MemoryWalk<'a> {
 
     fn change(&self, record: &MemoryRecord, changes: &[Change]) -> Result<Step, StoreError> {
         let scope = &self.job.scope;
-        let mut changed = record.clone();
+        let mut after = record.clone();
         for change in changes {
-            let value = changed.get(&Field::own(change.column.as_str())).unwrap_or(Value::Null);
+            let value = after.get(&Field::own(change.column.as_str())).unwrap_or(Value::Null);
             match change.method.apply(&value) {
-                Ok(value) => changed = changed.with(&change.column, value),
+                Ok(value) => after = after.with(&change.column, value),
                 Err(error) => return Ok(Step::Fail(error.to_string())),
             }
         }
         let start = |record: &MemoryRecord| self.job.start.read(record, &scope.events, scope.now);
-        if start(record) != start(&changed) {
+        if start(record) != start(&after) {
             return Err(StoreError::new(
                 StoreErrorKind::Changed,
                 format!("batch in `{}`", scope.target.collection),
@@ -77,7 +77,7 @@ impl<'a> MemoryWalk<'a> {
             )
             .with_help("Leave the start's fields out of the stage"));
         }
-        Ok(Step::Put(changed.values()))
+        Ok(Step::Put(after.values()))
     }
 
     /// The rows of other collections that go with a record.

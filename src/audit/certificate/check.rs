@@ -60,7 +60,9 @@ pub fn check(text: &str, vkey: &str, cosigners: &[CosignerVerifier]) -> Report {
     match Certificate::parse(text) {
         Err(error) => report.problems.push(error.to_string()),
         Ok(certificate) => {
-            report.checked.push("the file is as it was issued, and its plain words say what is proven".to_owned());
+            report
+                .checked
+                .push("the file is as it was issued, and its plain words say what is proven".to_owned());
             if let Some(key) = &key {
                 prove(&certificate, key, &mut report);
             }
@@ -69,7 +71,8 @@ pub fn check(text: &str, vkey: &str, cosigners: &[CosignerVerifier]) -> Report {
     }
     report.not_checked.extend([
         "whether the store did what the log says, and whether other copies exist".to_owned(),
-        "whether the log is the same for everybody: compare its newest head with one kept elsewhere".to_owned(),
+        "whether the log is the same for everybody: compare its newest head with one kept elsewhere"
+            .to_owned(),
     ]);
     report.ok = report.problems.is_empty();
     report
@@ -115,7 +118,8 @@ fn prove(certificate: &Certificate, key: &VerifierKey, report: &mut Report) {
         Err(why) => problems.push(why.to_owned()),
         Ok((count, root)) => {
             let root = crate::model::key::unhex(root).ok().and_then(|root| root.try_into().ok());
-            let leads = |root| verify_inclusion(&leaf_hash(&own), certificate.place, count, &certificate.path, &root);
+            let leads =
+                |root| verify_inclusion(&leaf_hash(&own), certificate.place, count, &certificate.path, &root);
             if !root.is_some_and(leads) {
                 problems.push("the record is not among those of the batch".to_owned());
             }
@@ -130,7 +134,9 @@ fn prove(certificate: &Certificate, key: &VerifierKey, report: &mut Report) {
         Some(text) if hex(&Sha256::digest(text)) != told.intent.hash => {
             problems.push("the enclosed text of the rule is not the one that was carried out".to_owned());
         }
-        Some(_) => report.checked.push("the enclosed text of the rule is the one that was carried out".to_owned()),
+        Some(_) => {
+            report.checked.push("the enclosed text of the rule is the one that was carried out".to_owned())
+        }
         None => report.not_checked.push("the text of the rule: it is not enclosed".to_owned()),
     }
     if report.problems.is_empty() {
@@ -156,7 +162,9 @@ fn tell_cosigners(certificate: &Certificate, trusted: &[CosignerVerifier], repor
         match &verified {
             Some(Ok(at)) => report.checked.push(format!("{} cosigned the head at {at}", claim.name)),
             Some(Err(error)) => report.problems.push(error.to_string()),
-            None => report.not_checked.push(format!("the cosignature of {}: its key was not given", claim.name)),
+            None => {
+                report.not_checked.push(format!("the cosignature of {}: its key was not given", claim.name))
+            }
         }
         let verified = matches!(verified, Some(Ok(_)));
         report.cosigners.push(Cosigned { name: claim.name, time: claim.at, verified });

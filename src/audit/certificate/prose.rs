@@ -24,7 +24,12 @@ fn tell(certificate: &Certificate, told: &Told, text: &mut String) -> std::fmt::
     let label = &intent.label;
     let key = clean(&certificate.key.text(certificate.form));
     let (what, how) = action(&label.action);
-    writeln!(text, "The record {key} of {} in the store {}", clean(&certificate.collection), clean(label.store.as_str()))?;
+    writeln!(
+        text,
+        "The record {key} of {} in the store {}",
+        clean(&certificate.collection),
+        clean(label.store.as_str())
+    )?;
     writeln!(text, "{what}, says the operator of the audit log named below.\n")?;
     writeln!(text, "When       announced {}, recorded as done {}", utc(told.announced), utc(told.ended))?;
     let class = label.class.as_ref().map_or(String::new(), |class| format!(" of class {}", clean(class)));
@@ -35,10 +40,18 @@ fn tell(certificate: &Certificate, told: &Told, text: &mut String) -> std::fmt::
     }
     writeln!(text, "Technique  {how}")?;
     if label.collection != certificate.collection {
-        writeln!(text, "           together with a record of {} that it belongs to", clean(&label.collection))?;
+        writeln!(
+            text,
+            "           together with a record of {} that it belongs to",
+            clean(&label.collection)
+        )?;
     }
     writeln!(text, "Verified   {}", basis(&outcome.basis))?;
-    writeln!(text, "Batch      {} of run {}, {} announced, {} done", label.batch, label.run, intent.count, outcome.done)?;
+    writeln!(
+        text,
+        "Batch      {} of run {}, {} announced, {} done",
+        label.batch, label.run, intent.count, outcome.done
+    )?;
     let head = Checkpoint::unverified(&certificate.outcome.proof.checkpoint).ok();
     if let Some(head) = &head {
         writeln!(
@@ -82,7 +95,9 @@ fn action(word: &str) -> (String, &'static str) {
             "was anonymized".to_owned(),
             "the fields that the rule names were changed by the methods that it names; the record stays",
         ),
-        "shield" => ("was shielded".to_owned(), "readers no longer see what the rule names; the record stays"),
+        "shield" => {
+            ("was shielded".to_owned(), "readers no longer see what the rule names; the record stays")
+        }
         other => (format!("was disposed of ({})", clean(other)), "as the rule says"),
     }
 }

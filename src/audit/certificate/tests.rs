@@ -132,7 +132,10 @@ fn whole() -> Scene {
 
 fn refused(certificate: &Certificate, words: &str) {
     let report = check(&certificate.to_string(), &vkey(), &[]);
-    assert!(!report.ok && report.problems.iter().any(|problem| problem.contains(words)), "{words}: {report:#?}");
+    assert!(
+        !report.ok && report.problems.iter().any(|problem| problem.contains(words)),
+        "{words}: {report:#?}"
+    );
 }
 
 #[test]
@@ -142,7 +145,10 @@ fn a_certificate_holds_for_records_and_for_what_went_with_them() {
         let report = check(&text, &vkey(), &[]);
         assert!(report.ok, "{report:#?}\n{text}");
         assert_eq!(report.action.as_deref(), Some("delete"));
-        assert!(text.contains(&format!("The record {key} of {collection} in the store switchboard\nwas deleted")), "{text}");
+        assert!(
+            text.contains(&format!("The record {key} of {collection} in the store switchboard\nwas deleted")),
+            "{text}"
+        );
         assert!(text.contains("operator's word only"), "{text}");
         assert_eq!(Certificate::parse(&text).unwrap(), whole().issue(key, collection));
     }
@@ -152,7 +158,10 @@ fn a_certificate_holds_for_records_and_for_what_went_with_them() {
 fn a_certificate_without_its_policy_says_so() {
     let certificate = Certificate { policy: None, ..whole().issue(1, "call_log") };
     let report = check(&certificate.to_string(), &vkey(), &[]);
-    assert!(report.ok && report.not_checked.iter().any(|text| text.contains("text of the rule")), "{report:#?}");
+    assert!(
+        report.ok && report.not_checked.iter().any(|text| text.contains("text of the rule")),
+        "{report:#?}"
+    );
 }
 
 #[test]

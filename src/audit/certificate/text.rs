@@ -21,7 +21,9 @@ const LONGEST: usize = 4 << 20;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CertificateError {
     /// Written by a newer program.
-    #[error("the certificate has format version {found}, and this program knows versions up to {VERSION}: use a newer forfall")]
+    #[error(
+        "the certificate has format version {found}, and this program knows versions up to {VERSION}: use a newer forfall"
+    )]
     Newer {
         /// Its version.
         found: u32,
@@ -127,10 +129,11 @@ impl Certificate {
             _ => return None,
         };
         let opening = Hash::try_from(unhex(lines.next()?.strip_prefix("r ")?).ok()?).ok()?;
-        let (place, path) = commitment.strip_suffix('\n')?.strip_prefix("index ")?.split_once('\n').map_or_else(
-            || (commitment.trim_end().strip_prefix("index "), ""),
-            |(place, path)| (Some(place), path),
-        );
+        let (place, path) =
+            commitment.strip_suffix('\n')?.strip_prefix("index ")?.split_once('\n').map_or_else(
+                || (commitment.trim_end().strip_prefix("index "), ""),
+                |(place, path)| (Some(place), path),
+            );
         let path: Option<Vec<Hash>> = path
             .split('\n')
             .filter(|line| !line.is_empty())

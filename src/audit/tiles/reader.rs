@@ -86,7 +86,11 @@ impl<'a> TileReader<'a> {
         let name = path(Some(level), number, width);
         let bytes = self.bytes(&name)?;
         let (tile, rest) = bytes.as_chunks::<32>();
-        if rest.is_empty() && tile.len() as u64 == width { Ok(tile.to_vec()) } else { Err(BadTiles::Length(name)) }
+        if rest.is_empty() && tile.len() as u64 == width {
+            Ok(tile.to_vec())
+        } else {
+            Err(BadTiles::Length(name))
+        }
     }
 
     pub(super) fn bytes(&self, name: &str) -> Result<Vec<u8>, BadTiles> {

@@ -55,8 +55,16 @@ fn tiles_prove_what_the_tree_proves() {
         let leaves = &leaves[..usize::try_from(size).unwrap()];
         assert_eq!(tiles.root(size), Ok(tree::root(leaves)));
         for index in [0, size / 3, size / 2, size - 1] {
-            assert_eq!(tiles.prove_inclusion(index), Ok(tree::prove_inclusion(leaves, index)), "{index} of {size}");
-            assert_eq!(tiles.prove_consistency(index), Ok(tree::prove_consistency(leaves, index)), "{index} to {size}");
+            assert_eq!(
+                tiles.prove_inclusion(index),
+                Ok(tree::prove_inclusion(leaves, index)),
+                "{index} of {size}"
+            );
+            assert_eq!(
+                tiles.prove_consistency(index),
+                Ok(tree::prove_consistency(leaves, index)),
+                "{index} to {size}"
+            );
             assert_eq!(tiles.root(index), Ok(tree::root(&leaves[..usize::try_from(index).unwrap()])));
         }
     }

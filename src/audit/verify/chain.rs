@@ -34,7 +34,9 @@ impl Chain {
             (Some(continues), Some(old)) if !continues.is_signed_by(old, &genesis.vkey) => {
                 Some("the key before did not sign this new beginning")
             }
-            (Some(continues), _) if continues.kept != index => Some("it stands at another place than it says"),
+            (Some(continues), _) if continues.kept != index => {
+                Some("it stands at another place than it says")
+            }
             (Some(_), _) => None,
         };
         self.losses.extend(genesis.continues.clone());

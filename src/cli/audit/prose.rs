@@ -8,7 +8,9 @@ use crate::time::Zone;
 /// One line for a table.
 pub(super) fn short(body: &Body) -> String {
     match body {
-        Body::Genesis(genesis) if genesis.continues.is_some() => "the log goes on under another name".to_owned(),
+        Body::Genesis(genesis) if genesis.continues.is_some() => {
+            "the log goes on under another name".to_owned()
+        }
         Body::Genesis(_) => "the log begins".to_owned(),
         Body::Policy(seen) => format!("{}: new text", seen.policy),
         Body::Approval(given) => format!("{}: {} due", given.policy, phrase::number(given.count)),
@@ -56,7 +58,10 @@ pub(super) fn long(body: &Body, zone: Zone) -> Vec<String> {
                 given.policy,
                 phrase::counted(given.count, "record was", "records were")
             ),
-            format!("The approval binds to the text with SHA-256 {}, and to the stores and schemas {}.", given.hash, given.bound_to),
+            format!(
+                "The approval binds to the text with SHA-256 {}, and to the stores and schemas {}.",
+                given.hash, given.bound_to
+            ),
         ],
         Body::Run(note) => run(note, zone),
         Body::Intent(intent) => intent_text(intent),
@@ -100,11 +105,17 @@ fn run(note: &RunNote, zone: Zone) -> Vec<String> {
     let up_to = phrase::local(note.cutoff, zone);
     match (note.phase, note.state) {
         (Phase::Started, _) => {
-            sentences.push(format!("Run {} of policy {} began, for what was due by {up_to}.", note.run, note.policy));
+            sentences.push(format!(
+                "Run {} of policy {} began, for what was due by {up_to}.",
+                note.run, note.policy
+            ));
         }
         (Phase::Finished, state) => {
             let state = state.map_or_else(|| "ended".to_owned(), |state| format!("ended {state}"));
-            sentences.push(format!("Run {} of policy {} {state}, for what was due by {up_to}.", note.run, note.policy));
+            sentences.push(format!(
+                "Run {} of policy {} {state}, for what was due by {up_to}.",
+                note.run, note.policy
+            ));
         }
     }
     if let Some(slots) = &note.slots {
@@ -147,10 +158,17 @@ fn intent_text(intent: &Intent) -> Vec<String> {
             "It carries out stage {}{class} of policy {} (text with SHA-256 {}) in run {}.",
             label.stage, label.policy, intent.hash, label.run
         ),
-        format!("The records are bound by commitments with the root {}, key epoch {}.", intent.root, intent.epoch),
+        format!(
+            "The records are bound by commitments with the root {}, key epoch {}.",
+            intent.root, intent.epoch
+        ),
     ];
     for companion in &intent.companions {
-        sentences.push(format!("With them go {} of {}.", phrase::records(companion.count), companion.collection));
+        sentences.push(format!(
+            "With them go {} of {}.",
+            phrase::records(companion.count),
+            companion.collection
+        ));
     }
     sentences
 }
@@ -161,19 +179,24 @@ fn outcome_text(outcome: &Outcome) -> Vec<String> {
         _ => "Each record was looked at.",
     };
     vec![
-        format!("Batch {} of policy {}, run {}: {}.", outcome.batch, outcome.policy, outcome.run, outcome_counts(outcome)),
+        format!(
+            "Batch {} of policy {}, run {}: {}.",
+            outcome.batch,
+            outcome.policy,
+            outcome.run,
+            outcome_counts(outcome)
+        ),
         basis.to_owned(),
     ]
 }
 
 fn outcome_counts(outcome: &Outcome) -> String {
-    let mut text = format!("{} done", phrase::number(outcome.done));
-    for (count, word) in [(outcome.skipped, "skipped"), (outcome.failed, "failed")] {
-        if count > 0 {
-            text.push_str(&format!(", {} {word}", phrase::number(count)));
-        }
+    let counts = [(outcome.skipped, "skipped"), (outcome.failed, "failed")];
+    let mut parts = vec![format!("{} done", phrase::number(outcome.done))];
+    for (count, word) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        parts.push(format!("{} {word}", phrase::number(count)));
     }
-    text
+    parts.join(", ")
 }
 
 fn done(note: &RunNote) -> u64 {

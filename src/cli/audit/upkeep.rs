@@ -9,7 +9,9 @@ pub(super) fn rotation(rotation: &KeyRotation, zone: Zone) -> Vec<String> {
     let mut sentences = Vec::new();
     if let Some(epoch) = rotation.epoch {
         sentences.push(format!("{} began epoch {epoch}: commitments are made with a new key.", rotation.by));
-        sentences.push("Older certificates stay valid; the older key is kept until its own retention ends.".to_owned());
+        sentences.push(
+            "Older certificates stay valid; the older key is kept until its own retention ends.".to_owned(),
+        );
     }
     if let Some(handover) = &rotation.handover {
         sentences.push(format!("{} gave the log a new key: {}.", rotation.by, handover.new));

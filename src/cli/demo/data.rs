@@ -92,7 +92,8 @@ fn applicants(file: &Path, today: NaiveDate) -> Result<(), Failure> {
                name text not null, email text not null, outcome text not null, consent_until text);
              create index applicant_by_recruitment on applicant (recruitment_id);",
         )?;
-        let posts = [("Librarian", Some(200)), ("Planner", Some(130)), ("Caretaker", Some(30)), ("Archivist", None)];
+        let posts =
+            [("Librarian", Some(200)), ("Planner", Some(130)), ("Caretaker", Some(30)), ("Archivist", None)];
         let mut insert = rows.prepare("insert into recruitment (post, closed_at) values (?1, ?2)")?;
         for (post, closed) in posts {
             insert.execute(params![post, closed.map(|days| ago(today, days))])?;
@@ -128,7 +129,11 @@ fn journal(file: &Path, today: NaiveDate) -> Result<(), Failure> {
         let mut insert = rows.prepare("insert into entry (entry_date, title, party) values (?1, ?2, ?3)")?;
         for number in 0..400_i64 {
             let day = ago(today, 730 - number * 730 / 400);
-            insert.execute(params![day, format!("Letter no. {number}"), format!("Sample Person {number}")])?;
+            insert.execute(params![
+                day,
+                format!("Letter no. {number}"),
+                format!("Sample Person {number}")
+            ])?;
         }
         Ok(())
     })
@@ -153,10 +158,10 @@ fn ago(today: NaiveDate, days: i64) -> String {
 }
 
 /// Makes a database in one transaction.
-fn database(file: &Path, fill: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<(), Failure> {
+fn database(file: &Path, rows: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<(), Failure> {
     let made = Connection::open(file).and_then(|mut connection| {
         let transaction = connection.transaction()?;
-        fill(&transaction)?;
+        rows(&transaction)?;
         transaction.commit()
     });
     made.map_err(|error| Failure::internal(format!("{} cannot be made: {error}", file.display())))

@@ -70,7 +70,11 @@ impl Screen<'_> {
             for part in parts {
                 let Ok(plan) = &part.plan else { continue };
                 let acts = verdict::acts(plan);
-                let acts = acts.strip_prefix("would ").unwrap_or(&acts).replace(" records", "").replace(" record", "");
+                let acts = acts
+                    .strip_prefix("would ")
+                    .unwrap_or(&acts)
+                    .replace(" records", "")
+                    .replace(" record", "");
                 let kept = plan::kept(plan).unwrap_or_else(|| "-".to_owned());
                 grid.row([policy.id.as_str().into(), count(plan.total.count), acts.into(), kept.into()]);
             }

@@ -68,7 +68,9 @@ fn headline(policy: &Policy, decision: &Decision) -> (Tone, String) {
     let local = |at| phrase::local_named(at, policy.zone);
     let action = decision.stage.and_then(|stage| decision.steps.get(stage)).map_or("", |step| step.action);
     match decision.verdict {
-        Verdict::OutOfScope => (Tone::Strong, "Not touched: it is not of this policy's data type.".to_owned()),
+        Verdict::OutOfScope => {
+            (Tone::Strong, "Not touched: it is not of this policy's data type.".to_owned())
+        }
         Verdict::Undetermined(unknown) => {
             let what = match unknown {
                 Unknown::Scope => "whether the policy is about it",
@@ -92,10 +94,13 @@ fn headline(policy: &Policy, decision: &Decision) -> (Tone, String) {
         Verdict::Due(due) if due.breach => {
             (Tone::Bad, format!("Past its deadline: {action} has been due since {}.", local(due.due)))
         }
-        Verdict::Due(due) => (Tone::Strong, format!("Due: {action} comes with the next run, since {}.", local(due.due))),
-        Verdict::Escalated(due) => {
-            (Tone::Warning, format!("Kept until somebody decides: that has been due since {}.", local(due.due)))
+        Verdict::Due(due) => {
+            (Tone::Strong, format!("Due: {action} comes with the next run, since {}.", local(due.due)))
         }
+        Verdict::Escalated(due) => (
+            Tone::Warning,
+            format!("Kept until somebody decides: that has been due since {}.", local(due.due)),
+        ),
         Verdict::Done => (Tone::Good, "Done: every stage that acts on it has acted.".to_owned()),
     }
 }
@@ -114,9 +119,15 @@ fn step_text(policy: &Policy, step: &Step) -> String {
 }
 
 fn hold_text(policy: &Policy, hold: &Hold) -> String {
-    let authority = hold.authority.as_ref().map_or(String::new(), |authority| format!(", ordered by {authority}"));
+    let authority =
+        hold.authority.as_ref().map_or(String::new(), |authority| format!(", ordered by {authority}"));
     let review = hold.review.map_or(String::new(), |day| format!(", to be reviewed {day}"));
-    format!("{}: {} since {}{authority}{review}", hold.id, hold.reason, phrase::local(hold.since, policy.zone))
+    format!(
+        "{}: {} since {}{authority}{review}",
+        hold.id,
+        hold.reason,
+        phrase::local(hold.since, policy.zone)
+    )
 }
 
 fn gone(page: &mut Page, policy: &Policy, told: &Explanation) {
@@ -124,26 +135,24 @@ fn gone(page: &mut Page, policy: &Policy, told: &Explanation) {
         let Body::Intent(intent) = &past.intent.entry.body else { return None };
         (intent.label.action == "delete").then_some((past, intent))
     });
+    if let Some((past, intent)) = last {
+        let when = phrase::local_named(past.intent.entry.time, policy.zone);
+        let done =
+            if past.done.is_some() { "It is gone" } else { "It is not there; its batch is still open" };
+        page.headline(Tone::Strong, &format!("{done}: {} on {when}.", deed(&intent.label.action)));
+    } else {
+        let text = "There is no record with this key, and no batch in the audit log deleted it.";
+        page.headline(Tone::Strong, text);
+    }
+    for (place, past) in told.history.iter().enumerate() {
+        page.item(if place == 0 { "history" } else { "" }, &past_text(policy, past));
+    }
     match last {
-        Some((past, intent)) => {
-            let when = phrase::local_named(past.intent.entry.time, policy.zone);
-            let done = if past.done.is_some() { "It is gone" } else { "It is not there; its batch is still open" };
-            page.headline(Tone::Strong, &format!("{done}: {} on {when}.", deed(&intent.label.action)));
-            for (place, past) in told.history.iter().enumerate() {
-                page.item(if place == 0 { "history" } else { "" }, &past_text(policy, past));
-            }
-            page.item("policy", &format!("its text then has SHA-256 {}", intent.hash));
-        }
-        None => {
-            page.headline(Tone::Strong, "There is no record with this key, and no batch in the audit log deleted it.");
-            for (place, past) in told.history.iter().enumerate() {
-                page.item(if place == 0 { "history" } else { "" }, &past_text(policy, past));
-            }
-            page.item(
-                "perhaps",
-                "the key is spelled otherwise, the record never was, or something else than forfall removed it",
-            );
-        }
+        Some((_, intent)) => page.item("policy", &format!("its text then has SHA-256 {}", intent.hash)),
+        None => page.item(
+            "perhaps",
+            "the key is spelled otherwise, the record never was, or something else than forfall removed it",
+        ),
     }
 }
 

@@ -31,7 +31,9 @@ pub(in crate::cli) fn words(part: &Foreseen) -> String {
     match (&part.answer, plan.gaps.first(), &part.closed) {
         (Answer::Stop(reason), ..) => format!("would be stopped: {reason}"),
         (Answer::Observe(reason), ..) => format!("{reason}. Approved, it {acts}"),
-        (Answer::Open, Some(gap), _) => format!("{acts}, and would be incomplete: {}: {}", gap.place, gap.reason),
+        (Answer::Open, Some(gap), _) => {
+            format!("{acts}, and would be incomplete: {}: {}", gap.place, gap.reason)
+        }
         (Answer::Open, None, Some(why)) => format!("would not act now: {why}. After that it {acts}"),
         (Answer::Open, None, None) => acts,
     }

@@ -24,6 +24,15 @@ pub fn judge(
             policy.id
         ));
     };
+    if let Some(before) = before
+        && before.footing() != approval.footing
+    {
+        return Answer::Stop(format!(
+            "the configuration changed after the approval (it was given for {}; now {}): approve again",
+            approval.footing,
+            before.footing()
+        ));
+    }
     if approval.hash != policy.hash {
         match before.map(|before| change::compare(before, policy)) {
             Some(Edit::Same | Edit::Harmless(_)) => {}

@@ -97,6 +97,8 @@ fn whole_and_floating_numbers_compare_exactly() {
     assert_eq!(compare(Value::Int(i64::MIN), Greater, Value::Real(f64::NEG_INFINITY)), Some(true));
     assert_eq!(compare(Value::Int(-5), Greater, Value::Real(-5.5)), Some(true));
     assert_eq!(compare(Value::Int(5), Less, Value::Real(5.5)), Some(true));
+    assert_eq!(compare(Value::Int(6), Greater, Value::Real(5.5)), Some(true));
+    assert_eq!(compare(Value::Int(-6), Less, Value::Real(-5.5)), Some(true));
 }
 
 #[test]

@@ -21,6 +21,8 @@ fn of(stages: Vec<Stage>) -> Policy {
     Policy { text: Arc::from("old"), ..policy(vec![bound]) }
 }
 
+type Editing<'a> = &'a dyn Fn(&mut Policy);
+
 fn deletes(after: &str) -> Policy {
     of(vec![stage(after, Action::Delete)])
 }
@@ -49,7 +51,7 @@ fn what_cannot_reach_more_records_is_harmless() {
         edited(&old, |new| new.title = "Another title".into()),
         Edit::Harmless("only what is written for people changed".into())
     );
-    let edits: [&dyn Fn(&mut Policy); 9] = [
+    let edits: [Editing<'_>; 9] = [
         &|new| new.data[0].branches[0].stages[0].after = Some("31 days".parse().unwrap()),
         &|new| new.data[0].branches[0].stages[0].at_latest = Some(period("40 days")),
         &|new| new.data[0].branches[0].stages[0].unresolved = Some("how long?".into()),
@@ -59,14 +61,14 @@ fn what_cannot_reach_more_records_is_harmless() {
                 earliest: "2000-01-01".parse().unwrap(),
                 waiting_if_empty: true,
                 ..start("called_at")
-            }))
+            }));
         },
         &|new| new.keep_at_least = Some(period("1 year")),
         &|new| new.data[0].scope = when("kind == 'a'"),
         &|new| {
             new.data[0]
                 .branches
-                .insert(0, branch(Some("kept"), when("x == 1"), vec![stage("1 day", Action::Preserve)]))
+                .insert(0, branch(Some("kept"), when("x == 1"), vec![stage("1 day", Action::Preserve)]));
         },
         &|new| new.data.clear(),
     ];
@@ -92,7 +94,7 @@ fn whatever_may_reach_more_records_is_dangerous() {
     old.wait = Some(period("1 day"));
     old.approvers = 2;
     let own = |new: &mut Policy, edit: &dyn Fn(&mut Stage)| edit(&mut new.data[0].branches[0].stages[0]);
-    let edits: [(&str, &dyn Fn(&mut Policy)); 17] = [
+    let edits: [(&str, Editing<'_>); 17] = [
         (
             "shorter period: stage 1 of the policy's own stages (delete) after 29 days instead of after 30 days",
             &|new| own(new, &|stage| stage.after = Some("29 days".parse().unwrap())),
@@ -102,22 +104,22 @@ fn whatever_may_reach_more_records_is_dangerous() {
         ("other start", &|new| {
             own(new, &|stage| {
                 stage.start =
-                    Some(Arc::new(Start { earliest: "1980-01-01".parse().unwrap(), ..start("called_at") }))
-            })
+                    Some(Arc::new(Start { earliest: "1980-01-01".parse().unwrap(), ..start("called_at") }));
+            });
         }),
         ("other start", &|new| {
             own(new, &|stage| {
                 stage.start = Some(Arc::new(Start {
                     cutoff: Some("end-of-day".parse().unwrap()),
                     ..start("called_at")
-                }))
-            })
+                }));
+            });
         }),
         ("is new or does something else", &|new| {
-            own(new, &|stage| stage.action = Action::Shield(crate::model::action::Fieldwork::default()))
+            own(new, &|stage| stage.action = Action::Shield(crate::model::action::Fieldwork::default()));
         }),
         ("is new or does something else", &|new| {
-            new.data[0].branches[0].stages.push(stage("60 days", Action::Delete))
+            new.data[0].branches[0].stages.push(stage("60 days", Action::Delete));
         }),
         ("wider or other `where`", &|new| new.data[0].scope = when("kind == 'b'")),
         ("wider or other `where`", &|new| new.data[0].scope = Predicate::Always(true)),
@@ -125,7 +127,7 @@ fn whatever_may_reach_more_records_is_dangerous() {
         ("class `x` is new", &|new| {
             new.data[0]
                 .branches
-                .insert(0, branch(Some("x"), when("x == 1"), vec![stage("90 days", Action::Delete)]))
+                .insert(0, branch(Some("x"), when("x == 1"), vec![stage("90 days", Action::Delete)]));
         }),
         ("lower `keep-at-least`", &|new| new.keep_at_least = Some(period("9 days"))),
         ("`keep-at-least` is gone", &|new| new.keep_at_least = None),

@@ -20,7 +20,7 @@ pub(super) fn stage(
     place: &Place<'_>,
     notes: &mut Notes<'_>,
 ) -> Option<Stage> {
-    notes.need(&table.action, "action", &table.span(), "the stage", "action = \"delete\"");
+    notes.need(table.action.as_ref(), "action", &table.span(), "the stage", "action = \"delete\"");
     let word = table.action.as_ref()?.value;
     strays(table, word, notes);
     when(table, word, notes);
@@ -50,7 +50,7 @@ pub(super) fn stage(
         at_latest: table.at_latest.as_ref().map(|latest| latest.value),
         action,
         start: start.known(),
-        unresolved: table.unresolved.as_ref().map(|question| question.to_string()),
+        unresolved: table.unresolved.as_ref().map(ToString::to_string),
     })
 }
 
@@ -98,10 +98,13 @@ fn when(table: &Section<StageTable>, word: ActionWord, notes: &mut Notes<'_>) {
     }
 }
 
+/// A key, where it stands if it is there, and the actions that it is for.
+type Stray<'k> = (&'k str, Option<Range<usize>>, &'k [ActionWord]);
+
 /// Keys that belong to another action.
 fn strays(table: &StageTable, word: ActionWord, notes: &mut Notes<'_>) {
     use ActionWord::{Anonymize, Delete, Escalate, Shield};
-    let keys: [(&str, Option<Range<usize>>, &[ActionWord]); 10] = [
+    let keys: [Stray<'_>; 10] = [
         ("fields", table.fields.as_ref().map(Spot::span), &[Anonymize, Shield]),
         ("keep-only", table.keep_only.as_ref().map(Spot::span), &[Anonymize]),
         ("flag", table.flag.as_ref().map(Spot::span), &[Shield]),

@@ -3,8 +3,8 @@
 use super::data::Place;
 use super::defaults::{Defaults, KnownStore, StoreKind};
 use super::notes::Notes;
-use super::pattern;
 use crate::model::ids::StoreName;
+use crate::model::pattern::Pattern;
 use crate::model::target::{Link, With};
 use crate::policy::condition::Names;
 use crate::policy::document::{DataTable, WithTable};
@@ -26,9 +26,9 @@ pub(super) fn read_links(
                 .help("name the record's own files with `[[data.with]]` in the policy of the table");
             continue;
         }
-        notes.need(&link.name, "name", &span, "the link", "name = \"recruitment\"");
-        notes.need(&link.collection, "collection", &span, "the link", "collection = \"recruitment\"");
-        notes.need(&link.by, "by", &span, "the link", "by = \"recruitment_id\"");
+        notes.need(link.name.as_ref(), "name", &span, "the link", "name = \"recruitment\"");
+        notes.need(link.collection.as_ref(), "collection", &span, "the link", "collection = \"recruitment\"");
+        notes.need(link.by.as_ref(), "by", &span, "the link", "by = \"recruitment_id\"");
         let Some(name) = &link.name else { continue };
         if name.contains('.') {
             notes
@@ -43,7 +43,7 @@ pub(super) fn read_links(
             links.push(Link {
                 name: name.to_string(),
                 collection: collection.to_string(),
-                key: link.key.as_ref().map(|key| key.to_string()),
+                key: link.key.as_ref().map(ToString::to_string),
                 by: by.to_string(),
             });
         }
@@ -67,7 +67,13 @@ fn one(
     notes: &mut Notes<'_>,
 ) -> Option<With> {
     let span = with.span();
-    notes.need(&with.collection, "collection", &span, "what goes along", "collection = \"attachment\"");
+    notes.need(
+        with.collection.as_ref(),
+        "collection",
+        &span,
+        "what goes along",
+        "collection = \"attachment\"",
+    );
     let store = match &with.store {
         None => place.store(),
         Some(name) => {
@@ -102,36 +108,71 @@ fn one(
     Some(With {
         store: with.store.as_ref().map(|name| StoreName::new(&***name)),
         collection: spelled,
-        by: with.by.as_ref().map(|by| by.to_string()),
+        by: with.by.as_ref().map(ToString::to_string),
     })
 }
 
 /// A pattern in which the policy's words are replaced by the store's columns.
 fn paths(collection: &Spot<Text>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<String> {
-    let pattern = match pattern::read(collection) {
+    let pattern = match Pattern::parse(collection) {
         Ok(pattern) => pattern,
-        Err(fault) => {
-            notes.fault(collection.span(), fault);
+        Err(wrong) => {
+            notes.error(collection.span(), wrong.message).help(wrong.help);
             return None;
         }
     };
-    if pattern.parts.is_empty() {
+    if pattern.parts().is_empty() {
         notes
             .error(collection.span(), "this pattern names the same files for every record")
             .help("let a field stand in it, such as `{applicant_id}/**`");
         return None;
     }
-    let mut spelled = collection.to_string();
-    for part in &pattern.parts {
+    let mut columns = Vec::new();
+    for part in pattern.parts() {
         if part.format.is_some() {
             notes
                 .error(collection.span(), format!("`{}` stands for the record's value as it is", part.name))
                 .help(format!("write `{{{}}}` without a format", part.name));
             return None;
         }
-        let word = Spot::new(collection.span(), Text::new(&part.name));
-        let column = place.own_column(&word, notes)?;
-        spelled = spelled.replace(&format!("{{{}}}", part.name), &format!("{{{column}}}"));
+        columns.push(place.own_column(&Spot::new(collection.span(), Text::new(&part.name)), notes)?);
     }
-    Some(spelled)
+    Some(spelled(collection, &columns))
+}
+
+/// The pattern with these columns in the place of its parts; `{{` stays, for it is a brace itself.
+fn spelled(pattern: &str, columns: &[String]) -> String {
+    let mut spelled = String::new();
+    let mut columns = columns.iter();
+    let mut rest = pattern;
+    while let Some(open) = rest.find('{') {
+        let (before, from) = rest.split_at(open);
+        spelled.push_str(before);
+        let literal = ["{{", "{*}", "{?}"].into_iter().find(|literal| from.starts_with(literal));
+        rest = match (literal, from.find('}')) {
+            (Some(literal), _) => {
+                spelled.push_str(literal);
+                &from[literal.len()..]
+            }
+            (None, Some(close)) => {
+                spelled.extend(columns.next().map(|column| format!("{{{column}}}")));
+                &from[close + 1..]
+            }
+            (None, None) => break,
+        };
+    }
+    spelled + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policys_words_become_columns_and_braces_stay() {
+        let columns = ["SOKER_ID".to_owned(), "YEAR".to_owned()];
+        assert_eq!(spelled("cv/{year}/{{{id}}}/**", &columns), "cv/{SOKER_ID}/{{{YEAR}}}/**");
+        assert_eq!(spelled("{*}{a}{?}", &columns), "{*}{SOKER_ID}{?}");
+        assert_eq!(spelled("plain/**", &columns), "plain/**");
+    }
 }

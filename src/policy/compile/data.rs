@@ -8,9 +8,9 @@ use chrono::NaiveDate;
 use super::companions;
 use super::defaults::{Defaults, EARLIEST, KnownStore, StoreKind};
 use super::notes::{Notes, place_of};
-use super::pattern::{self, Pattern};
 use super::start::Nearest;
 use crate::model::ids::StoreName;
+use crate::model::pattern::{ATTRIBUTES, Pattern};
 use crate::model::predicate::Predicate;
 use crate::model::target::{Link, Target, With};
 use crate::model::value::Field;
@@ -43,8 +43,8 @@ pub(super) fn place<'a>(
     notes: &mut Notes<'_>,
 ) -> Place<'a> {
     let span = table.span();
-    notes.need(&table.store, "store", &span, "the data", "store = \"switchboard\"");
-    notes.need(&table.collection, "collection", &span, "the data", "collection = \"call_log\"");
+    notes.need(table.store.as_ref(), "store", &span, "the data", "store = \"switchboard\"");
+    notes.need(table.collection.as_ref(), "collection", &span, "the data", "collection = \"call_log\"");
     let store = table.store.as_ref().and_then(|name| {
         let found = defaults.store(name);
         if found.is_none() {
@@ -175,13 +175,19 @@ impl<'a> Place<'a> {
 
     /// Whether a record of this place certainly has no such field: known only of files.
     pub(super) fn lacks(&self, column: &str) -> bool {
-        self.pattern.as_ref().is_some_and(|pattern| !pattern.has(column))
+        self.pattern.as_ref().is_some_and(|pattern| !fields(pattern).any(|field| field == column))
     }
 
     /// Compiles a condition; one that is wrong has been reported and is unknown for every record.
     pub(super) fn condition(&self, text: &Spot<Text>, notes: &mut Notes<'_>) -> Predicate {
         match condition::compile(text, &self.names) {
             Ok(predicate) => {
+                predicate.visit(&mut |part| {
+                    if let Predicate::Event { name, .. } = part {
+                        let at = text.find(name.as_str()).map_or(0..text.len(), |at| at..at + name.len());
+                        event_name(name, inside(notes.text(), &text.span(), &at), notes);
+                    }
+                });
                 for field in predicate.fields() {
                     let at = text
                         .find(field.column.as_str())
@@ -204,10 +210,10 @@ impl<'a> Place<'a> {
     /// Whether the field may exist: the parts of a path are known here, the columns of a table are not.
     fn is_there(&self, field: &Field, span: Range<usize>, notes: &mut Notes<'_>) -> bool {
         let Some(pattern) = &self.pattern else { return true };
-        if field.link.is_some() || pattern.has(&field.column) {
+        if field.link.is_some() || fields(pattern).any(|name| name == field.column) {
             return true;
         }
-        notes.unknown(span, "field", &field.column, pattern.fields(), "the pattern as a part in braces");
+        notes.unknown(span, "field", &field.column, fields(pattern), "the pattern as a part in braces");
         false
     }
 
@@ -226,16 +232,16 @@ impl<'a> Place<'a> {
                     notes.error(prune.span(), "`prune-empty-dirs` is for stores of files").help("remove it");
                 }
             }
-            StoreKind::Files => match pattern::read(collection) {
+            StoreKind::Files => match Pattern::parse(collection) {
                 Ok(pattern) => {
-                    if !pattern.narrows && !entire {
+                    if !pattern.narrows() && !entire {
                         notes.error(collection.span(), "this pattern matches every file of the store").help(
                             "name the files that are meant; if it is really all of them, add `entire = true`",
                         );
                     }
                     self.pattern = Some(pattern);
                 }
-                Err(fault) => notes.fault(collection.span(), fault),
+                Err(wrong) => notes.error(collection.span(), wrong.message).help(wrong.help),
             },
             StoreKind::Unknown => {}
         }
@@ -277,4 +283,19 @@ impl<'a> Place<'a> {
             start: table.start.as_ref().map(Section::span),
         }
     }
+}
+
+/// Refuses the name of an event that nobody could record: `forfall event add` takes no other names.
+pub(super) fn event_name(name: &str, span: Range<usize>, notes: &mut Notes<'_>) {
+    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    if !name.chars().all(plain) {
+        notes
+            .error(span, format!("`{name}` is no name for an event"))
+            .help("use lower-case letters, digits and hyphens, such as `handed-to-police`");
+    }
+}
+
+/// Every field of a file: the parts of its path, then what every file has.
+fn fields(pattern: &Pattern) -> impl Iterator<Item = &str> {
+    pattern.parts().iter().map(|part| part.name.as_str()).chain(ATTRIBUTES)
 }

@@ -8,8 +8,14 @@ use crate::policy::strict::Section;
 /// Compiles the keys of an `escalate` stage. Without `to`, the policy's owner is told.
 pub(super) fn escalate(owner: &str, table: &Section<StageTable>, notes: &mut Notes<'_>) -> Escalate {
     let extend = table.extend.as_ref().and_then(|extend| {
-        notes.need(&extend.each, "each", &extend.span(), "the extension", "each = \"3 years\"");
-        notes.need(&extend.at_most, "at-most", &extend.span(), "the extension", "at-most = \"9 years\"");
+        notes.need(extend.each.as_ref(), "each", &extend.span(), "the extension", "each = \"3 years\"");
+        notes.need(
+            extend.at_most.as_ref(),
+            "at-most",
+            &extend.span(),
+            "the extension",
+            "at-most = \"9 years\"",
+        );
         let (each, most) = (extend.each.as_ref()?, extend.at_most.as_ref()?);
         if !most.value.is_certainly_at_least(each.value) {
             notes
@@ -26,14 +32,14 @@ pub(super) fn escalate(owner: &str, table: &Section<StageTable>, notes: &mut Not
     });
     Escalate {
         to: match &table.to {
-            Some(to) => to.0.iter().map(|name| name.to_string()).collect(),
+            Some(to) => to.0.iter().map(ToString::to_string).collect(),
             None => vec![owner.to_owned()],
         },
-        question: table.question.as_ref().map(|question| question.to_string()),
+        question: table.question.as_ref().map(ToString::to_string),
         remind: table.remind.as_ref().map(|remind| remind.value),
         decisions: decisions(table, notes),
         extend,
-        needs: table.needs.as_ref().map(|needs| needs.to_string()),
+        needs: table.needs.as_ref().map(ToString::to_string),
     }
 }
 

@@ -90,7 +90,7 @@ fn keep_only(table: &StageTable, place: &Place<'_>, notes: &mut Notes<'_>) -> Op
 }
 
 fn method(table: &Section<MethodTable>, notes: &mut Notes<'_>) -> Option<Method> {
-    notes.need(&table.method, "method", &table.span(), "the field", "method = \"null\"");
+    notes.need(table.method.as_ref(), "method", &table.span(), "the field", "method = \"null\"");
     let word = table.method.as_ref()?;
     strays(table, word.value, notes);
     let missing = |notes: &mut Notes<'_>, key: &str, example: &str| {

@@ -61,7 +61,7 @@ impl<'a> Notes<'a> {
     /// An error unless the key is there, or was there and could not be read.
     pub(super) fn need<T>(
         &mut self,
-        value: &Option<T>,
+        value: Option<&T>,
         key: &str,
         span: &Range<usize>,
         whose: &str,

@@ -79,10 +79,9 @@ fn rising(stages: &[Written<'_>], notes: &mut Notes<'_>) {
         });
         let Some(earlier) = before.and_then(|earlier| earlier.stage.after) else { continue };
         if !after.is_certainly_longer_than(earlier) {
-            let message = match earlier.is_certainly_longer_than(after) || earlier == after {
-                true => format!("{after} is not later than the stage before, which is due after {earlier}"),
-                false => format!("{after} may come before the stage before, which is due after {earlier}"),
-            };
+            let certain = earlier == after || earlier.is_certainly_longer_than(after);
+            let verb = if certain { "is not later than" } else { "may come before" };
+            let message = format!("{after} {verb} the stage before, which is due after {earlier}");
             notes.error(later.after(), message).help("write the stages in rising order");
         }
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::data::Place;
+use super::data::{Place, event_name};
 use super::notes::Notes;
+use crate::model::pattern::Pattern;
 use crate::model::start::{Format, LatestField, Start, StartSource};
 use crate::model::value::Field;
 use crate::policy::document::{StartTable, WaitingIf};
@@ -112,7 +113,9 @@ fn source(table: &Section<StartTable>, place: &Place<'_>, notes: &mut Notes<'_>)
                 Some(by) => Some(place.field(by, notes)?),
                 None => None,
             };
-            Some(StartSource::Event { name: table.event.as_ref()?.to_string(), by })
+            let name = table.event.as_ref()?;
+            event_name(name, name.span(), notes);
+            Some(StartSource::Event { name: name.to_string(), by })
         }
         None => {
             if !["field", "latest", "event"].iter().any(|key| notes.may_hold(key)) {
@@ -171,7 +174,7 @@ fn format(
         StartSource::Event { .. } => return None,
     };
     let Some(pattern) = place.pattern() else { return own };
-    let written: Vec<Option<&str>> = fields.iter().map(|field| pattern.format_of(&field.column)).collect();
+    let written: Vec<Option<&str>> = fields.iter().map(|field| written_as(pattern, &field.column)).collect();
     let settled = |field: &&Field| matches!(field.column.as_str(), "modified" | "created");
     if let Some(format) = &table.format
         && (written.iter().any(Option::is_some) || fields.iter().all(settled))
@@ -191,6 +194,11 @@ fn format(
             .help("write it into the braces, such as `{recorded:%Y%m%d-%H%M%S}`, or add `start.format`");
     }
     first.map(|pattern| Format::Pattern(pattern.to_owned())).or(own)
+}
+
+/// The strftime pattern by which a part of a path is written.
+fn written_as<'p>(pattern: &'p Pattern, name: &str) -> Option<&'p str> {
+    pattern.parts().iter().find(|part| part.name == name)?.format.as_deref()
 }
 
 /// Reports what is listed more than once.

@@ -38,16 +38,16 @@ fn test(
     notes: &mut Notes<'_>,
 ) -> Option<Test> {
     let span = table.span();
-    notes.need(&table.name, "name", &span, "the test", "name = \"a call from 31 days ago goes\"");
+    notes.need(table.name.as_ref(), "name", &span, "the test", "name = \"a call from 31 days ago goes\"");
     notes.need(
-        &table.record,
+        table.record.as_ref(),
         "record",
         &span,
         "the test",
         "record = { called_at = \"2026-10-01T12:00:00+02:00\" }",
     );
-    notes.need(&table.at, "at", &span, "the test", "at = \"2026-11-01T12:00:00+01:00\"");
-    notes.need(&table.expect, "expect", &span, "the test", "expect = { action = \"delete\" }");
+    notes.need(table.at.as_ref(), "at", &span, "the test", "at = \"2026-11-01T12:00:00+01:00\"");
+    notes.need(table.expect.as_ref(), "expect", &span, "the test", "expect = { action = \"delete\" }");
     let index = table.data.as_ref().map_or(0, |number| number.0 as usize - 1);
     if let Some(number) = table.data.as_ref().filter(|_| index >= places.len()) {
         let count = places.len();
@@ -56,7 +56,9 @@ fn test(
             .help(format!("it has {count}, counted from 1"));
     }
     if let (Some(place), Some(record)) = (places.get(index), &table.record) {
-        for field in record.keys().filter(|field| place.lacks(field)) {
+        for field in
+            record.keys().filter(|field| place.column_of(field).is_none_or(|column| place.lacks(&column)))
+        {
             notes.error(record.span(), format!("the pattern gives a file no field `{field}`")).help(
                 "a file has the parts in braces, and `path`, `name`, `ext`, `size`, `modified`, `created`",
             );
@@ -75,7 +77,7 @@ fn test(
     Some(Test {
         name: table.name.as_ref()?.to_string(),
         place: span,
-        record: (**table.record.as_ref()?).clone(),
+        record: by_column(places.get(index), table.record.as_ref()?),
         links: table.links.as_ref().map(|links| (**links).clone()).unwrap_or_default(),
         events: table.events.as_ref().map(|events| (**events).clone()).unwrap_or_default(),
         held: table.holds.as_ref().is_some_and(|holds| holds.0),
@@ -83,6 +85,13 @@ fn test(
         data: index,
         expect,
     })
+}
+
+/// The record with the policy's words (`names`) replaced by the store's columns.
+fn by_column(place: Option<&Place<'_>>, record: &toml::Table) -> toml::Table {
+    let column =
+        |word: &String| place.and_then(|place| place.column_of(word)).unwrap_or_else(|| word.clone());
+    record.iter().map(|(word, value)| (column(word), value.clone())).collect()
 }
 
 fn expect(table: &Section<ExpectTable>, document: &Document, notes: &mut Notes<'_>) -> Expect {
@@ -108,7 +117,7 @@ fn expect(table: &Section<ExpectTable>, document: &Document, notes: &mut Notes<'
     Expect {
         action: table.action.as_ref().map(|action| action.text.clone()),
         due: table.due.as_ref().map(|due| due.value.0),
-        class: table.class.as_ref().map(|class| class.to_string()),
+        class: table.class.as_ref().map(ToString::to_string),
     }
 }
 

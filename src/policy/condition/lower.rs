@@ -1,7 +1,5 @@
 //! From what the CEL parser read to a [`Predicate`]; everything outside the subset is refused with what to write.
 
-use std::ops::Range;
-
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr, SourceInfo, operators as op};
 use chrono::NaiveDate;
 
@@ -314,53 +312,6 @@ impl Lowering<'_> {
 
     fn error(&self, node: &IdedExpr, message: impl Into<String>) -> ConditionError {
         ConditionError::new(self.span(node), message)
-    }
-
-    /// The bytes that a node was read from: its own token, the nodes inside, and what closes it.
-    fn span(&self, node: &IdedExpr) -> Range<usize> {
-        let mut span = self.token(node);
-        let mut take = |inner: &IdedExpr| {
-            let inner = self.span(inner);
-            span = span.start.min(inner.start)..span.end.max(inner.end);
-        };
-        match &node.expr {
-            Expr::Call(call) => {
-                call.target.iter().for_each(|target| take(target));
-                call.args.iter().for_each(&mut take);
-                if call.func_name.starts_with(char::is_alphabetic) {
-                    span.start = span.start.min(self.name_before(self.token(node).start, &call.func_name));
-                    span.end = self.through(span.end, ")");
-                }
-            }
-            Expr::Select(select) => {
-                take(&select.operand);
-                span.end = self.through(span.end, &select.field);
-            }
-            Expr::List(list) => {
-                list.elements.iter().for_each(&mut take);
-                span.end = self.through(span.end, "]");
-            }
-            Expr::Comprehension(comprehension) => take(&comprehension.iter_range),
-            _ => {}
-        }
-        span
-    }
-
-    fn token(&self, node: &IdedExpr) -> Range<usize> {
-        let (start, last) = self.places.offset_for(node.id).unwrap_or((0, 0));
-        let end = (last as usize + 1).min(self.text.len());
-        (start as usize).min(end)..end
-    }
-
-    fn name_before(&self, bracket: usize, name: &str) -> usize {
-        let before = self.text.get(..bracket).unwrap_or_default().trim_end();
-        if before.ends_with(name) { before.len() - name.len() } else { bracket }
-    }
-
-    fn through(&self, from: usize, closing: &str) -> usize {
-        let rest = self.text.get(from..).unwrap_or_default();
-        let skipped = rest.len() - rest.trim_start().len();
-        if rest[skipped..].starts_with(closing) { from + skipped + closing.len() } else { from }
     }
 }
 

@@ -75,7 +75,7 @@ impl Question<'_> {
                 why.push(format!("It must be kept for at least {period}, until {}.", self.instant(until)));
             }
             Kept::Forever => {
-                why.push(format!("It must be kept for at least {period}, beyond the calendar's end."))
+                why.push(format!("It must be kept for at least {period}, beyond the calendar's end."));
             }
             _ => {}
         }

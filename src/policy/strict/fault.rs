@@ -235,14 +235,15 @@ pub(super) fn place_of(error: &toml::de::Error, text: &str) -> Range<usize> {
                 let (_, errors) = DeTable::parse_recoverable(&text[..*end]);
                 errors.iter().any(|other| other.message() == error.message())
             };
-            let ends = text.match_indices('\n').map(|(at, _)| at + 1).chain([text.len()]);
-            ends.into_iter().find(stumbles).unwrap_or(text.len()).saturating_sub(1)
+            let ends = text.match_indices('\n').map(|(at, _)| at).chain([text.len()]);
+            ends.into_iter().find(stumbles).unwrap_or(text.len())
         }
     };
-    let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
+    // The line, without its indentation; where it is empty, the last one before it that is not.
     let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
-    let line = &text[start..end];
-    start + (line.len() - line.trim_start().len())..start + line.trim_end().len().max(1)
+    let end = text[..end].trim_end().len();
+    let start = text[..end].rfind('\n').map_or(0, |before| before + 1);
+    start + (text[start..end].len() - text[start..end].trim_start().len())..end
 }
 
 /// The nearest of `names`, if it is near enough to have been meant.

@@ -111,6 +111,7 @@ pub(crate) fn approval(count: u64, curves: Vec<Curve>) -> Approval {
         policy: policy(),
         hash: "ab".repeat(32),
         text: "title = \"x\"".to_owned(),
+        footing: "timezone Europe/Oslo".to_owned(),
         at: noon(),
         count,
         identities: Vec::new(),

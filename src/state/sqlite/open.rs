@@ -140,7 +140,11 @@ fn begin(
         insert.execute(params!["secret", *new_secret()?])?;
         insert.execute(params!["epoch", FIRST_EPOCH])?;
     }
-    Ledger { tx: &tx, key: &key, now }.append(Body::Genesis(Genesis { origin: name, vkey, continues: None }))?;
+    Ledger { tx: &tx, key: &key, now }.append(Body::Genesis(Genesis {
+        origin: name,
+        vkey,
+        continues: None,
+    }))?;
     tx.commit()?;
     adopt_key(layout)?;
     Ok(key)

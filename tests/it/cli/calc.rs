@@ -30,7 +30,7 @@ fn one_date_by_flags() {
     let flags = ["--zone", "Europe/Oslo", "--start", "2026-11-01T14:00:00+01:00", "--after", "7 days"];
     let output = calc().args(flags).assert().success().get_output().stdout.clone();
     let text = String::from_utf8(output).unwrap();
-    assert_eq!(text, "due 2026-11-08 14:00 +01:00 (Europe/Oslo) = 2026-11-08T13:00:00Z\n");
+    assert_eq!(text, "due 2026-11-08 14:00:00 +01:00 (Europe/Oslo) = 2026-11-08T13:00:00Z\n");
     let output = calc().args(flags).args(["--format", "json"]).assert().success().get_output().stdout.clone();
     let answer: Value = serde_json::from_slice(&output).unwrap();
     assert_eq!(answer["due"], "2026-11-08T13:00:00Z");

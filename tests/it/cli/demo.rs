@@ -25,7 +25,12 @@ fn it_runs_for_real_on_one_screen_and_can_be_played_with() {
     }
 
     let config = format!("{home}/forfall.toml");
-    let status = forfall(&["--config", &config, "--format", "json", "status"]).assert().code(0).get_output().stdout.clone();
+    let status = forfall(&["--config", &config, "--format", "json", "status"])
+        .assert()
+        .code(0)
+        .get_output()
+        .stdout
+        .clone();
     let status: Value = serde_json::from_slice(&status).unwrap();
     for policy in status["policies"].as_array().unwrap() {
         assert_eq!((&policy["state"], &policy["overdue"]), (&"ok".into(), &0.into()), "{policy}");

@@ -28,7 +28,9 @@ fn an_invalid_policy_is_10_and_nothing_runs() {
     let fixture = Fixture::new(3, 2);
     fixture.approve("calls", 3);
     write_policy(&fixture, "broken", "title = \"x\"\n");
-    for words in [&["run"][..], &["run", "calls"], &["plan"], &["approve", "calls", "--count", "3"], &["check"]] {
+    for words in
+        [&["run"][..], &["run", "calls"], &["plan"], &["approve", "calls", "--count", "3"], &["check"]]
+    {
         let said = forfall(&fixture, words).expect(10);
         assert!(said.err.contains("broken.toml"), "{words:?}: {}", said.err);
     }
@@ -71,6 +73,39 @@ fn a_limit_is_11_and_nothing_is_deleted() {
     let said = forfall(&fixture, &["run"]).expect(11);
     assert!(said.out.contains("limit.records"), "{}", said.out);
     assert_eq!(fixture.calls(), 5);
+}
+
+#[test]
+fn a_surprise_after_a_complete_run_is_11_until_it_is_approved() {
+    let fixture = Fixture::new(3, 2);
+    fixture.approve("calls", 3);
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    let database = rusqlite::Connection::open(fixture.path("calls.db")).unwrap();
+    let import = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 150)
+                  insert into call_log (called_at) select '2026-01-01T00:00:00Z' from n";
+    database.execute_batch(import).unwrap();
+    let said = forfall(&fixture, &["run", "calls"]).expect(11);
+    assert!(said.out.contains("150 records are due where the forecast said 0"), "{}", said.out);
+    assert_eq!(fixture.calls(), 152);
+    let status = fixture.run(&["status", "calls"]).expect(0).json();
+    assert_eq!(status["policies"][0]["state"], "stopped");
+    fixture.approve("calls", 150);
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    assert_eq!(fixture.calls(), 2);
+    let status = fixture.run(&["status", "calls"]).expect(0).json();
+    assert_eq!(status["policies"][0]["state"], "ok");
+}
+
+#[test]
+fn many_records_in_one_run_are_not_counted_again_by_the_next() {
+    let fixture = Fixture::new(1_000, 2);
+    fixture.approve("calls", 1_000);
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    let database = rusqlite::Connection::open(fixture.path("calls.db")).unwrap();
+    database.execute_batch("insert into call_log (called_at) values ('2026-01-01T00:00:00Z')").unwrap();
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    assert_eq!(fixture.calls(), 2);
 }
 
 #[test]

@@ -34,6 +34,9 @@ fn fixture() -> Fixture {
     let fixture = Fixture::new(1_204, 20);
     write_policy(&fixture, "calls", TWO_STAGES);
     fs_err::remove_file(fixture.path("policies/clips.toml")).unwrap();
+    let config = fs_err::read_to_string(fixture.path("forfall.toml")).unwrap();
+    let (config, _) = config.split_once("[store.cameras]").unwrap();
+    fs_err::write(fixture.path("forfall.toml"), config).unwrap();
     let database = rusqlite::Connection::open(fixture.path("calls.db")).unwrap();
     database.execute_batch("insert into call_log (id, called_at) values (9001, null)").unwrap();
     fixture
@@ -53,9 +56,11 @@ macro_rules! screen {
         settings.add_filter(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[id]");
         settings.add_filter(r"[0-9a-f]{64}", "[sha256]");
         settings.add_filter(r"\S+\+[0-9a-f]{8}\+\S+", "[vkey]");
-        settings.add_filter(r"p-[0-9a-f]{16}", "[who]");
+        settings.add_filter(r"forfall/[0-9a-f]{8}", "[origin]");
         settings.bind(|| insta::assert_snapshot!($name, text));
-        let wide = text.lines().find(|line| line.chars().count() > 80 && !line.contains($fixture.path("").to_str().unwrap()));
+        let wide = text
+            .lines()
+            .find(|line| line.chars().count() > 80 && !line.contains($fixture.path("").to_str().unwrap()));
         assert_eq!(wide, None, "wider than 80 columns");
     }};
 }
@@ -75,7 +80,7 @@ fn from_check_to_audit() {
     screen!("approve", fixture, ["approve", "calls", "--count", "1204"], 0);
     screen!("hold_add", fixture, ["hold", "add", "--policy", "calls", "--key", "7", "--reason", "case-7"], 0);
     screen!("hold_list", fixture, ["hold", "list"], 0);
-    screen!("event_add", fixture, ["event", "add", "case-closed", "17"], 0);
+    screen!("event_add", fixture, ["event", "add", "case-closed", "--key", "17"], 0);
     screen!("event_list", fixture, ["event", "list"], 0);
     screen!("plan_after", fixture, ["plan"], 0);
     screen!("explain_due", fixture, ["explain", "calls", "8"], 0);

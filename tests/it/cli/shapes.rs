@@ -17,7 +17,16 @@ fn plan() {
     assert_eq!(members(&plan), ["at", "policies"]);
     let policy = &plan["policies"][0];
     let expected = [
-        "policy", "store", "collection", "stages", "total", "total_exact", "undetermined", "waiting", "needed", "state",
+        "policy",
+        "store",
+        "collection",
+        "stages",
+        "total",
+        "total_exact",
+        "undetermined",
+        "waiting",
+        "needed",
+        "state",
         "verdict",
     ];
     assert_eq!(members(policy), expected);
@@ -75,8 +84,17 @@ fn status() {
     let fixture = Fixture::new(3, 2);
     let before = fixture.run(&["status"]).expect(0).json();
     let expected = [
-        "policy", "state", "due", "overdue", "oldest_overdue_seconds", "undetermined", "waiting", "held", "last_run",
-        "next_slot", "reason",
+        "policy",
+        "state",
+        "due",
+        "overdue",
+        "oldest_overdue_seconds",
+        "undetermined",
+        "waiting",
+        "held",
+        "last_run",
+        "next_slot",
+        "reason",
     ];
     assert_eq!(members(&before), ["policies"]);
     assert_eq!(members(&before["policies"][0]), expected);
@@ -100,7 +118,10 @@ fn audit() {
     assert_eq!(members(&list), ["entries"]);
     let entries = list["entries"].as_array().unwrap();
     for (index, entry) in entries.iter().enumerate() {
-        assert_eq!(members(entry)[..8], ["index", "time", "kind", "policy", "run", "batch", "action", "count"]);
+        assert_eq!(
+            members(entry)[..8],
+            ["index", "time", "kind", "policy", "run", "batch", "action", "count"]
+        );
         assert_eq!(entry["index"], index);
     }
     assert_eq!(entries[0]["kind"], "genesis");
@@ -138,13 +159,38 @@ fn explain_holds_and_events() {
     let fixture = Fixture::new(3, 2);
     let explained = fixture.run(&["explain", "calls", "1"]).expect(0).json();
     let expected = [
-        "policy", "store", "collection", "key", "found", "answer", "class", "stage", "action", "start", "due",
-        "at_latest", "holds", "why", "would_change", "history",
+        "policy",
+        "store",
+        "collection",
+        "key",
+        "found",
+        "answer",
+        "class",
+        "stage",
+        "action",
+        "start",
+        "due",
+        "at_latest",
+        "holds",
+        "why",
+        "would_change",
+        "history",
     ];
     assert_eq!(members(&explained), expected);
     assert_eq!(explained["answer"], "delete");
     let added = fixture
-        .run(&["hold", "add", "--policy", "calls", "--key", "1", "--reason", "case-7", "--review", "2100-01-01"])
+        .run(&[
+            "hold",
+            "add",
+            "--policy",
+            "calls",
+            "--key",
+            "1",
+            "--reason",
+            "case-7",
+            "--review",
+            "2100-01-01",
+        ])
         .expect(0)
         .json();
     assert_eq!(members(&added), ["hold", "already_gone"]);
@@ -154,12 +200,11 @@ fn explain_holds_and_events() {
     assert_eq!(explained["answer"], "held");
     assert_eq!(explained["holds"][0], id.as_str());
     let holds = fixture.run(&["hold", "list"]).expect(0).json();
-    let expected =
-        ["hold", "policy", "store", "collection", "key", "reason", "authority", "since", "review"];
+    let expected = ["hold", "policy", "store", "collection", "key", "reason", "authority", "since", "review"];
     assert_eq!(members(&holds["holds"][0]), expected);
     fixture.run(&["hold", "release", &id]).expect(0);
     fixture.run(&["hold", "release", &id]).expect(2);
-    fixture.run(&["event", "add", "case-closed", "17", "--at", "2026-01-31T12:00:00Z"]).expect(0);
+    fixture.run(&["event", "add", "case-closed", "--key", "17", "--at", "2026-01-31T12:00:00Z"]).expect(0);
     let events = fixture.run(&["event", "list"]).expect(0).json();
     assert_eq!(members(&events["events"][0]), ["name", "key", "at"]);
     assert_eq!(events["events"][0]["at"], "2026-01-31T12:00:00Z");
@@ -197,6 +242,7 @@ fn a_key_that_is_gone_has_a_history() {
     assert_eq!((&past["action"], &past["done"]), (&"delete".into(), &true.into()));
     let never = fixture.run(&["explain", "calls", "999"]).expect(0).json();
     assert_eq!((&never["found"], &never["history"]), (&false.into(), &Value::Array(Vec::new())));
-    let late = fixture.run(&["hold", "add", "--policy", "calls", "--key", "1", "--reason", "late"]).expect(0).json();
+    let late =
+        fixture.run(&["hold", "add", "--policy", "calls", "--key", "1", "--reason", "late"]).expect(0).json();
     assert_eq!(late["already_gone"][0]["action"], "delete");
 }

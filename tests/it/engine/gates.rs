@@ -134,3 +134,11 @@ fn a_schema_that_changed_needs_a_new_approval() {
     Arc::clone(&world.store).describe("call_log", "caller", |column| column.nullable = !column.nullable);
     stops(&world, "changed after the approval");
 }
+
+#[test]
+fn a_configuration_under_which_more_may_be_due_needs_a_new_approval() {
+    let world = World::new(world::CALLS, 30, 10);
+    world.approve(30);
+    let moved = world.under_zone("America/New_York");
+    stops(&moved, "it was given for timezone Europe/Oslo");
+}

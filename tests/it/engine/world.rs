@@ -66,8 +66,12 @@ pub(crate) fn now() -> Instant {
 }
 
 pub(crate) fn compiled(text: &str) -> Policy {
+    compiled_in(text, "Europe/Oslo")
+}
+
+fn compiled_in(text: &str, zone: &str) -> Policy {
     let defaults = Defaults {
-        zone: "Europe/Oslo".parse().unwrap(),
+        zone: zone.parse().unwrap(),
         schedule: "0 3 * * *".parse().unwrap(),
         grace: "24 hours".parse().unwrap(),
         window: None,
@@ -132,6 +136,14 @@ impl World {
         assert_ne!(*text, *self.policy.text, "the edit changes nothing");
         let (engine, store) = (self.engine.clone(), Arc::clone(&self.store));
         Self { engine, policy: compiled(&text), store, clock: Arc::clone(&self.clock) }
+    }
+
+    /// The same world with another time zone in its configuration.
+    pub(crate) fn under_zone(&self, zone: &'static str) -> Self {
+        let recompile = Arc::new(move |_: &PolicyId, text: &str| Some(compiled_in(text, zone)));
+        let engine = Engine { recompile, ..self.engine.clone() };
+        let policy = compiled_in(&self.policy.text, zone);
+        Self { engine, policy, store: Arc::clone(&self.store), clock: Arc::clone(&self.clock) }
     }
 
     pub(crate) fn another_store(due: i64, kept: i64) -> Arc<dyn Dispose> {
