@@ -80,6 +80,11 @@ impl StateStore for MemoryState {
         Ok(self.lock().manifests.get(batch).cloned())
     }
 
+    fn drop_manifest(&self, batch: &BatchId) -> Result<(), StateError> {
+        self.lock().manifests.remove(batch);
+        Ok(())
+    }
+
     fn actor(&self, pseudonym: &str) -> Result<Option<Actor>, StateError> {
         Ok(self.lock().actors.get(pseudonym).cloned())
     }

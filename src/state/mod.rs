@@ -5,8 +5,11 @@
 pub mod api;
 pub mod check;
 mod gate;
+pub mod heads;
+pub mod keeper;
 pub mod memory;
 mod notes;
+pub mod retention;
 pub mod sqlite;
 
 #[cfg(test)]
