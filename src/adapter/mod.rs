@@ -7,6 +7,7 @@ pub mod api;
 pub mod contract;
 #[cfg(any(test, debug_assertions))]
 pub mod faulty;
+pub mod filesystem;
 #[cfg(any(test, debug_assertions))]
 pub mod memory;
 pub mod registry;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::api::Dispose;
+use super::filesystem::FilesystemStore;
 use super::sqlite::SqliteStore;
 use crate::model::ids::StoreName;
 
@@ -17,10 +18,13 @@ pub struct Adapter {
 }
 
 /// All of them.
-pub const ADAPTERS: [Adapter; 1] = [Adapter {
-    name: "sqlite",
-    open: |name, place| Arc::new(SqliteStore::open(name.clone(), place.to_owned())),
-}];
+pub const ADAPTERS: [Adapter; 2] = [
+    Adapter { name: "sqlite", open: |name, place| Arc::new(SqliteStore::open(name.clone(), place.to_owned())) },
+    Adapter {
+        name: "filesystem",
+        open: |name, place| Arc::new(FilesystemStore::open(name.clone(), place.to_owned())),
+    },
+];
 
 /// Opens a store; `None` if no adapter has that name.
 pub fn open(adapter: &str, store: &StoreName, place: &Path) -> Option<Arc<dyn Dispose>> {

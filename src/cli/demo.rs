@@ -59,6 +59,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     screen.planned(&planned)?;
     let reports = approve_and_run(&session)?;
     screen.ran(&reports)?;
+    screen.standing()?;
     let verified = super::audit::verified(&session, None)?;
     screen.verified(&verified)?;
     screen.explained(&known)?;

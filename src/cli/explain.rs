@@ -104,15 +104,10 @@ fn explanations(session: &Session, policy: &Policy, args: &Args) -> Result<Vec<E
     }
 }
 
-/// The lines that `explain` prints for one record of a policy's first data; for the demo.
-pub(super) fn lines(
-    session: &Session,
-    policy: &Policy,
-    key: &str,
-    context: &Context,
-) -> Result<Vec<String>, Failure> {
+/// The answer for one record of a policy's first data, in one sentence.
+pub(super) fn headline(session: &Session, policy: &Policy, key: &str) -> Result<String, Failure> {
     let told = engine_explain::explain(&session.engine, policy, &policy.data[0], key)?;
-    Ok(prose::lines(policy, key, &told, &context.output))
+    Ok(prose::headline(policy, &told).1)
 }
 
 fn json<'a>(policy: &'a Policy, key: &'a str, told: &'a Explanation) -> Explained<'a> {

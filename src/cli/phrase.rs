@@ -41,7 +41,7 @@ pub(crate) fn slot(at: Instant, zone: Zone) -> String {
 
 /// An instant as `local` gives it, with the zone's name.
 pub(crate) fn local_named(at: Instant, zone: Zone) -> String {
-    format!("{} ({zone})", local(at, zone))
+    joined(&format!("{} ({zone})", local(at, zone)))
 }
 
 /// The day of an instant in a zone.
@@ -82,8 +82,9 @@ pub(crate) fn span(seconds: i64) -> String {
 }
 
 /// The text broken into lines of at most `width` columns, each line but the first after `indent` blanks. Blanks in
-/// front of the text stay.
+/// front of the text stay, and what stands between backquotes is not torn apart: somebody may want to copy it.
 pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
+    let text = &whole_commands(text);
     let lead = text.len() - text.trim_start_matches(' ').len();
     let mut lines = " ".repeat(lead);
     let mut used = lead;
@@ -119,6 +120,14 @@ pub(crate) fn safe(text: &str) -> String {
         }
     }
     clean
+}
+
+fn whole_commands(text: &str) -> String {
+    const LONGEST: usize = 50;
+    let parts = text.split('`').enumerate().map(|(place, part)| {
+        if place % 2 == 1 && part.len() <= LONGEST { joined(part) } else { part.to_owned() }
+    });
+    parts.collect::<Vec<_>>().join("`")
 }
 
 /// What must not be torn apart at the end of a line. It is written with blanks all the same: see `plain`.
@@ -177,6 +186,7 @@ mod tests {
     fn text_is_broken_between_words() {
         assert_eq!(wrap("one two three four", 9, 2), "one two\n  three\n  four");
         assert_eq!(wrap("a-word-that-is-too-long x", 5, 0), "a-word-that-is-too-long\nx");
+        assert_eq!(plain(&wrap("try `a b c` now", 8, 0)), "try\n`a b c`\nnow");
         assert_eq!(wrap("", 5, 0), "");
         assert_eq!(wrap("  one two", 7, 4), "  one\n    two");
     }

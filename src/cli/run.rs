@@ -116,7 +116,7 @@ fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
 }
 
 /// One line for each stage, then the reasons.
-pub(super) fn print(reports: &[(&Policy, Report)], context: &Context) -> Result<(), Failure> {
+fn print(reports: &[(&Policy, Report)], context: &Context) -> Result<(), Failure> {
     let columns = [
         Column::Text("policy"),
         Column::Flexible("collection"),

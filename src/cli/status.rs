@@ -88,7 +88,7 @@ fn entry<'a>(policy: &'a Policy, standing: &'a Standing) -> Entry<'a> {
 }
 
 /// A headline, then two lines for each policy: the counts, and what they mean.
-pub(super) fn print(standings: &[(&Policy, Standing)], context: &Context) -> Result<(), Failure> {
+fn print(standings: &[(&Policy, Standing)], context: &Context) -> Result<(), Failure> {
     let output = context.output;
     if standings.is_empty() {
         output.say("There are no policies.");
@@ -133,7 +133,7 @@ fn state_tone(state: &str) -> Tone {
     }
 }
 
-fn headline(standings: &[(&Policy, Standing)]) -> (Tone, String) {
+pub(super) fn headline(standings: &[(&Policy, Standing)]) -> (Tone, String) {
     let breaches = standings.iter().filter(|(_, standing)| standing.breach).count();
     let overdue: Vec<_> = standings.iter().filter(|(_, standing)| standing.overdue > 0).collect();
     if let Some(oldest) = overdue.iter().filter_map(|(_, standing)| standing.oldest_overdue_seconds).max() {

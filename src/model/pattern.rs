@@ -12,12 +12,14 @@ mod read;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use regex::bytes::Regex;
 use thiserror::Error;
 
 pub use self::compiled::Places;
 use self::compiled::Segment;
+use self::read::{Read, Token};
 
 /// What every file has besides the parts that its pattern names.
 pub const ATTRIBUTES: [&str; 6] = ["path", "name", "ext", "size", "modified", "created"];
@@ -26,10 +28,12 @@ pub const ATTRIBUTES: [&str; 6] = ["path", "name", "ext", "size", "modified", "c
 #[derive(Clone)]
 pub struct Pattern {
     text: String,
+    tokens: Vec<Token>,
     parts: Vec<Part>,
     narrows: bool,
     segments: Vec<Segment>,
-    whole: Regex,
+    /// Made when it is needed first: a walk goes by the segments.
+    whole: OnceLock<Option<Regex>>,
 }
 
 /// A part of a path that a pattern names.
@@ -56,8 +60,18 @@ impl Pattern {
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let read = read::read(text)?;
         let segments = compiled::segments(&read.tokens)?;
-        let whole = compiled::whole(&read.tokens)?;
-        Ok(Self { text: text.to_owned(), parts: read.parts, narrows: read.narrows, segments, whole })
+        let whole = OnceLock::from(Some(compiled::whole(&read.tokens)?));
+        let Read { tokens, parts, narrows } = read;
+        Ok(Self { text: text.to_owned(), tokens, parts, narrows, segments, whole })
+    }
+
+    /// The same with values in the place of the parts, which then stand for themselves. A value that can be no part of
+    /// a name, because it is empty or holds a slash, is refused: it must not widen the pattern.
+    pub fn bind(&self, value: impl Fn(&str) -> Option<String>) -> Result<Self, PatternError> {
+        let tokens = read::bind(&self.tokens, &self.parts, value)?;
+        let segments = compiled::segments(&tokens)?;
+        let (text, whole) = (self.text.clone(), OnceLock::new());
+        Ok(Self { text, tokens, parts: Vec::new(), narrows: true, segments, whole })
     }
 
     /// The pattern as it was written.
@@ -78,13 +92,18 @@ impl Pattern {
 
     /// Whether the path matches.
     pub fn matches(&self, path: &[u8]) -> bool {
-        self.whole.is_match(path)
+        self.whole().is_some_and(|whole| whole.is_match(path))
     }
 
     /// Where the parts lie in a path, in their order; `None` if the path does not match.
     pub fn locate(&self, path: &[u8]) -> Option<Vec<Range<usize>>> {
-        let found = self.whole.captures(path)?;
+        let found = self.whole()?.captures(path)?;
         found.iter().skip(1).map(|part| part.map(|part| part.range())).collect()
+    }
+
+    /// Values may make a pattern too large to be matched whole; then it matches nothing.
+    fn whole(&self) -> Option<&Regex> {
+        self.whole.get_or_init(|| compiled::whole(&self.tokens).ok()).as_ref()
     }
 
     /// The places in the pattern where a walk begins: in the store's root.
@@ -95,6 +114,24 @@ impl Pattern {
     /// The places after going down into a directory; `None` where nothing below it can match.
     pub fn enter(&self, at: Places, directory: &[u8]) -> Option<Places> {
         at.enter(&self.segments, directory)
+    }
+
+    /// The only names that a walk need look at in a directory with those places, if they can be told.
+    pub fn names(&self, at: Places) -> Option<Vec<&[u8]>> {
+        at.names(&self.segments)
+    }
+
+    /// Restricts walks to paths in which a part that is a whole name, or a whole directory's, has one of these values.
+    /// What [`Pattern::matches`] says stays the same.
+    pub fn restrict(&mut self, part: &str, values: &[&str]) {
+        if let Some(index) = self.parts.iter().position(|one| one.name == part) {
+            compiled::restrict(&mut self.segments, index, values);
+        }
+    }
+
+    /// A directory's path with everything that only a wildcard or part matches hidden: fit for logs.
+    pub fn veil(&self, directory: &[u8]) -> String {
+        compiled::veil(&self.segments, directory)
     }
 
     /// Whether a file of that name, in a directory with those places, matches.
@@ -119,25 +156,6 @@ pub fn parts(pattern: &str) -> Vec<String> {
 pub fn formats(pattern: &str) -> Vec<(String, String)> {
     let parts = Pattern::parse(pattern).map_or_else(|_| Vec::new(), |read| read.parts);
     parts.into_iter().filter_map(|part| Some((part.name, part.format?))).collect()
-}
-
-/// A value as text that a pattern takes to the letter. A value that can be no part of a name, because it is empty or
-/// holds a slash or a zero, becomes something that [`Pattern::parse`] refuses: it must not widen the pattern.
-pub fn escape(value: &str) -> String {
-    if value.is_empty() || value.contains(['/', '\0']) {
-        return "{}".to_owned();
-    }
-    let mut escaped = String::with_capacity(value.len());
-    for letter in value.chars() {
-        match letter {
-            '{' => escaped.push_str("{{"),
-            '}' => escaped.push_str("}}"),
-            '*' => escaped.push_str("{*}"),
-            '?' => escaped.push_str("{?}"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -178,14 +178,50 @@ fn table(walk: &SqliteWalk) -> String {
     format!("{}{hint}", quoted(&walk.bound.entry.name))
 }
 
-/// Runs the destructive statement and gives the keys that it touched.
+/// Runs the destructive statement and gives the keys of the records that it touched.
 fn strike(walk: &SqliteWalk, whole: &str, values: &[SqlValue]) -> Result<Vec<Key>, StoreError> {
     let verb = &walk.verb;
     let hint = if walk.bound.has_row_number() { "NOT INDEXED" } else { "" };
-    let key: Vec<String> = walk.bound.frame.own.key.iter().map(|name| quoted(name)).collect();
     let works = verb.works.as_ref().map(|works| format!(" AND {works}")).unwrap_or_default();
-    let sql = format!("{} {hint} {} WHERE {whole}{works} RETURNING {}", verb.head, verb.set, key.join(", "));
-    keys(walk, &sql, values, key.len())
+    let sql = format!("{} {hint} {} WHERE {whole}{works}", verb.head, verb.set);
+    let key = &walk.bound.frame.own.key;
+    let row_number = walk.bound.entry.row_number();
+    if !matches!(key.as_slice(), [key] if row_number == Some(key)) {
+        return returned(walk, &walk.bound.entry.name, &sql, key, values);
+    }
+    walk.witness.watch(&walk.bound.entry.name);
+    let run = || walk.session.connection.prepare_cached(&sql)?.execute(rusqlite::params_from_iter(values));
+    let count = run().map_err(|error| walk.session.error(&error))?;
+    let rows = witnessed(walk, count, false)?;
+    Ok(rows.into_iter().map(Key::from_int).collect())
+}
+
+/// Runs a destructive statement about a table and gives the keys of its rows.
+fn returned(
+    walk: &SqliteWalk,
+    table: &str,
+    sql: &str,
+    key: &[String],
+    values: &[SqlValue],
+) -> Result<Vec<Key>, StoreError> {
+    let key: Vec<String> = key.iter().map(|column| quoted(column)).collect();
+    walk.witness.watch(table);
+    let keys = keys(walk, &format!("{sql} RETURNING {}", key.join(", ")), values, key.len())?;
+    witnessed(walk, keys.len(), true)?;
+    Ok(keys)
+}
+
+/// What the witness saw, if it is what the statement says of itself: so many rows of its own table. It may have seen
+/// none where that table has no row numbers.
+fn witnessed(walk: &SqliteWalk, count: usize, may_be_blind: bool) -> Result<Vec<i64>, StoreError> {
+    let help = "Nothing was done. Run `forfall check`, which lists such effects";
+    match walk.witness.rows() {
+        Ok(rows) if rows.len() == count || (may_be_blind && rows.is_empty()) => Ok(rows),
+        Ok(_) => Err(changed(walk, "the statement touched other rows than it was about").with_help(help)),
+        Err(table) => {
+            Err(changed(walk, &format!("the statement also touched table `{table}`")).with_help(help))
+        }
+    }
 }
 
 fn keys_of(walk: &SqliteWalk, whole: &str, values: &[SqlValue]) -> Result<Vec<Key>, StoreError> {
@@ -205,16 +241,14 @@ fn delete_companions(
     let name = quoted(&walk.bound.entry.name);
     let ours: Vec<String> =
         walk.bound.frame.own.key.iter().map(|column| format!("{name}.{}", quoted(column))).collect();
-    let key: Vec<String> = follower.key.iter().map(|column| quoted(column)).collect();
     let sql = format!(
-        "DELETE FROM {} WHERE {} IN (SELECT {} FROM {} WHERE {whole}) RETURNING {}",
+        "DELETE FROM {} WHERE {} IN (SELECT {} FROM {} WHERE {whole})",
         quoted(&follower.table),
         quoted(&follower.by),
         ours.join(", "),
         table(walk),
-        key.join(", "),
     );
-    keys(walk, &sql, values, key.len())
+    returned(walk, &follower.table, &sql, &follower.key, values)
 }
 
 fn keys(walk: &SqliteWalk, sql: &str, values: &[SqlValue], columns: usize) -> Result<Vec<Key>, StoreError> {

@@ -26,6 +26,7 @@ mod tests;
 mod total;
 mod value;
 mod walk;
+mod witness;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -45,8 +45,8 @@ impl Session {
         session.pragma("synchronous", "EXTRA")?;
         session.pragma("secure_delete", "ON")?;
         session.pragma("foreign_keys", "ON")?;
-        // 64 MiB: a batch's pages stay in memory until it commits.
-        session.pragma("cache_size", "-65536")?;
+        // 24 MiB: most of a batch's pages stay in memory until it commits, and the process stays small.
+        session.pragma("cache_size", "-24576")?;
         session.pragma("temp_store", "MEMORY")?;
         let enforced: i64 = session.one("PRAGMA foreign_keys")?;
         let overwrites: i64 = session.one("PRAGMA secure_delete")?;

@@ -19,6 +19,7 @@ use super::given::Arguments;
 use super::open::Session;
 use super::schema::{self, Bound};
 use super::starts::{self, Reading};
+use super::witness::Witness;
 use super::{marks, total, value};
 use crate::adapter::api::{Act, Gap, Job, Prepared, StoreError, StoreErrorKind, Walk};
 use crate::adapter::sql::{Dialect, Need, lower};
@@ -50,6 +51,7 @@ pub(super) enum Order {
 #[derive(Debug)]
 pub(super) struct SqliteWalk {
     pub(super) session: Session,
+    pub(super) witness: Witness,
     pub(super) bound: Bound,
     pub(super) job: Job,
     pub(super) verb: Verb,
@@ -86,7 +88,8 @@ pub(super) struct Follower {
 
 impl SqliteWalk {
     pub(super) fn begin(path: PathBuf, timeout: Duration, job: Job) -> Result<Self, StoreError> {
-        let session = Session::write(&path, timeout)?;
+        let mut session = Session::write(&path, timeout)?;
+        let witness = Witness::new(&mut session.connection).map_err(|error| session.error(&error))?;
         session.require_marks()?;
         let file = marks::file_at(&path);
         let bound = schema::bind(&session, &job.scope.target)?;
@@ -116,6 +119,7 @@ impl SqliteWalk {
             file,
             forgot: false,
             session,
+            witness,
             bound,
             job,
         })

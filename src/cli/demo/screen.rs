@@ -9,9 +9,10 @@ use crate::cli::output::{Output, Tone};
 use crate::cli::plan::{self, verdict};
 use crate::cli::session::Session;
 use crate::cli::table::{Column, Grid, count};
-use crate::cli::{Context, audit, explain, phrase};
+use crate::cli::{Context, audit, explain, phrase, status};
 use crate::engine::foresee::Foreseen;
 use crate::engine::run::Report;
+use crate::engine::status as engine_status;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::rule::Policy;
 use crate::policy::sentence;
@@ -31,7 +32,7 @@ impl Screen<'_> {
     fn section(&self, command: &str, says: &str) -> Result<(), Failure> {
         let output = self.output();
         output.line("")?;
-        output.line(format!("{} {says}", output.paint(Tone::Strong, command)))
+        output.line(format!("{} {says}", output.paint(Tone::Strong, &format!("forfall {command}"))))
     }
 
     pub(super) fn welcome(&self) -> Result<(), Failure> {
@@ -59,6 +60,7 @@ impl Screen<'_> {
 
     pub(super) fn planned(&self, planned: &[(&Policy, Vec<Foreseen>)]) -> Result<(), Failure> {
         self.section("plan", "counts what is due, and changes nothing:")?;
+        self.output().line("  (Meanwhile somebody put a call on hold, and handed a clip to the police.)")?;
         let columns = [
             Column::Text("policy"),
             Column::Number("records"),
@@ -83,7 +85,7 @@ impl Screen<'_> {
     }
 
     pub(super) fn ran(&self, reports: &[(&Policy, Report)]) -> Result<(), Failure> {
-        self.section("approve", "binds a rule to what somebody has seen; then run acts, batch by batch:")?;
+        self.section("approve", "binds a rule to what was seen; forfall run then carries it out:")?;
         let columns = [Column::Text("policy"), Column::Text("run"), Column::Flexible("did")];
         let mut grid = Grid::new(self.output(), &columns);
         for (policy, report) in reports {
@@ -95,11 +97,9 @@ impl Screen<'_> {
                     format!("{} {}{class}", stage.action, phrase::number(stage.done))
                 })
                 .collect();
-            let did = match (&report.reason, done.is_empty()) {
-                (Some(reason), _) => reason.clone(),
-                (None, true) => "nothing to do for a machine: people decide".to_owned(),
-                (None, false) => done.join(", "),
-            };
+            let remarks = report.parts.iter().flat_map(|part| &part.remarks).cloned();
+            let said: Vec<_> = done.into_iter().chain(report.reason.clone()).chain(remarks).collect();
+            let did = if said.is_empty() { "nothing".to_owned() } else { said.join(", ") };
             grid.row([policy.id.as_str().into(), report.state.to_string().into(), did.into()]);
         }
         self.lines(grid)
@@ -112,31 +112,46 @@ impl Screen<'_> {
         output.line(format!("  {}", output.paint(tone, &headline)))
     }
 
+    pub(super) fn standing(&self) -> Result<(), Failure> {
+        let now = self.context.clock.now();
+        let mut standings = Vec::new();
+        for policy in &self.session.policies {
+            standings.push((policy, engine_status::standing(&self.session.engine, policy, now)?));
+        }
+        let (tone, headline) = status::headline(&standings);
+        self.section("status", "says how things stand, what is overdue first:")?;
+        self.output().line(format!("  {}", self.output().paint(tone, &headline)))
+    }
+
     pub(super) fn explained(&self, known: &Known) -> Result<(), Failure> {
         self.section("explain", "answers for one record, gone or kept:")?;
-        let policy = self.session.policy("switchboard-log")?;
-        for key in [known.old_call, known.held_call] {
-            let lines = explain::lines(self.session, policy, &key.to_string(), self.context)?;
-            for line in lines.iter().take(3) {
-                self.output().line(format!("  {}", line.replace('\n', "\n  ")))?;
-            }
+        let records = [
+            ("switchboard-log", known.old_call.to_string()),
+            ("switchboard-log", known.held_call.to_string()),
+            ("switchboard-log", known.timeless_call.to_string()),
+            ("cctv", known.clip.clone()),
+        ];
+        for (policy, key) in records {
+            let headline = explain::headline(self.session, self.session.policy(policy)?, &key)?;
+            self.output().prose(&format!("  {policy} {key}: {headline}"), 4)?;
         }
         Ok(())
     }
 
     pub(super) fn next_steps(&self, known: &Known) -> Result<(), Failure> {
-        self.section("Next,", "try for yourself:")?;
         let output = self.output();
+        output.line("")?;
+        output.line(format!("{} for yourself:", output.paint(Tone::Strong, "Go on")))?;
         output.line(format!("  export FORFALL_CONFIG={}", self.context.config.display()))?;
         let steps = [
             ("forfall check".to_owned(), "the rules in full"),
-            ("forfall plan --at 2030-01-01".to_owned(), "what will have gone by then"),
-            (format!("forfall explain cctv {}", known.clip), "kept for the police"),
-            ("forfall status".to_owned(), "what is overdue: nothing"),
-            ("forfall audit list".to_owned(), "who did what, when, under which rule"),
+            ("forfall plan --at 2030-01-01".to_owned(), "what will be due by then"),
+            (format!("forfall explain cctv {}", known.clip), "the whole answer"),
+            ("forfall audit list".to_owned(), "who did what, when"),
         ];
+        let wide = steps.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
         for (command, shows) in steps {
-            output.line(format!("  {command:<44} {}", output.paint(Tone::Faint, shows)))?;
+            output.line(format!("  {command:wide$}  {}", output.paint(Tone::Faint, shows)))?;
         }
         Ok(())
     }

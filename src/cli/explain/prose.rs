@@ -1,12 +1,20 @@
 //! An explanation as somebody would give it in a letter.
 
-use crate::audit::entry::Body;
+use crate::audit::entry::{Body, Intent};
 use crate::cli::output::{Output, Tone};
 use crate::cli::phrase;
 use crate::engine::explain::{Explanation, Past};
 use crate::model::hold::Hold;
 use crate::policy::decide::{Decision, Step, Unknown, Verdict};
 use crate::policy::rule::Policy;
+
+/// The answer in one sentence.
+pub(super) fn headline(policy: &Policy, told: &Explanation) -> (Tone, String) {
+    match &told.decision {
+        Some(decision) => verdict(policy, decision),
+        None => gone(policy, told),
+    }
+}
 
 /// The whole answer, line by line.
 pub(super) fn lines(policy: &Policy, key: &str, told: &Explanation, output: &Output) -> Vec<String> {
@@ -16,9 +24,11 @@ pub(super) fn lines(policy: &Policy, key: &str, told: &Explanation, output: &Out
         told.target.collection, told.target.store, policy.id, policy.title
     ));
     page.lines.push(phrase::wrap(&record, output.width, 2));
+    let (tone, headline) = headline(policy, told);
+    page.headline(tone, &headline);
     match &told.decision {
         Some(decision) => there(&mut page, policy, told, decision),
-        None => gone(&mut page, policy, told),
+        None => no_more(&mut page, policy, told),
     }
     page.lines
 }
@@ -45,8 +55,6 @@ impl Page {
 }
 
 fn there(page: &mut Page, policy: &Policy, told: &Explanation, decision: &Decision) {
-    let (tone, headline) = headline(policy, decision);
-    page.headline(tone, &headline);
     for (place, sentence) in decision.why.iter().enumerate() {
         page.item(if place == 0 { "why" } else { "" }, sentence);
     }
@@ -64,7 +72,7 @@ fn there(page: &mut Page, policy: &Policy, told: &Explanation, decision: &Decisi
     }
 }
 
-fn headline(policy: &Policy, decision: &Decision) -> (Tone, String) {
+fn verdict(policy: &Policy, decision: &Decision) -> (Tone, String) {
     let local = |at| phrase::local_named(at, policy.zone);
     let action = decision.stage.and_then(|stage| decision.steps.get(stage)).map_or("", |step| step.action);
     match decision.verdict {
@@ -130,24 +138,31 @@ fn hold_text(policy: &Policy, hold: &Hold) -> String {
     )
 }
 
-fn gone(page: &mut Page, policy: &Policy, told: &Explanation) {
-    let last = told.history.iter().rev().find(|past| past.done != Some(false)).and_then(|past| {
-        let Body::Intent(intent) = &past.intent.entry.body else { return None };
-        (intent.label.action == "delete").then_some((past, intent))
-    });
-    if let Some((past, intent)) = last {
-        let when = phrase::local_named(past.intent.entry.time, policy.zone);
-        let done =
-            if past.done.is_some() { "It is gone" } else { "It is not there; its batch is still open" };
-        page.headline(Tone::Strong, &format!("{done}: {} on {when}.", deed(&intent.label.action)));
-    } else {
+/// The last batch that took the record, unless it says that it was left alone.
+fn last(told: &Explanation) -> Option<(&Past, &Intent)> {
+    told.history.iter().rev().filter(|past| past.done != Some(false)).find_map(|past| {
+        match &past.intent.entry.body {
+            Body::Intent(intent) if intent.label.action == "delete" => Some((past, intent)),
+            _ => None,
+        }
+    })
+}
+
+fn gone(policy: &Policy, told: &Explanation) -> (Tone, String) {
+    let Some((past, intent)) = last(told) else {
         let text = "There is no record with this key, and no batch in the audit log deleted it.";
-        page.headline(Tone::Strong, text);
-    }
+        return (Tone::Strong, text.to_owned());
+    };
+    let when = phrase::local_named(past.intent.entry.time, policy.zone);
+    let done = if past.done.is_some() { "It is gone" } else { "It is not there; its batch is still open" };
+    (Tone::Strong, format!("{done}: {} on {when}.", deed(&intent.label.action)))
+}
+
+fn no_more(page: &mut Page, policy: &Policy, told: &Explanation) {
     for (place, past) in told.history.iter().enumerate() {
         page.item(if place == 0 { "history" } else { "" }, &past_text(policy, past));
     }
-    match last {
+    match last(told) {
         Some((_, intent)) => page.item("policy", &format!("its text then has SHA-256 {}", intent.hash)),
         None => page.item(
             "perhaps",

@@ -12,6 +12,10 @@ pub(super) enum Segment {
     Literal(Box<[u8]>),
     /// Any name.
     Any,
+    /// The part with this index is the whole name.
+    Part(usize),
+    /// One of these names.
+    OneOf(Box<[Box<[u8]>]>),
     /// Any number of directories; at the end, every file below.
     Deep,
     /// Names like this.
@@ -22,7 +26,8 @@ impl Segment {
     fn matches(&self, name: &[u8]) -> bool {
         match self {
             Self::Literal(text) => **text == *name,
-            Self::Any | Self::Deep => true,
+            Self::Any | Self::Part(_) | Self::Deep => true,
+            Self::OneOf(names) => names.binary_search_by(|one| (**one).cmp(name)).is_ok(),
             Self::Like(regex) => regex.is_match(name),
         }
     }
@@ -58,6 +63,20 @@ impl Places {
         self.0 & (1 << last) != 0 && segments[last].matches(file)
     }
 
+    pub(super) fn names(self, segments: &[Segment]) -> Option<Vec<&[u8]>> {
+        let mut names = Vec::new();
+        for (_, segment) in self.of(segments) {
+            match segment {
+                Segment::Literal(name) => names.push(&**name),
+                Segment::OneOf(some) => names.extend(some.iter().map(|name| &**name)),
+                _ => return None,
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        Some(names)
+    }
+
     fn of(self, segments: &[Segment]) -> impl Iterator<Item = (usize, &Segment)> {
         segments.iter().enumerate().filter(move |(at, _)| self.0 & (1 << at) != 0)
     }
@@ -74,14 +93,18 @@ fn with_none(segments: &[Segment], mut at: usize) -> u64 {
 }
 
 pub(super) fn segments(tokens: &[Token]) -> Result<Vec<Segment>, PatternError> {
+    let mut parts = 0;
     let segments: Vec<Segment> = tokens
         .split(|token| *token == Token::Slash)
         .map(|name| {
             let held: Vec<_> =
                 name.iter().filter(|token| !matches!(token, Token::Begin | Token::End)).collect();
+            let part = parts;
+            parts += name.iter().filter(|token| **token == Token::Begin).count();
             Ok(match held.as_slice() {
                 [Token::Deep] => Segment::Deep,
-                [Token::Run | Token::Some] => Segment::Any,
+                [Token::Run] => Segment::Any,
+                [Token::Some] => Segment::Part(part),
                 [Token::Literal(text)] => Segment::Literal(text.as_bytes().into()),
                 _ => Segment::Like(regex(&held.iter().map(|token| piece(token)).collect::<String>())?),
             })
@@ -94,6 +117,36 @@ pub(super) fn segments(tokens: &[Token]) -> Result<Vec<Segment>, PatternError> {
         ));
     }
     Ok(segments)
+}
+
+pub(super) fn restrict(segments: &mut [Segment], part: usize, values: &[&str]) {
+    for segment in segments {
+        if matches!(segment, Segment::Part(index) if *index == part) {
+            let mut names: Vec<Box<[u8]>> = values.iter().map(|value| value.as_bytes().into()).collect();
+            // What is no name is nowhere.
+            names.retain(|name| {
+                !matches!(&**name, b"" | b"." | b"..") && !name.contains(&b'/') && !name.contains(&0)
+            });
+            names.sort_unstable();
+            names.dedup();
+            *segment = Segment::OneOf(names.into());
+        }
+    }
+}
+
+pub(super) fn veil(segments: &[Segment], directory: &[u8]) -> String {
+    let mut places = Some(Places::top(segments));
+    let mut shown = String::new();
+    for name in directory.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+        let literal = places.and_then(|places| {
+            let is = |segment: &Segment| matches!(segment, Segment::Literal(text) if **text == *name);
+            places.of(segments).any(|(_, segment)| is(segment)).then(|| String::from_utf8_lossy(name))
+        });
+        shown.push_str(literal.as_deref().unwrap_or("*"));
+        shown.push('/');
+        places = places.and_then(|places| places.enter(segments, name));
+    }
+    shown
 }
 
 /// The whole path, with a group for each part.

@@ -54,7 +54,7 @@ pub(super) fn read(text: &str) -> Result<Read, PatternError> {
     while let Some(letter) = rest.chars().next() {
         rest = read.next(rest, letter)?;
     }
-    read.check_names()?;
+    check_names(&read.tokens)?;
     Ok(read)
 }
 
@@ -132,42 +132,78 @@ impl Read {
         self.parts.push(Part { name: name.to_owned(), format: format.map(str::to_owned) });
         Ok(())
     }
+}
 
-    /// Whether each name between two slashes can be one.
-    fn check_names(&self) -> Result<(), PatternError> {
-        let names: Vec<_> = self.tokens.split(|token| *token == Token::Slash).collect();
-        for (index, name) in names.iter().enumerate() {
-            let held: Vec<_> =
-                name.iter().filter(|token| !matches!(token, Token::Begin | Token::End)).collect();
-            match held.as_slice() {
-                [] if index + 1 == names.len() => {
-                    return Err(wrong(
-                        "a pattern ends with a file's name",
-                        "for every file below a directory write `DIRECTORY/**`",
-                    ));
+/// Puts values in the place of parts.
+pub(super) fn bind(
+    tokens: &[Token],
+    parts: &[Part],
+    value: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<Token>, PatternError> {
+    const HELP: &str = "give the record a value that can be a file's name";
+    let mut parts = parts.iter();
+    let mut bound = Vec::with_capacity(tokens.len());
+    let mut inside = false;
+    for token in tokens {
+        match token {
+            Token::Begin => {
+                let name = parts.next().map_or("", |part| part.name.as_str());
+                let value = value(name).ok_or_else(|| wrong(format!("`{name}` has no value"), HELP))?;
+                if value.is_empty() || value.contains(['/', '\0']) {
+                    return Err(wrong(format!("the value of `{name}` can be no part of a name"), HELP));
                 }
-                [] => return Err(wrong("there is nothing between two slashes", "write one slash")),
-                [Token::Literal(text)] if text == "." || text == ".." => {
-                    return Err(wrong(
-                        "a pattern stays inside its store",
-                        "write it relative to the store's root, without `.` and `..`",
-                    ));
-                }
-                [Token::Literal(text)] if index == 0 && text == ".forfall" => {
-                    return Err(wrong(
-                        "`.forfall` belongs to forfall",
-                        "its files are never disposed of by a policy",
-                    ));
-                }
-                [_, _, ..] if held.contains(&&Token::Deep) => {
-                    return Err(wrong(
-                        "`**` stands alone between slashes",
-                        "write `DIRECTORY/**/*.mp4`, or `*` within a name",
-                    ));
-                }
-                _ => {}
+                bound.push(Token::Literal(value));
+                inside = true;
             }
+            Token::End => inside = false,
+            other if !inside => bound.push(other.clone()),
+            _ => {}
         }
-        Ok(())
     }
+    bound.dedup_by(|later, earlier| match (earlier, later) {
+        (Token::Literal(text), Token::Literal(more)) => {
+            text.push_str(more);
+            true
+        }
+        _ => false,
+    });
+    check_names(&bound)?;
+    Ok(bound)
+}
+
+/// Whether each name between two slashes can be one.
+fn check_names(tokens: &[Token]) -> Result<(), PatternError> {
+    let names: Vec<_> = tokens.split(|token| *token == Token::Slash).collect();
+    for (index, name) in names.iter().enumerate() {
+        let held: Vec<_> = name.iter().filter(|token| !matches!(token, Token::Begin | Token::End)).collect();
+        match held.as_slice() {
+            [] if index + 1 == names.len() => {
+                return Err(wrong(
+                    "a pattern ends with a file's name",
+                    "for every file below a directory write `DIRECTORY/**`",
+                ));
+            }
+            [] => return Err(wrong("there is nothing between two slashes", "write one slash")),
+            [Token::Literal(text)] if text == "." || text == ".." => {
+                return Err(wrong(
+                    "a pattern stays inside its store",
+                    "write it relative to the store's root, without `.` and `..`",
+                ));
+            }
+            [Token::Literal(text)] if index == 0 && text == ".forfall" => {
+                return Err(wrong(
+                    "`.forfall` belongs to forfall",
+                    "its files are never disposed of by a policy",
+                ));
+            }
+            [_, _, ..] if held.contains(&&Token::Deep) => {
+                return Err(wrong(
+                    "`**` stands alone between slashes",
+                    "write `DIRECTORY/**/*.mp4`, or `*` within a name",
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -91,6 +91,30 @@ fn a_walk_goes_down_only_where_something_can_match() {
 }
 
 #[test]
+fn names_that_can_be_told_need_no_listing() {
+    let mut pattern = read("cv/{applicant}/**");
+    let names = |pattern: &Pattern, path: &[&str]| -> Option<Vec<String>> {
+        let at = path.iter().try_fold(pattern.top(), |at, name| pattern.enter(at, name.as_bytes()))?;
+        let names = pattern.names(at)?.into_iter().map(|name| String::from_utf8_lossy(name).into_owned());
+        Some(names.collect())
+    };
+    assert_eq!(names(&pattern, &[]), Some(vec!["cv".to_owned()]));
+    assert_eq!(names(&pattern, &["cv"]), None);
+    pattern.restrict("applicant", &["7", "3", "7", "..", "a/b", ""]);
+    pattern.restrict("nobody", &[]);
+    assert_eq!(names(&pattern, &["cv"]), Some(vec!["3".to_owned(), "7".to_owned()]));
+    assert!(walked(&pattern, b"cv/7/x") && !walked(&pattern, b"cv/8/x"));
+    assert!(pattern.matches(b"cv/8/x"), "only walks are restricted");
+    assert_eq!(names(&pattern, &["cv", "7"]), None);
+}
+
+#[test]
+fn only_letters_of_the_pattern_are_shown() {
+    assert_eq!(read("cv/{applicant}/x/**").veil(b"cv/17/x/secret"), "cv/*/x/*/");
+    assert_eq!(read("cv/{applicant}/x/**").veil(b""), "");
+}
+
+#[test]
 fn what_matches_everything_is_recognised() {
     for everything in ["**", "*", "**/*", "*.*", "{a}/{b}", "{a}/**", "?*"] {
         assert!(!read(everything).narrows(), "{everything}");
@@ -135,16 +159,21 @@ fn mistakes_are_named() {
 
 #[test]
 fn a_value_that_is_no_name_widens_nothing() {
+    let bind = |pattern: &str, value: &str| read(pattern).bind(|_| Some(value.to_owned()));
     for value in ["", "a/b", "..", ".", "a\0"] {
-        assert!(Pattern::parse(&format!("{}/**", escape(value))).is_err(), "{value:?}");
+        assert!(bind("{id}/**", value).is_err(), "{value:?}");
     }
-    assert!(Pattern::parse(&format!("{}*", escape(""))).is_err());
+    assert!(bind("{id}*", "").is_err());
+    assert!(read("{id}.x").bind(|_| None).is_err());
+    let bound = read("{id}-{at:%Y}/*.x").bind(|part| Some(format!("{{{part}}}*"))).unwrap();
+    assert_eq!(bound.names(bound.top()), Some(vec![&b"{id}*-{at}*"[..]]));
+    assert!(bound.matches(b"{id}*-{at}*/a.x") && !bound.matches(b"{id}b-{at}c/a.x"));
 }
 
 proptest! {
     #[test]
-    fn an_escaped_value_matches_itself_and_nothing_else(value in "[^/\0]{1,12}", other in "[^/\0]{1,12}") {
-        let pattern = Pattern::parse(&format!("x{}", escape(&value))).unwrap();
+    fn a_bound_value_matches_itself_and_nothing_else(value in "[^/\0]{1,12}", other in "[^/\0]{1,12}") {
+        let pattern = read("x{part}").bind(|_| Some(value.clone())).unwrap();
         let (same, different) = (format!("x{value}"), format!("x{other}"));
         prop_assert!(pattern.matches(same.as_bytes()) && walked(&pattern, same.as_bytes()));
         prop_assert_eq!(pattern.matches(different.as_bytes()), value == other);

@@ -33,10 +33,6 @@ expect = { action = "delete", due = "2026-10-30T12:00:00+01:00" }
 fn fixture() -> Fixture {
     let fixture = Fixture::new(1_204, 20);
     write_policy(&fixture, "calls", TWO_STAGES);
-    fs_err::remove_file(fixture.path("policies/clips.toml")).unwrap();
-    let config = fs_err::read_to_string(fixture.path("forfall.toml")).unwrap();
-    let (config, _) = config.split_once("[store.cameras]").unwrap();
-    fs_err::write(fixture.path("forfall.toml"), config).unwrap();
     let database = rusqlite::Connection::open(fixture.path("calls.db")).unwrap();
     database.execute_batch("insert into call_log (id, called_at) values (9001, null)").unwrap();
     fixture

@@ -4,6 +4,11 @@ mod counts;
 mod fixture;
 mod lowering;
 mod made_up;
+mod plans;
+mod probing;
+mod safety;
+mod traps;
+mod walking;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,8 +17,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::SqliteStore;
-use crate::adapter::api::{Inspect, Scope};
-use crate::model::ids::StoreName;
+use crate::adapter::api::{Act, Dispose, Inspect, Job, Scope, StoreError};
+use crate::model::batch::BatchLabel;
+use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
 use crate::model::key::Key;
 use crate::model::predicate::{EventBook, Predicate, StartIs};
 use crate::model::start::{Format, Start, StartSource};
@@ -79,4 +85,44 @@ pub(super) fn matching(store: &dyn Inspect, scope: &Scope, predicate: &Predicate
     let page = store.scan(scope, predicate, None, 10_000).unwrap();
     assert!(!page.more);
     page.rows.into_iter().map(|row| row.key).collect()
+}
+
+pub(super) fn label() -> BatchLabel {
+    let now = at("2026-11-01T12:00:00Z");
+    BatchLabel {
+        batch: BatchId::at(now),
+        run: RunId::at(now),
+        policy: PolicyId::new("policy"),
+        store: StoreName::new("box"),
+        collection: "record".to_owned(),
+        class: None,
+        stage: 1,
+        action: "delete".to_owned(),
+    }
+}
+
+/// Seconds since 1970 in the column `at`, due up to one month before now; the whole job.
+pub(super) fn job(target: Target, act: Act, expected: u64) -> Job {
+    let start = Arc::new(start(Field::own("at"), Some(Format::Unix)));
+    let set = through("2026-10-01T12:00:00Z");
+    let scope = scope(target, "2026-11-01T12:00:00Z");
+    Job { scope, predicate: due(&start, set.clone()), start, due: set, act, expected }
+}
+
+/// Adopts the store and carries the job out in batches; gives the keys of each.
+pub(super) fn carry_out(store: &SqliteStore, job: Job, want: usize) -> Result<Vec<Vec<Key>>, StoreError> {
+    store.adopt(&job.scope.target)?;
+    let mut walk = store.walk(job)?;
+    let mut batches = Vec::new();
+    while let Some(batch) = walk.prepare(&label(), want, &HashSet::new())? {
+        batches.push(batch.records().to_vec());
+        batch.commit()?;
+        assert!(batches.len() < 1000, "the walk does not end");
+    }
+    Ok(batches)
+}
+
+/// One number from the other program's connection.
+pub(super) fn number(world: &World, sql: &str) -> i64 {
+    world.other.query_row(sql, [], |row| row.get(0)).unwrap()
 }
