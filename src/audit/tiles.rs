@@ -4,7 +4,7 @@
 mod reader;
 mod writer;
 
-pub use reader::{BadTiles, TileReader};
+pub use reader::{BadTiles, Fetch, TileReader};
 pub use writer::{File, TileWriter, TooLong};
 
 use thiserror::Error;

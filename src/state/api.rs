@@ -132,6 +132,8 @@ pub struct Filter {
     pub kind: Option<String>,
     /// Entries about this policy, with the outcomes and recoveries of its batches.
     pub policy: Option<PolicyId>,
+    /// Entries about this batch.
+    pub batch: Option<BatchId>,
     /// Entries of this run, with the outcomes and recoveries of its batches.
     pub run: Option<RunId>,
     /// Entries that name this store, with the outcomes and recoveries of its batches.
@@ -206,10 +208,10 @@ pub trait StateStore: Send + Sync {
     /// Forgets the list again: the batch did not begin.
     fn drop_manifest(&self, batch: &BatchId) -> Result<(), StateError>;
 
-    /// The place of a commitment among those of a batch from `range.start` on, counted from there; `None` if it is
-    /// not among them. An error names why the list cannot be read.
+    /// The place of a commitment among those of a batch in `range`, counted from its start; `None` if it is not
+    /// among them. An error says why the list cannot be searched: it is damaged, or not there any more.
     fn place_of(&self, batch: &BatchId, range: Range<u64>, wanted: &Hash) -> Result<Option<u64>, StateError> {
-        let Some(all) = self.manifest(batch)? else { return Ok(None) };
+        let Some(all) = self.manifest(batch)? else { return Err(no_manifest(batch)) };
         let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(all.len());
         let part = &all[at(range.start)..at(range.end)];
         Ok(part.binary_search(wanted).ok().map(|place| place as u64))
@@ -349,6 +351,14 @@ pub trait StateStore: Send + Sync {
 
     /// Called at the end of a run: what was erased is erased from write-ahead logs too.
     fn settle(&self) -> Result<(), StateError>;
+}
+
+/// The list of a batch that should be there is not.
+pub fn no_manifest(batch: &BatchId) -> StateError {
+    StateError::Damaged {
+        what: format!("the list of commitments of batch {batch}"),
+        why: "it is not there".to_owned(),
+    }
 }
 
 /// Something that the state store could not do.

@@ -4,11 +4,13 @@
 
 pub mod api;
 pub mod check;
+pub mod export;
 mod gate;
 pub mod heads;
 pub mod keeper;
 pub mod memory;
 mod notes;
+pub mod prove;
 pub mod retention;
 pub mod sqlite;
 

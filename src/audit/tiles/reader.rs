@@ -8,7 +8,7 @@ use super::super::tree::{self, Frontier, Hash};
 use super::{WIDTH, path};
 
 /// Fetches the file at a path below the export; the error says why it cannot.
-pub(super) type Fetch<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
+pub type Fetch<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
 
 /// Tiles of a log of a certain size.
 #[derive(Clone, Copy)]

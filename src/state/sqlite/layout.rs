@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::model::ids::{BatchId, PolicyId};
 use crate::model::key::hex;
-use crate::state::api::StateError;
+use crate::state::api::{StateError, no_manifest};
 
 /// The first line of a list of commitments; 32 bytes for each follow.
 const MANIFEST_HEAD: &[u8] = b"forfall-manifest 1\n";
@@ -144,7 +144,7 @@ impl Layout {
             |why: &str| StateError::Damaged { what: path.display().to_string(), why: why.to_owned() };
         let file = match File::open(&path) {
             Ok(file) => file.into_file(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(no_manifest(batch)),
             Err(error) => return Err(broken(what)(error)),
         };
         let head = MANIFEST_HEAD.len() as u64;

@@ -163,6 +163,7 @@ pub(super) fn find(
     };
     only("kind = ?", filter.kind.clone().map(Value::from));
     only("policy = ?", filter.policy.as_ref().map(|policy| policy.to_string().into()));
+    only("batch = ?", filter.batch.map(|batch| batch.to_string().into()));
     only("run = ?", filter.run.map(|run| run.to_string().into()));
     only("store = ?", filter.store.as_ref().map(|store| store.to_string().into()));
     only("time >= ?", filter.from.map(|from| micros_up(from).into()));
