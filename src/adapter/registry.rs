@@ -19,7 +19,10 @@ pub struct Adapter {
 
 /// All of them.
 pub const ADAPTERS: [Adapter; 2] = [
-    Adapter { name: "sqlite", open: |name, place| Arc::new(SqliteStore::open(name.clone(), place.to_owned())) },
+    Adapter {
+        name: "sqlite",
+        open: |name, place| Arc::new(SqliteStore::open(name.clone(), place.to_owned())),
+    },
     Adapter {
         name: "filesystem",
         open: |name, place| Arc::new(FilesystemStore::open(name.clone(), place.to_owned())),

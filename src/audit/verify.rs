@@ -39,8 +39,6 @@ pub struct Report {
     pub intents: u64,
     /// How many of them have an outcome.
     pub outcomes: u64,
-    /// How many entries were pruned: of these only the digest is there.
-    pub pruned: u64,
     /// How many have none: running now, or left open by a crash and not yet resolved.
     pub open: u64,
     /// What was checked, each a sentence.
@@ -49,6 +47,8 @@ pub struct Report {
     pub not_checked: Vec<String>,
     /// What is wrong.
     pub problems: Vec<Problem>,
+    /// How many entries were pruned: of these only the digest is there.
+    pub pruned: u64,
 }
 
 /// Something that is wrong.
@@ -317,10 +317,10 @@ impl Verifier {
             intents: self.closed.count() + self.open.len() as u64,
             outcomes: self.closed.count(),
             open: self.open.len() as u64,
-            pruned: self.pruned,
             checked,
             not_checked,
             problems: self.problems,
+            pruned: self.pruned,
         }
     }
 

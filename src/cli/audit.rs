@@ -159,7 +159,7 @@ fn entries(list: &List, session: &Session, context: &Context) -> Result<Exit, Fa
     let limit = list.limit.unwrap_or(if all { usize::MAX } else { SHOWN });
     let (found, more) = newest(session, &filter, list, limit)?;
     if list.csv {
-        context.output.raw(&summary::csv(&found))?;
+        context.output.verbatim(&summary::csv(&found))?;
         return Ok(Exit::Done);
     }
     if context.output.is_json() {
@@ -183,10 +183,7 @@ fn entries(list: &List, session: &Session, context: &Context) -> Result<Exit, Fa
     }
     grid.print()?;
     if more {
-        let first = found.first().map_or(0, |placed| placed.index);
-        context.output.say(format!(
-            "Older entries are not shown: --limit N shows more, --before {first} the page before."
-        ));
+        context.output.say("Older entries are not shown: --limit N shows more.");
     }
     Ok(Exit::Done)
 }

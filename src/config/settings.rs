@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::model::ids::StoreName;
+use crate::policy::compile::Defaults;
 use crate::state::heads::Target;
 use crate::state::retention::Retention;
-use crate::policy::compile::Defaults;
 
 /// A configuration that was read without an error.
 #[derive(Clone, Debug)]

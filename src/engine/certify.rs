@@ -94,8 +94,14 @@ pub fn search(state: &dyn StateStore, record: &Record) -> Result<Search, StateEr
             match state.place_of(&batch, range, &wanted) {
                 Ok(None) => {}
                 Ok(Some(place)) => {
-                    let mut found =
-                        Found { intent: placed, commitment: wanted, place, opening, outcome: None, done: None };
+                    let mut found = Found {
+                        intent: placed,
+                        commitment: wanted,
+                        place,
+                        opening,
+                        outcome: None,
+                        done: None,
+                    };
                     found.settle(state, &record.collection)?;
                     search.found.push(found);
                 }
@@ -108,7 +114,9 @@ pub fn search(state: &dyn StateStore, record: &Record) -> Result<Search, StateEr
 fn epoch_key(state: &dyn StateStore, epoch: u32) -> Result<EpochKey, String> {
     match state.epoch_key_of(epoch) {
         Ok(Some(key)) => Ok(key),
-        Ok(None) => Err(format!("the commitment key of epoch {epoch} was destroyed when its retention ended")),
+        Ok(None) => {
+            Err(format!("the commitment key of epoch {epoch} was destroyed when its retention ended"))
+        }
         Err(error) => Err(error.to_string()),
     }
 }
@@ -146,9 +154,8 @@ impl Found {
         let filter = Filter { batch, kind: Some("outcome".to_owned()), ..Filter::default() };
         self.outcome = state.find(&filter, Some(self.intent.index), 1)?.pop();
         let both = self.announced().zip(self.ended());
-        self.done = both.and_then(|(intent, outcome)| {
-            carried_out(intent, outcome, collection, &hex(&self.commitment))
-        });
+        self.done = both
+            .and_then(|(intent, outcome)| carried_out(intent, outcome, collection, &hex(&self.commitment)));
         Ok(())
     }
 }

@@ -238,9 +238,7 @@ fn abort(prepared: Box<dyn Prepared + '_>) -> Option<Batch> {
 }
 
 fn all_failed(records: usize, reason: &str) -> Vec<Leftover> {
-    (0..records)
-        .map(|place| Leftover { place, reason: reason.to_owned(), key: None })
-        .collect()
+    (0..records).map(|place| Leftover { place, reason: reason.to_owned(), key: None }).collect()
 }
 
 /// What the log will say of a batch.

@@ -190,11 +190,17 @@ pub fn verify(dir: &Path, vkey: &str, since: Option<&str>) -> Result<Report, Exp
         match fetch(&tiles::path(None, number, width)) {
             Ok(bundle) => {
                 let Ok(entries) = tiles::entries(&bundle) else {
-                    problems.push((place, "its bundle ends in the middle of an entry: it was cut off".to_owned()));
+                    problems.push((
+                        place,
+                        "its bundle ends in the middle of an entry: it was cut off".to_owned(),
+                    ));
                     break;
                 };
                 if entries.len() as u64 != width {
-                    problems.push((place, format!("its bundle holds {} entries instead of {width}", entries.len())));
+                    problems.push((
+                        place,
+                        format!("its bundle holds {} entries instead of {width}", entries.len()),
+                    ));
                 }
                 entries.iter().for_each(|entry| verifier.leaf(entry));
                 let own = entries.iter().map(|entry| crate::audit::tree::leaf_hash(entry));
@@ -223,7 +229,9 @@ pub fn verify(dir: &Path, vkey: &str, since: Option<&str>) -> Result<Report, Exp
 /// The tiles of every level must lead to the same root: proofs for others are made from them.
 fn check_upper_tiles(size: u64, fetch: tiles::Fetch<'_>, report: &mut Report) {
     match TileReader::new(size, fetch).root(size) {
-        Ok(root) if hex(&root) == report.root => report.checked.push("the tiles lead to the same root".to_owned()),
+        Ok(root) if hex(&root) == report.root => {
+            report.checked.push("the tiles lead to the same root".to_owned())
+        }
         Ok(_) => report.problems.push(whole("the tiles of the upper levels lead to another root")),
         Err(error) => report.problems.push(whole(&error.to_string())),
     }

@@ -126,7 +126,8 @@ fn keep(dir: &Path, note: &str, head: &Checkpoint, now: Instant) -> Result<(), S
 
 fn tell(command: &[String], note: &str) -> Result<(), String> {
     let Some((program, arguments)) = command.split_first() else { return Ok(()) };
-    let failed = |error: std::io::Error| format!("{program} could not be given a head of the audit log: {error}");
+    let failed =
+        |error: std::io::Error| format!("{program} could not be given a head of the audit log: {error}");
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -140,7 +141,11 @@ fn tell(command: &[String], note: &str) -> Result<(), String> {
         let _ = input.write_all(note.as_bytes());
     }
     let status = child.wait().map_err(failed)?;
-    if status.success() { Ok(()) } else { Err(format!("{program} refused a head of the audit log: {status}")) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{program} refused a head of the audit log: {status}"))
+    }
 }
 
 /// How our log stands to a published head.

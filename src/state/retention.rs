@@ -62,8 +62,15 @@ pub fn due_epochs(epochs: &[Epoch], retention: &Retention, zone: Zone, now: Inst
 }
 
 /// The index below which the text of entries is due.
-pub fn due_below(state: &dyn StateStore, retention: &Retention, zone: Zone, now: Instant) -> Result<u64, StateError> {
-    let Some(bound) = cutoff(now, retention.entries, Some(Cutoff::EndOfYear), zone).bound() else { return Ok(0) };
+pub fn due_below(
+    state: &dyn StateStore,
+    retention: &Retention,
+    zone: Zone,
+    now: Instant,
+) -> Result<u64, StateError> {
+    let Some(bound) = cutoff(now, retention.entries, Some(Cutoff::EndOfYear), zone).bound() else {
+        return Ok(0);
+    };
     // Times may run back by minutes from one entry to the next: everything before the first that is not due.
     let first_kept = state.find(&Filter { from: Some(bound), ..Filter::default() }, None, 1)?;
     match first_kept.first() {

@@ -8,3 +8,4 @@ mod daemon;
 mod engine;
 mod fixture;
 mod policies;
+mod proof;

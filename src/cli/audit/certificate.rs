@@ -82,7 +82,10 @@ pub(super) fn issue(issue: &Issue, session: &Session, context: &Context) -> Resu
         write(dir, &certificates).map_err(|error| Failure::internal(error.to_string()))?;
     }
     if context.output.is_json() {
-        let one = |(batch, text): &(BatchId, Certificate)| One { batch: batch.to_string(), certificate: text.to_string() };
+        let one = |(batch, text): &(BatchId, Certificate)| One {
+            batch: batch.to_string(),
+            certificate: text.to_string(),
+        };
         context.output.json(&Certificates {
             certificates: certificates.iter().map(one).collect(),
             refused: refused
@@ -95,7 +98,7 @@ pub(super) fn issue(issue: &Issue, session: &Session, context: &Context) -> Resu
             context.output.line(format!("{batch}.certificate"))?;
         }
     } else if let [(_, certificate)] = certificates.as_slice() {
-        context.output.raw(&certificate.to_string())?;
+        context.output.verbatim(&certificate.to_string())?;
     } else if !certificates.is_empty() {
         let batches: Vec<String> = certificates.iter().map(|(batch, _)| batch.to_string()).collect();
         return Err(Failure::usage(format!(

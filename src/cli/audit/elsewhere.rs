@@ -93,16 +93,23 @@ pub(super) fn cosign(cosign: &Cosign, context: &Context) -> Result<Exit, Failure
     let kept = write_synced(&new, signed.note.as_bytes()).and_then(|()| fs_err::rename(&new, &cosign.last));
     kept.map_err(|error| Failure::internal(error.to_string()))?;
     if signed.last.is_none() {
-        context.output.warn("this is the first head seen here: that it follows from nothing earlier cannot be checked");
+        context
+            .output
+            .warn("this is the first head seen here: that it follows from nothing earlier cannot be checked");
     }
     if log.is_none() {
         context.output.warn("who signed the head was not checked: give the log's public key with --vkey");
     }
     if context.output.is_json() {
         let cosigner = key.verifier().to_string();
-        context.output.json(&Cosigned { size: signed.size, last: signed.last, cosigner, head: &signed.note })?;
+        context.output.json(&Cosigned {
+            size: signed.size,
+            last: signed.last,
+            cosigner,
+            head: &signed.note,
+        })?;
     } else {
-        context.output.raw(&signed.note)?;
+        context.output.verbatim(&signed.note)?;
     }
     Ok(Exit::Done)
 }
@@ -117,7 +124,8 @@ fn key(cosign: &Cosign) -> Result<CosignerKey, Failure> {
             };
             let mut seed = zeroize::Zeroizing::new([0; 32]);
             getrandom::fill(&mut *seed).map_err(|error| Failure::internal(error.to_string()))?;
-            let key = CosignerKey::new(name.clone(), &seed).map_err(|error| Failure::usage(error.to_string()))?;
+            let key =
+                CosignerKey::new(name.clone(), &seed).map_err(|error| Failure::usage(error.to_string()))?;
             write_synced(&cosign.key, key.secret_text().as_bytes())
                 .map_err(|error| Failure::internal(error.to_string()))?;
             Ok(key)

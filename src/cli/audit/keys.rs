@@ -133,7 +133,8 @@ fn tell(changed: &Changed, told: &str, context: &Context) -> Result<Exit, Failur
 fn list(keeper: &dyn LogKeeper, session: &Session, context: &Context) -> Result<Exit, Failure> {
     let (keys, epochs) = (keeper.log_keys()?, keeper.epochs()?);
     if context.output.is_json() {
-        let log = keys.into_iter().map(|key| LogKey { vkey: key.vkey, began: key.began, retires: key.retires });
+        let log =
+            keys.into_iter().map(|key| LogKey { vkey: key.vkey, began: key.began, retires: key.retires });
         let epochs = epochs.into_iter().map(|epoch| Epoch {
             epoch: epoch.number,
             began: epoch.began,

@@ -70,7 +70,12 @@ fn an_export_grows_and_verifies_at_each_size() {
     export(&scene.state, &anew).unwrap();
     for file in files(&anew) {
         let name = file.strip_prefix(&anew).unwrap();
-        assert_eq!(fs_err::read(&file).unwrap(), fs_err::read(scene.to().join(name)).unwrap(), "{}", name.display());
+        assert_eq!(
+            fs_err::read(&file).unwrap(),
+            fs_err::read(scene.to().join(name)).unwrap(),
+            "{}",
+            name.display()
+        );
     }
 }
 
@@ -84,7 +89,9 @@ fn every_file_that_is_changed_cut_or_missing_is_noticed() {
     assert!(all.len() >= 8, "{all:#?}");
     for file in all.iter().filter(|file| !file.ends_with(VKEY)) {
         let good = fs_err::read(file).unwrap();
-        let is_bad = || verify(&scene.to(), &scene.state.verifier_key().unwrap(), None).map_or(true, |report| !report.ok);
+        let is_bad = || {
+            verify(&scene.to(), &scene.state.verifier_key().unwrap(), None).map_or(true, |report| !report.ok)
+        };
         let mut changed = good.clone();
         let middle = good.len() / 2;
         changed[middle] ^= 1;

@@ -126,7 +126,9 @@ fn a_head_of_another_log_is_told_and_stops_nothing() {
     publisher.publish(&theirs, noon()).unwrap();
     assert!(guard(&ours, &publisher).unwrap()[0].contains("not signed with a key of this log"));
     ours.append(later(1), Body::Heartbeat {}).unwrap();
-    assert!(guard(&ours, &Publisher::new(vec![Target::Directory("/nonexistent".into())])).unwrap().len() == 1);
+    assert!(
+        guard(&ours, &Publisher::new(vec![Target::Directory("/nonexistent".into())])).unwrap().len() == 1
+    );
 }
 
 #[test]

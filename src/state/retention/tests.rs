@@ -7,7 +7,7 @@ use crate::audit::commitment;
 use crate::model::hold::HoldScope;
 use crate::model::key::Key;
 use crate::state::check;
-use crate::state::contract::sample::{approval, begin, batch, by, hold, keys};
+use crate::state::contract::sample::{approval, batch, begin, by, hold, keys};
 use crate::state::sqlite::SqliteState;
 
 fn at(year: i32, month: u32) -> Instant {
@@ -88,7 +88,10 @@ fn keys_and_lists_go_two_years_after_their_year_and_entries_after_ten() {
     let report = check::verify(&state, Some(&old_head)).unwrap();
     assert!(report.ok && report.pruned == 4, "{report:#?}");
     let bytes = state.tree(0, 5).unwrap();
-    assert!(matches!(bytes[3], crate::state::api::Leaf::Pruned(_)) && matches!(bytes[4], crate::state::api::Leaf::Entry(_)));
+    assert!(
+        matches!(bytes[3], crate::state::api::Leaf::Pruned(_))
+            && matches!(bytes[4], crate::state::api::Leaf::Entry(_))
+    );
     assert_eq!(keep(&state, at(2037, 2)).pruned, 0);
 }
 
@@ -96,7 +99,8 @@ fn keys_and_lists_go_two_years_after_their_year_and_entries_after_ten() {
 fn nothing_of_the_log_goes_while_a_hold_covers_it() {
     let (state, _dir) = new();
     keep(&state, at(2027, 1));
-    let scopes = [HoldScope::default(), HoldScope { store: Some(StoreName::new(LOG)), ..HoldScope::default() }];
+    let scopes =
+        [HoldScope::default(), HoldScope { store: Some(StoreName::new(LOG)), ..HoldScope::default() }];
     for scope in scopes {
         let hold = Hold { since: at(2027, 2), ..hold(scope) };
         state.add_hold(&by(), &hold).unwrap();
@@ -128,7 +132,13 @@ fn the_epoch_in_force_and_unknown_ones_are_not_destroyed() {
     let (state, _dir) = new();
     let keeper = state.keeper().unwrap();
     assert!(keeper.destroy_epoch(at(2026, 12), &by(), 1).unwrap_err().to_string().contains("in force"));
-    assert!(keeper.destroy_epoch(at(2026, 12), &by(), 7).unwrap_err().to_string().contains("none with that number"));
+    assert!(
+        keeper
+            .destroy_epoch(at(2026, 12), &by(), 7)
+            .unwrap_err()
+            .to_string()
+            .contains("none with that number")
+    );
     keeper.rotate_epoch(at(2026, 12), &by()).unwrap();
     keeper.destroy_epoch(at(2026, 12), &by(), 1).unwrap();
     // After a crash in the middle it can be done again.

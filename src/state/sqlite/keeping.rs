@@ -83,7 +83,8 @@ impl LogKeeper for SqliteState {
     }
 
     fn rotate_log_key(&self, now: Instant, by: &Actor, until: Instant) -> Result<String, StateError> {
-        let origin = self.ring.lock().unwrap_or_else(PoisonError::into_inner).newest().verifier().name().to_owned();
+        let origin =
+            self.ring.lock().unwrap_or_else(PoisonError::into_inner).newest().verifier().name().to_owned();
         let (number, new) = self.new_log_key(&origin)?;
         let vkey = new.verifier().to_string();
         self.write(now, PATIENCE, |ledger| {
@@ -107,7 +108,8 @@ impl LogKeeper for SqliteState {
                 lost.size
             )));
         }
-        let old = self.log_keys()?.pop().ok_or_else(|| damaged("the list of the log's keys", "it is empty"))?;
+        let old =
+            self.log_keys()?.pop().ok_or_else(|| damaged("the list of the log's keys", "it is empty"))?;
         let first = self.log_keys()?.swap_remove(0).origin;
         let number = old.number + 1;
         let (number, new) = (number, self.new_log_key(&format!("{first}/{number}"))?.1);
@@ -119,8 +121,11 @@ impl LogKeeper for SqliteState {
                 return Err(damaged("the log", "it grew while it was being recovered: try again").into());
             }
             take_over(ledger, number, &new, Some(now))?;
-            let genesis =
-                Genesis { origin: new.verifier().name().to_owned(), vkey: vkey.clone(), continues: Some(continues) };
+            let genesis = Genesis {
+                origin: new.verifier().name().to_owned(),
+                vkey: vkey.clone(),
+                continues: Some(continues),
+            };
             let ring = ring::Ring::load(ledger.tx, &self.layout)?;
             Ledger { tx: ledger.tx, ring: &ring, now }.append(Body::Genesis(genesis))?;
             Ok(())
@@ -141,7 +146,9 @@ impl LogKeeper for SqliteState {
         }
         self.write(now, PATIENCE, |ledger| {
             if people::meta::<u32>(ledger.tx, "epoch")? != Some(newest) {
-                return Err(damaged("the epoch of the commitment key", "another process has just begun one").into());
+                return Err(
+                    damaged("the epoch of the commitment key", "another process has just begun one").into()
+                );
             }
             let at = micros(now);
             ledger.tx.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", [next])?;
@@ -266,7 +273,12 @@ fn millis(batch: BatchId) -> i64 {
 }
 
 /// Puts a key in force. `retires`: until when the key before signs beside it.
-fn take_over(ledger: &Ledger<'_>, number: u64, new: &LogKey, retires: Option<Instant>) -> Result<(), Failure> {
+fn take_over(
+    ledger: &Ledger<'_>,
+    number: u64,
+    new: &LogKey,
+    retires: Option<Instant>,
+) -> Result<(), Failure> {
     let retire = "UPDATE log_key SET retires = ? WHERE retires IS NULL";
     ledger.tx.execute(retire, params![retires.map(micros)])?;
     let insert = "INSERT INTO log_key (number, origin, vkey, began) VALUES (?, ?, ?, ?)";
@@ -276,14 +288,16 @@ fn take_over(ledger: &Ledger<'_>, number: u64, new: &LogKey, retires: Option<Ins
 }
 
 fn epochs(connection: &Connection) -> Result<Vec<Epoch>, Failure> {
-    let mut query = connection.prepare_cached("SELECT number, began, ended, destroyed FROM epoch ORDER BY number")?;
+    let mut query =
+        connection.prepare_cached("SELECT number, began, ended, destroyed FROM epoch ORDER BY number")?;
     let mut rows = query.query(())?;
     let mut epochs = Vec::new();
     while let Some(row) = rows.next()? {
         let time = |at: Option<i64>| at.map(instant).transpose();
         let number = unsigned(row.get(0)?)?;
         epochs.push(Epoch {
-            number: u32::try_from(number).map_err(|_| damaged("the list of epochs", "a number is too large"))?,
+            number: u32::try_from(number)
+                .map_err(|_| damaged("the list of epochs", "a number is too large"))?,
             began: instant(row.get(1)?)?,
             ended: time(row.get(2)?)?,
             destroyed: time(row.get(3)?)?,

@@ -4,8 +4,8 @@
 mod batches;
 mod events;
 mod failure;
-mod keeping;
 mod holds;
+mod keeping;
 mod layout;
 mod log;
 mod open;

@@ -76,7 +76,8 @@ impl Ring {
 fn read(layout: &Layout, info: &LogKeyInfo) -> Result<LogKey, StateError> {
     let path = layout.log_key_of(info.number);
     let seed = read_secret(&path)?;
-    let key = LogKey::new(info.origin.clone(), &seed).map_err(|error| damaged("the name of the audit log", error))?;
+    let key = LogKey::new(info.origin.clone(), &seed)
+        .map_err(|error| damaged("the name of the audit log", error))?;
     if key.verifier().to_string() == info.vkey {
         return Ok(key);
     }
@@ -85,8 +86,8 @@ fn read(layout: &Layout, info: &LogKeyInfo) -> Result<LogKey, StateError> {
 
 /// The keys in their order.
 pub(super) fn list(connection: &Connection) -> Result<Vec<LogKeyInfo>, Failure> {
-    let mut query =
-        connection.prepare_cached("SELECT number, origin, vkey, began, retires FROM log_key ORDER BY number")?;
+    let mut query = connection
+        .prepare_cached("SELECT number, origin, vkey, began, retires FROM log_key ORDER BY number")?;
     let mut rows = query.query(())?;
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {

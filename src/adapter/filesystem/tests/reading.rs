@@ -44,7 +44,11 @@ fn links_are_counted_and_not_followed() {
     std::os::unix::fs::symlink("real/a.log", place.path("c.txt")).unwrap();
     let counted = self::counted(&place, "**/*.log");
     assert_eq!(counted.tallies[0].count, 1);
-    assert_eq!(counted.remarks, ["3 links were not followed"], "each might lead to a file or directory that is meant");
+    assert_eq!(
+        counted.remarks,
+        ["3 links were not followed"],
+        "each might lead to a file or directory that is meant"
+    );
     assert_eq!(counted.gaps, []);
     assert_eq!(self::counted(&place, "*.log").remarks, ["1 links were not followed"]);
     assert_eq!(place.count("linked/*.log"), 0);
