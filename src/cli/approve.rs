@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::output::{Output, Tone};
-use super::session::{self, Session};
-use super::{Context, phrase, plan};
+use super::session::Session;
+use super::{Context, actor, phrase, plan};
 use crate::engine::approve::{self as engine_approve, Offer};
 use crate::model::action::Action;
 use crate::policy::rule::Policy;
@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         if args.count.is_some() && !output.is_json() {
             show(policy, offer, context);
         }
-        given.push(engine_approve::give(&session.engine, policy, &session::actor(), offer.count)?);
+        given.push(engine_approve::give(&session.engine, policy, &actor::present(), offer.count)?);
     }
     tell(&given, &session, context)
 }

@@ -8,8 +8,9 @@ use super::Context;
 use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::phrase;
-use super::session::{self, Session};
-use crate::adapter::api::{Group, Scope, StoreError, StoreErrorKind};
+use super::registered::{self, Stores};
+use super::session;
+use crate::adapter::api::{Group, Inspect, Scope, StoreError, StoreErrorKind};
 use crate::config::diagnostic;
 use crate::model::ids::StoreName;
 use crate::model::predicate::Predicate;
@@ -18,6 +19,7 @@ use crate::policy::condition::untested_nullable;
 use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::{fit, sentence};
+use crate::time::Instant;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -38,13 +40,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut diagnostics = loaded.diagnostics.clone();
     let sources = loaded.sources.clone();
     let whole = loaded.config.is_some();
-    let told = if whole && !args.offline {
-        let session = Session::of(loaded, Arc::clone(&context.clock))?;
-        diagnostics.extend(of_stores(&session));
-        session.policies
-    } else {
-        loaded.policies
-    };
+    let mut policies = loaded.policies;
+    if let Some(config) = loaded.config.as_ref().filter(|_| !args.offline) {
+        let stores = registered::open(config)?;
+        registered::reaches(&mut policies, &stores);
+        diagnostics.extend(of_stores(&policies, &stores, context.clock.now()));
+    }
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     let ok = errors == 0 && whole;
     if output.is_json() {
@@ -53,7 +54,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         if !diagnostics.is_empty() {
             output.say(diagnostic::render(&diagnostics, &sources, super::output::stderr_colours()));
         }
-        for policy in &told {
+        for policy in &policies {
             output.line(output.paint(Tone::Strong, policy.id.as_str()))?;
             output.line(indented(&sentence::sentence(policy), output.width))?;
         }
@@ -63,10 +64,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             phrase::counted(errors as u64, "error", "errors"),
             phrase::counted(warnings as u64, "warning", "warnings")
         );
-        let policies = phrase::counted(told.len() as u64, "policy", "policies");
+        let checked = phrase::counted(policies.len() as u64, "policy", "policies");
         let (tone, text) = match (ok, args.offline) {
-            (true, false) => (Tone::Good, format!("{policies} checked, and the stores asked: {counts}.")),
-            (true, true) => (Tone::Good, format!("{policies} checked, the stores not asked: {counts}.")),
+            (true, false) => (Tone::Good, format!("{checked} checked, and the stores asked: {counts}.")),
+            (true, true) => (Tone::Good, format!("{checked} checked, the stores not asked: {counts}.")),
             (false, _) => (Tone::Bad, format!("Not valid: {counts}.")),
         };
         output.line(output.paint(tone, &text))?;
@@ -79,10 +80,11 @@ fn indented(text: &str, width: usize) -> String {
 }
 
 /// What only the stores can say: whether collections, columns and formats are there and fit.
-pub(super) fn of_stores(session: &Session) -> Vec<Diagnostic> {
+pub(super) fn of_stores(policies: &[Policy], stores: &Stores, now: Instant) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut down: Vec<StoreName> = Vec::new();
-    for (policy, data) in session.all_data() {
+    let all = policies.iter().flat_map(|policy| policy.data.iter().map(move |data| (policy, data)));
+    for (policy, data) in all {
         let store = &data.target.store;
         let place = || {
             let places = policy.places.data.get(data.index);
@@ -91,9 +93,9 @@ pub(super) fn of_stores(session: &Session) -> Vec<Diagnostic> {
         if down.contains(store) {
             continue;
         }
-        let probed = session.engine.inspect(store).and_then(|inspect| {
-            let schema = inspect.probe(&data.target)?;
-            let empty = empty_fields(session, policy, data, &schema)?;
+        let probed = registered::inspect(stores, store).and_then(|store| {
+            let schema = store.probe(&data.target)?;
+            let empty = empty_fields(store, policy, data, &schema, now)?;
             Ok((schema, empty))
         });
         match probed {
@@ -122,26 +124,23 @@ pub(super) fn of_stores(session: &Session) -> Vec<Diagnostic> {
 
 /// For each field that a condition uses without testing it for null: in how many records it is empty.
 fn empty_fields(
-    session: &Session,
+    store: &dyn Inspect,
     policy: &Policy,
     data: &Data,
     schema: &Schema,
+    now: Instant,
 ) -> Result<Vec<Diagnostic>, StoreError> {
     let places = &policy.places;
     let own = places.data.get(data.index).and_then(|places| places.condition.clone()).unwrap_or_default();
     let classes = data.branches.iter().filter(|branch| branch.class.is_some());
     let whens = classes.zip(&places.whens).map(|(branch, place)| (&branch.when, place.clone()));
     let conditions = std::iter::once((&data.scope, own)).chain(whens);
-    let scope = Scope {
-        target: Arc::clone(&data.target),
-        events: Arc::new(session.state.events().unwrap_or_default()),
-        now: session.engine.clock.now(),
-    };
+    let scope = Scope { target: Arc::clone(&data.target), events: Arc::default(), now };
     let mut found = Vec::new();
     for (condition, place) in conditions {
         for field in untested_nullable(condition, schema) {
             let group = Group { predicate: Predicate::IsNull(field.clone()), start: None, samples: 0 };
-            let counted = session.engine.inspect(&data.target.store)?.count(&scope, &[group])?;
+            let counted = store.count(&scope, &[group])?;
             let empty = counted.tallies.first().map_or(0, |tally| tally.count);
             if empty > 0 {
                 let text = format!("`{field}` is empty in {} now", phrase::records(empty));

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
 use super::init::write_new;
-use super::session::{self, Session};
-use super::{Context, check};
+use super::session::Session;
+use super::{Context, actor, check};
 use crate::engine::progress::{Stop, Unwatched};
 use crate::engine::run::{self as engine_run, Occasion, Report};
 use crate::engine::{approve, foresee};
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let screen = screen::Screen { session: &session, context: &context, dir: &dir };
 
     screen.welcome()?;
-    let findings = check::of_stores(&session);
+    let findings = check::of_stores(&session.policies, &session.engine.stores, context.clock.now());
     screen.checked(&findings)?;
     somebody_steps_in(&session, &context, &known)?;
     let mut planned = Vec::new();
@@ -84,9 +84,9 @@ fn somebody_steps_in(session: &Session, context: &Context, known: &data::Known) 
         since: now,
         review: None,
     };
-    session.state.add_hold(&session::actor(), &hold)?;
+    session.state.add_hold(&actor::present(), &hold)?;
     let handed_over = EventRecord { name: "handed-to-police".to_owned(), key: known.clip.clone(), at: now };
-    session.state.add_event(now, &session::actor(), &handed_over)?;
+    session.state.add_event(now, &actor::present(), &handed_over)?;
     Ok(())
 }
 
@@ -95,7 +95,7 @@ fn approve_and_run(session: &Session) -> Result<Vec<(&Policy, Report)>, Failure>
     let mut reports = Vec::new();
     for policy in &session.policies {
         let count = approve::offer(&session.engine, policy, 0)?.count;
-        approve::give(&session.engine, policy, &session::actor(), count)?;
+        approve::give(&session.engine, policy, &actor::present(), count)?;
         reports.push((
             policy,
             engine_run::run(&session.engine, policy, &occasion, &Unwatched, &Stop::default())?,

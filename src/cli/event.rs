@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
-use super::session::{self, Session};
+use super::session::Session;
 use super::table::{Column, Grid};
-use super::{Context, calc, phrase};
+use super::{Context, actor, calc, phrase};
 use crate::state::api::EventRecord;
 use crate::time::{StartValue, Zone};
 
@@ -84,7 +84,7 @@ fn record(add: &Add, context: &Context) -> Result<Exit, Failure> {
         )));
     }
     let event = EventRecord { name: add.name.clone(), key: add.key.clone(), at };
-    session.state.add_event(now, &session::actor(), &event)?;
+    session.state.add_event(now, &actor::present(), &event)?;
     context.output.tell(format!(
         "Recorded: {} for {} at {}.",
         event.name,

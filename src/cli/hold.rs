@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::output::Tone;
-use super::session::{self, Session};
-use super::{Context, phrase};
+use super::session::Session;
+use super::{Context, actor, phrase};
 use crate::audit::lint;
 use crate::engine::explain;
 use crate::model::hold::{Hold, HoldScope};
@@ -131,7 +131,7 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
         since: now,
         review: add.review,
     };
-    session.state.add_hold(&session::actor(), &hold)?;
+    session.state.add_hold(&actor::present(), &hold)?;
     // From here on it protects. What follows only tells what it came too late for.
     let gone = already_gone(add, session);
     if context.output.is_json() {
@@ -238,7 +238,7 @@ fn release(id: &str, session: &Session, context: &Context) -> Result<Exit, Failu
     let unknown =
         || Failure::usage(format!("there is no hold {}: `forfall hold list` shows them", phrase::safe(id)));
     let hold: HoldId = id.parse().map_err(|_| unknown())?;
-    if !session.state.release_hold(context.clock.now(), &session::actor(), &hold)? {
+    if !session.state.release_hold(context.clock.now(), &actor::present(), &hold)? {
         return Err(unknown());
     }
     context

@@ -1,5 +1,6 @@
 //! The command line: one file per command, results on stdout, messages on stderr, exit codes in `exit`.
 
+mod actor;
 mod approve;
 mod audit;
 mod calc;
@@ -11,12 +12,14 @@ mod exit;
 mod explain;
 mod hold;
 mod init;
+mod names;
 mod output;
 mod pause;
 mod phrase;
 mod plan;
 mod policy;
 mod progress;
+mod registered;
 mod run;
 pub mod session;
 mod status;

@@ -6,7 +6,7 @@ use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::{self, Session};
 use super::table::{Column, Grid, maybe};
-use super::{Context, phrase};
+use super::{Context, names, phrase};
 use crate::policy::rule::Policy;
 use crate::policy::test;
 use crate::policy::{schema, sentence};
@@ -136,11 +136,11 @@ fn show(name: &str, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn tests(names: &[String], context: &Context) -> Result<Exit, Failure> {
+fn tests(chosen: &[String], context: &Context) -> Result<Exit, Failure> {
     let loaded = session::load_valid(context)?;
     let output = context.output;
     let mut results = Vec::new();
-    for policy in session::named(&loaded.policies, names)? {
+    for policy in names::named(&loaded.policies, chosen)? {
         results.extend(test::run(policy).into_iter().map(|result| (policy, result)));
     }
     let failed = results.iter().filter(|(_, result)| !result.passed).count();

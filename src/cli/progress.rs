@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::engine::progress::{Progress, Unwatched};
 
@@ -23,12 +23,19 @@ impl Bar {
     }
 }
 
+/// Whole records a second.
+fn rate(state: &ProgressState, to: &mut dyn std::fmt::Write) {
+    let rounded = format!("{:.0}", state.per_sec()).parse().unwrap_or(0);
+    // A bar that cannot be drawn is no reason to stop a run.
+    let _ = to.write_str(&super::phrase::number(rounded));
+}
+
 impl Progress for Bar {
     fn begin(&self, what: &str, expected: u64) {
         let bar = ProgressBar::with_draw_target(Some(expected), ProgressDrawTarget::stderr());
-        let template = "{msg} {bar:24} {human_pos}/{human_len}  {per_sec}  {eta} left";
+        let template = "{msg} {bar:20} {human_pos}/{human_len}, {rate}/s, {eta} left";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style);
+        bar.set_style(style.with_key("rate", rate));
         bar.set_message(super::phrase::safe(what));
         bar.enable_steady_tick(Duration::from_millis(200));
         self.with(|shown| *shown = Some(bar));

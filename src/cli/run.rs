@@ -29,8 +29,8 @@ struct Runs<'a> {
 struct Ended<'a> {
     run: String,
     policy: &'a str,
-    store: &'a str,
-    collection: &'a str,
+    store: Option<&'a str>,
+    collection: Option<&'a str>,
     state: RunState,
     stages: Vec<Acted<'a>>,
     reason: Option<&'a str>,
@@ -93,6 +93,18 @@ fn ending(report: &Report, named: bool) -> Exit {
 fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
     let mut runs = Vec::new();
     for (policy, report) in reports {
+        // An unresolved policy may bind nothing yet; it is listed all the same.
+        if report.parts.is_empty() {
+            runs.push(Ended {
+                run: report.run.to_string(),
+                policy: policy.id.as_str(),
+                store: None,
+                collection: None,
+                state: report.state,
+                stages: Vec::new(),
+                reason: report.reason.as_deref(),
+            });
+        }
         for part in &report.parts {
             let stage = |done: &'a crate::audit::entry::StageDone| Acted {
                 stage: done.stage,
@@ -104,8 +116,8 @@ fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
             runs.push(Ended {
                 run: report.run.to_string(),
                 policy: policy.id.as_str(),
-                store: part.store.as_str(),
-                collection: &part.collection,
+                store: Some(part.store.as_str()),
+                collection: Some(&part.collection),
                 state: part.state,
                 stages: part.stages.iter().map(stage).collect(),
                 reason: part.reason.as_deref(),

@@ -1,28 +1,22 @@
 //! From a configuration to an engine: the one place where stores and state are opened, for commands and the daemon.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Context;
 use super::exit::Failure;
-use crate::adapter::api::Dispose;
-use crate::adapter::registry;
+use super::registered::Stores;
+use super::{Context, names, registered};
 use crate::config::{self, Config, Loaded, diagnostic};
 use crate::engine::{Engine, Recompile};
 use crate::model::ids::{PolicyId, StoreName};
-use crate::model::target::Target;
 use crate::policy::compile;
 use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::{limits, overlap};
-use crate::state::api::{Actor, StateStore};
+use crate::state::api::StateStore;
 use crate::state::heads::{self, Publisher};
 use crate::state::sqlite::SqliteState;
 use crate::time::{Clock, Zone};
-
-/// The opened stores.
-type Stores = BTreeMap<StoreName, Arc<dyn Dispose>>;
 
 /// A configuration with everything opened that it names. Opening a store connects to nothing: a store that is down
 /// shows when it is asked.
@@ -70,6 +64,13 @@ pub(super) fn load_valid(context: &Context) -> Result<Loaded, Failure> {
     }
 }
 
+/// The configuration alone, whatever its policies are like.
+pub(super) fn config(context: &Context) -> Result<Config, Failure> {
+    let loaded = load(context);
+    let invalid = invalid(&loaded);
+    loaded.config.ok_or_else(|| invalid.unwrap_or_else(|| Failure::invalid("the configuration is invalid")))
+}
+
 /// All errors, as they are shown.
 fn invalid(loaded: &Loaded) -> Option<Failure> {
     let is_error = |found: &&Diagnostic| found.severity == Severity::Error;
@@ -83,28 +84,6 @@ fn invalid(loaded: &Loaded) -> Option<Failure> {
         diagnostic::summary(&errors)
     );
     Some(Failure { shown: Some(shown.trim_end().to_owned()), ..Failure::invalid(message) })
-}
-
-/// The policy of that name.
-pub(super) fn policy_of<'a>(policies: &'a [Policy], name: &str) -> Result<&'a Policy, Failure> {
-    let known = policies.iter().map(|policy| policy.id.as_str());
-    let found = policies.iter().find(|policy| policy.id.as_str() == name);
-    found.ok_or_else(|| Failure::usage(unknown("policy", name, known)))
-}
-
-/// The named policies, each once, or all of them.
-pub(super) fn named<'a>(policies: &'a [Policy], names: &[String]) -> Result<Vec<&'a Policy>, Failure> {
-    if names.is_empty() {
-        return Ok(policies.iter().collect());
-    }
-    let mut chosen: Vec<&Policy> = Vec::new();
-    for name in names {
-        let policy = policy_of(policies, name)?;
-        if !chosen.iter().any(|other| other.id == policy.id) {
-            chosen.push(policy);
-        }
-    }
-    Ok(chosen)
 }
 
 impl Session {
@@ -122,25 +101,14 @@ impl Session {
         }
     }
 
-    pub(super) fn of(loaded: Loaded, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+    fn of(loaded: Loaded, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         let invalid = invalid(&loaded);
         let Some(config) = loaded.config else {
             return Err(invalid.unwrap_or_else(|| Failure::invalid("the configuration is invalid")));
         };
-        let mut stores = Stores::new();
-        for store in &config.stores {
-            let opened =
-                registry::open(&store.adapter, &store.name, store.settings.location()).ok_or_else(|| {
-                    Failure::invalid(format!(
-                        "store {}: this program has no adapter {}",
-                        store.name, store.adapter
-                    ))
-                })?;
-            stores.insert(store.name.clone(), opened);
-        }
-        let stores = Arc::new(stores);
+        let stores = registered::open(&config)?;
         let mut policies = loaded.policies;
-        overlap::reaches(&mut policies, &|target| primary_key(&stores, target));
+        registered::reaches(&mut policies, &stores);
         let state: Arc<dyn StateStore> =
             Arc::new(SqliteState::open_as(&config.state, clock.now(), config.audit.origin.as_deref())?);
         let recompile = recompile(&config, &policies, &stores);
@@ -153,7 +121,7 @@ impl Session {
             publisher: Arc::clone(&publisher),
             state: Arc::clone(&state),
             clock: Arc::clone(&engine.clock),
-            size: state.log_head()?.0,
+            size: if publisher.published().1.is_empty() { Some(state.log_head()?.0) } else { None },
         };
         Ok(Self { config, policies, state, engine, publisher, _at_end: at_end, invalid })
     }
@@ -177,20 +145,20 @@ impl Session {
     }
 
     /// The named policies, or all of them.
-    pub(super) fn policies(&self, names: &[String]) -> Result<Vec<&Policy>, Failure> {
-        named(&self.policies, names).map_err(|failure| self.explained(names, failure))
+    pub(super) fn policies(&self, chosen: &[String]) -> Result<Vec<&Policy>, Failure> {
+        names::named(&self.policies, chosen).map_err(|failure| self.explained(chosen, failure))
     }
 
     /// The policy of that name.
     pub(super) fn policy(&self, name: &str) -> Result<&Policy, Failure> {
-        policy_of(&self.policies, name).map_err(|failure| self.explained(&[name.to_owned()], failure))
+        names::policy_of(&self.policies, name).map_err(|failure| self.explained(&[name.to_owned()], failure))
     }
 
     /// A policy that is missing because its file is invalid is another matter than one that nobody wrote.
-    fn explained(&self, names: &[String], failure: Failure) -> Failure {
+    fn explained(&self, chosen: &[String], failure: Failure) -> Failure {
         let is_there = |name: &String| self.config.policies.join(format!("{name}.toml")).exists();
         let missing =
-            names.iter().find(|name| !self.policies.iter().any(|policy| policy.id.as_str() == **name));
+            chosen.iter().find(|name| !self.policies.iter().any(|policy| policy.id.as_str() == **name));
         match (&self.invalid, missing) {
             (Some(invalid), Some(name)) if is_there(name) => invalid.clone(),
             _ => failure,
@@ -207,16 +175,7 @@ impl Session {
 
     /// The registered store of that name, with its adapter's.
     pub(super) fn known_store(&self, name: &str) -> Result<(StoreName, String), Failure> {
-        let known = self.config.stores.iter().map(|store| store.name.as_str());
-        self.config
-            .store(&StoreName::new(name))
-            .map(|store| (store.name.clone(), store.adapter.clone()))
-            .ok_or_else(|| Failure::usage(unknown("store", name, known)))
-    }
-
-    /// The registered stores with their adapters' names.
-    pub(super) fn registered(&self) -> Vec<(StoreName, String)> {
-        self.config.stores.iter().map(|store| (store.name.clone(), store.adapter.clone())).collect()
+        names::store_of(&self.config, name)
     }
 
     /// Every `[[data]]` of every policy.
@@ -235,44 +194,19 @@ struct PublishAtEnd {
     publisher: Arc<Publisher>,
     state: Arc<dyn StateStore>,
     clock: Arc<dyn Clock>,
-    /// The length of the log when the session began.
-    size: u64,
+    /// The length of the log when the session began; `None` if some place has no head yet.
+    size: Option<u64>,
 }
 
 impl Drop for PublishAtEnd {
     fn drop(&mut self) {
-        if self.state.log_head().is_ok_and(|(size, _)| size == self.size) {
+        if self.state.log_head().is_ok_and(|(size, _)| Some(size) == self.size) {
             return;
         }
         match self.publisher.publish(&*self.state, self.clock.now()) {
             Ok(failures) => failures.iter().for_each(|why| tracing::warn!("{why}")),
             Err(error) => tracing::warn!("{error}"),
         }
-    }
-}
-
-/// `there is no policy cctc: did you mean cctv?`
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let known: Vec<&str> = known.collect();
-    let near = known
-        .iter()
-        .map(|other| (strsim::damerau_levenshtein(other, name), other))
-        .min()
-        .filter(|(distance, _)| *distance <= 2.max(name.len() / 3));
-    let name = super::phrase::safe(name);
-    match near {
-        Some((_, near)) => format!("there is no {what} {name}: did you mean {near}?"),
-        None if known.is_empty() => format!("there is no {what} {name}: there is none at all"),
-        None => format!("there is no {what} {name}: there are {}", known.join(", ")),
-    }
-}
-
-/// The one key column of a collection, as its store says.
-fn primary_key(stores: &Stores, target: &Target) -> Option<String> {
-    let schema = stores.get(&target.store)?.inspect().probe(target).ok()?;
-    match schema.key.as_slice() {
-        [column] => Some(column.clone()),
-        _ => None,
     }
 }
 
@@ -286,48 +220,7 @@ fn recompile(config: &Config, policies: &[Policy], stores: &Arc<Stores>) -> Reco
         let approved = compile::compile(Path::new(&file), id.clone(), text, &defaults).policy?;
         let others = policies.iter().filter(|policy| policy.id != *id).cloned();
         let mut all: Vec<Policy> = std::iter::once(approved).chain(others).collect();
-        overlap::reaches(&mut all, &|target| primary_key(&stores, target));
+        registered::reaches(&mut all, &stores);
         all.into_iter().next()
     })
-}
-
-/// Who gives the order: the system's user, also behind `sudo`. The environment is believed only where the system's
-/// own answer is root, who could claim anything anyway.
-pub(super) fn actor() -> Actor {
-    let uid = rustix::process::getuid().as_raw();
-    let claimed = std::env::var("SUDO_UID").ok().and_then(|text| text.parse().ok());
-    let uid = if uid == 0 { claimed.unwrap_or(uid) } else { uid };
-    let name = fs_err::read_to_string("/etc/passwd").ok().and_then(|users| name_of(&users, uid));
-    Actor(name.unwrap_or_else(|| format!("uid {uid}")))
-}
-
-fn name_of(users: &str, uid: u32) -> Option<String> {
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_is_found_by_number() {
-        let users =
-            "root:x:0:0:root:/root:/bin/bash\nforfall:x:998:998::/var/lib/forfall:/usr/sbin/nologin\n";
-        assert_eq!(name_of(users, 998).as_deref(), Some("forfall"));
-        assert_eq!(name_of(users, 1), None);
-    }
-
-    #[test]
-    fn a_misspelt_name_gets_the_nearest() {
-        let known = || ["cctv", "switchboard-log"].into_iter();
-        assert_eq!(unknown("policy", "cctc", known()), "there is no policy cctc: did you mean cctv?");
-        assert_eq!(
-            unknown("policy", "xyz-abc", known()),
-            "there is no policy xyz-abc: there are cctv, switchboard-log"
-        );
-    }
 }

@@ -4,10 +4,11 @@ use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::output::Tone;
-use super::session::Session;
+use super::registered::{self, Stores};
 use super::table::{Column, Field, Grid, count, maybe};
-use super::{Context, phrase};
+use super::{Context, names, phrase, session};
 use crate::adapter::api::{Listed, StoreError};
+use crate::config::Config;
 use crate::model::ids::StoreName;
 use crate::model::schema::{Column as StoreColumn, ColumnKind};
 use crate::model::value::Value;
@@ -26,7 +27,7 @@ pub(super) enum Command {
 }
 
 #[derive(Serialize)]
-struct Stores {
+struct All {
     stores: Vec<Shown>,
 }
 
@@ -63,26 +64,29 @@ struct ColumnEntry {
 }
 
 pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure> {
-    let session = Session::open(context)?;
+    let config = session::config(context)?;
+    let stores = registered::open(&config)?;
     match command {
-        Command::List => list(&session, context),
-        Command::Show { name, collection } => show(name, collection.as_deref(), &session, context),
+        Command::List => list(&config, &stores, context),
+        Command::Show { name, collection } => {
+            show(names::store_of(&config, name)?, collection.as_deref(), &stores, context)
+        }
     }
 }
 
-fn look(session: &Session, name: &StoreName) -> Result<Vec<Listed>, StoreError> {
-    session.engine.inspect(name)?.collections()
+fn look(stores: &Stores, name: &StoreName) -> Result<Vec<Listed>, StoreError> {
+    registered::inspect(stores, name)?.collections()
 }
 
-fn list(session: &Session, context: &Context) -> Result<Exit, Failure> {
+fn list(config: &Config, opened: &Stores, context: &Context) -> Result<Exit, Failure> {
     let mut stores = Vec::new();
-    for (name, adapter) in session.registered() {
-        stores.push((name.clone(), adapter, look(session, &name)));
+    for store in &config.stores {
+        stores.push((store.name.clone(), store.adapter.clone(), look(opened, &store.name)));
     }
     let any_down = stores.iter().any(|(_, _, listed)| listed.is_err());
     if context.output.is_json() {
         let stores = stores.iter().map(|(name, adapter, listed)| json(name, adapter, listed)).collect();
-        context.output.json(&Stores { stores })?;
+        context.output.json(&All { stores })?;
     } else if stores.is_empty() {
         context.output.say("No store is registered: write one as [store.NAME] in the configuration.");
     } else {
@@ -124,9 +128,13 @@ fn list(session: &Session, context: &Context) -> Result<Exit, Failure> {
     Ok(if any_down { Exit::Incomplete } else { Exit::Done })
 }
 
-fn show(name: &str, collection: Option<&str>, session: &Session, context: &Context) -> Result<Exit, Failure> {
-    let (name, adapter) = session.known_store(name)?;
-    let mut listed = look(session, &name)?;
+fn show(
+    (name, adapter): (StoreName, String),
+    collection: Option<&str>,
+    stores: &Stores,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    let mut listed = look(stores, &name)?;
     if let Some(wanted) = collection {
         let known: Vec<_> = listed.iter().map(|one| one.schema.collection.clone()).collect();
         listed.retain(|one| one.schema.collection == wanted);

@@ -214,7 +214,7 @@ impl Policy {
         let asks = |predicate: &Predicate| {
             let mut asks = false;
             predicate.visit(&mut |part| {
-                asks |= matches!(part, Predicate::Event { name: asked, .. } if asked == name)
+                asks |= matches!(part, Predicate::Event { name: asked, .. } if asked == name);
             });
             asks
         };

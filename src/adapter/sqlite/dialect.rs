@@ -4,24 +4,22 @@
 //! taken for one. So each comparison is kept to values of one type, and `+` in front of a column keeps conversions
 //! away from it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rusqlite::types::Value as SqlValue;
 
 use super::affinity::{Affinity, affinity};
-use super::given::Arguments;
 use super::open::Session;
-use super::segments::Segments;
 use super::starts::{self, Reading};
 use super::value;
 use crate::adapter::api::StoreError;
 use crate::adapter::sql::{Cell, Dialect, Frame, Need};
-use crate::model::key::{Key, KeyForm, KeyPart};
+use crate::model::key::Key;
 use crate::model::method::Method;
 use crate::model::predicate::{Comparison, EventBook, Reach, StartIs, TextTest};
 use crate::model::schema::ColumnKind;
-use crate::model::start::{Start, StartState};
+use crate::model::start::Start;
 use crate::model::value::Value;
 
 /// Up to so many keys are written as a list, which the primary key's index answers; more are looked up by a function.
@@ -31,7 +29,7 @@ pub(super) const FEW_KEYS: usize = 500;
 #[derive(Debug)]
 pub(super) struct Sqlite<'a> {
     pub(super) session: &'a Session,
-    events: Arc<EventBook>,
+    pub(super) events: Arc<EventBook>,
     /// What is bound, in the order of the numbers.
     pub(super) bound: Vec<SqlValue>,
 }
@@ -50,147 +48,6 @@ impl<'a> Sqlite<'a> {
 
     fn bind_value(&mut self, value: &Value) -> String {
         self.bind(value::stored(value))
-    }
-
-    /// The pieces of a set of column values: disjoint conditions, none of which an index has to be forgone for.
-    pub(super) fn pieces(&mut self, column: &str, set: &Segments) -> Vec<String> {
-        let mut pieces = Vec::new();
-        if set.nulls {
-            pieces.push(format!("{column} IS NULL"));
-        }
-        let mut others = set.others;
-        for (above, through) in &set.numbers {
-            let mut ends = Vec::new();
-            if let Some(above) = above {
-                ends.push(format!("{column} > {} COLLATE BINARY", self.bind(above.bound())));
-            }
-            match through {
-                Some(through) => {
-                    ends.push(format!("{column} <= {} COLLATE BINARY", self.bind(through.bound())));
-                }
-                // Texts come right after the last number.
-                None if others => others = false,
-                None => ends.push(format!("{column} < '' COLLATE BINARY")),
-            }
-            if ends.is_empty() {
-                ends.push(format!("{column} IS NOT NULL"));
-            }
-            pieces.push(ends.join(" AND "));
-        }
-        if others {
-            pieces.push(format!("{column} >= '' COLLATE BINARY"));
-        }
-        pieces
-    }
-
-    /// The set as one condition.
-    fn in_segments(&mut self, column: &str, set: &Segments, need: Need) -> String {
-        let pieces = self.pieces(column, set);
-        let sql = match pieces.as_slice() {
-            [] => return self.truth(false).to_owned(),
-            [one] => one.clone(),
-            many => {
-                let any = many.iter().map(|piece| format!("({piece})")).collect::<Vec<_>>().join(" OR ");
-                match (set.numbers.first(), set.numbers.last()) {
-                    // Most of the set is its first range: an index walks from end to end, and few rows between
-                    // the ranges are looked at in vain.
-                    (Some((above, _)), Some((_, through))) if !set.nulls && !set.others => {
-                        let hull = Segments::range(*above, *through);
-                        format!("{} AND ({any})", self.pieces(column, &hull).join(" AND "))
-                    }
-                    _ => any,
-                }
-            }
-        };
-        if need == Need::Truth { format!("({sql})") } else { format!("(({sql}) IS TRUE)") }
-    }
-
-    fn start_by_text(&mut self, cell: &str, start: &Arc<Start>, is: &StartIs) -> Result<String, StoreError> {
-        if matches!(is, StartIs::In(set) if set.is_empty()) {
-            return Ok(self.truth(false).to_owned());
-        }
-        let (asked, state) = (Arc::clone(start), is.clone());
-        let function = self.session.function(1, move |call| {
-            let value = value::read(call.get_raw(0), ColumnKind::Text);
-            let answer = match &state {
-                StartIs::In(set) => asked.read_known_value(&value).is_some_and(|start| set.contains(start)),
-                StartIs::Known { now } => matches!(asked.read_value(&value, *now), StartState::Known(_)),
-                StartIs::Waiting { now } => asked.read_value(&value, *now) == StartState::Waiting,
-                StartIs::Undetermined { now } => {
-                    matches!(asked.read_value(&value, *now), StartState::Undetermined(_))
-                }
-            };
-            Ok(SqlValue::Integer(i64::from(answer)))
-        })?;
-        let mut parts = Vec::new();
-        if let StartIs::In(set) = is {
-            let (first, past) = starts::days(start, set);
-            if let Some(first) = first {
-                let first = self.bind(SqlValue::Text(first.to_string()));
-                parts.push(format!("{cell} >= {first} COLLATE BINARY"));
-            }
-            if let Some(past) = past {
-                let past = self.bind(SqlValue::Text(past.to_string()));
-                parts.push(format!("{cell} < {past} COLLATE BINARY"));
-            }
-        }
-        parts.push(format!("{function}({cell})"));
-        Ok(format!("({})", parts.join(" AND ")))
-    }
-
-    fn start_by_function(
-        &mut self,
-        frame: &Frame,
-        start: &Arc<Start>,
-        is: &StartIs,
-    ) -> Result<String, StoreError> {
-        let arguments = Arguments::of_start(self, frame, start)?;
-        let list = arguments.list();
-        let (asked, state, events) = (Arc::clone(start), is.clone(), Arc::clone(&self.events));
-        let function = self.session.function(arguments.sql.len(), move |call| {
-            let given = arguments.given(|at| call.get_raw(at));
-            let answer = match &state {
-                StartIs::In(set) => {
-                    asked.read_known(&given, &events).is_some_and(|start| set.contains(start))
-                }
-                StartIs::Known { now } => matches!(asked.read(&given, &events, *now), StartState::Known(_)),
-                StartIs::Waiting { now } => asked.read(&given, &events, *now) == StartState::Waiting,
-                StartIs::Undetermined { now } => {
-                    matches!(asked.read(&given, &events, *now), StartState::Undetermined(_))
-                }
-            };
-            Ok(SqlValue::Integer(i64::from(answer)))
-        })?;
-        Ok(format!("{function}({list})"))
-    }
-
-    fn key_columns(&self, frame: &Frame) -> Vec<String> {
-        frame.own.key.iter().map(|column| self.column(&frame.own.name, column)).collect()
-    }
-
-    /// Few keys of one column, as lists of each type.
-    fn key_list(&mut self, column: &str, keys: &HashSet<Key>) -> String {
-        let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for key in keys {
-            let Ok(Ok([part])) = key.parts().map(<[KeyPart; 1]>::try_from) else { continue };
-            let kind = match part {
-                KeyPart::Int(_) => "integer",
-                KeyPart::Text(_) => "text",
-                KeyPart::Bytes(_) | KeyPart::Uuid(_) => "blob",
-            };
-            let place = self.bind(value::bound(part));
-            lists.entry(kind).or_default().push(place);
-        }
-        let lists: Vec<String> = lists
-            .into_iter()
-            .map(|(kind, places)| {
-                format!(
-                    "({column} COLLATE BINARY IN ({}) AND typeof({column}) = '{kind}')",
-                    places.join(", ")
-                )
-            })
-            .collect();
-        if lists.is_empty() { self.truth(false).to_owned() } else { format!("({})", lists.join(" OR ")) }
     }
 }
 
@@ -358,23 +215,7 @@ impl Dialect for Sqlite<'_> {
     }
 
     fn event(&mut self, frame: &Frame, name: &str, of: Option<&Cell>) -> Result<String, StoreError> {
-        let (events, name) = (Arc::clone(&self.events), name.to_owned());
-        let answer = |known: bool| Ok(SqlValue::Integer(i64::from(known)));
-        if let Some(cell) = of {
-            let kind = cell.kind;
-            let function = self.session.function(1, move |call| {
-                let key = value::read(call.get_raw(0), kind).as_event_key();
-                answer(key.is_some_and(|key| events.at(&name, &key).is_some()))
-            })?;
-            return Ok(format!("{function}({})", cell.sql));
-        }
-        let columns = self.key_columns(frame);
-        let count = columns.len();
-        let function = self.session.function(count, move |call| {
-            let key = value::key(count, |at| call.get_raw(at));
-            answer(key.is_some_and(|key| events.at(&name, &key.text(KeyForm::Columns)).is_some()))
-        })?;
-        Ok(format!("{function}({})", columns.join(", ")))
+        self.is_recorded(frame, name, of)
     }
 
     fn start(
@@ -398,46 +239,17 @@ impl Dialect for Sqlite<'_> {
     }
 
     fn done(&mut self, cell: &Cell, method: &Arc<Method>) -> Result<String, StoreError> {
-        if **method == Method::Null {
-            return Ok(format!("({} IS NULL)", cell.sql));
-        }
-        let (method, kind) = (Arc::clone(method), cell.kind);
-        let function = self.session.function(1, move |call| {
-            let done = method.is_done(&value::read(call.get_raw(0), kind));
-            Ok(SqlValue::Integer(i64::from(done)))
-        })?;
-        Ok(format!("{function}({})", cell.sql))
+        self.is_done(cell, method)
     }
 
-    fn key_in(&mut self, frame: &Frame, keys: &Arc<HashSet<Key>>, need: Need) -> Result<String, StoreError> {
-        let columns = self.key_columns(frame);
-        if let [column] = columns.as_slice()
-            && keys.len() <= FEW_KEYS
-        {
-            let list = self.key_list(column, keys);
-            return Ok(if need == Need::Truth { list } else { format!("({list} IS TRUE)") });
-        }
-        let (keys, count) = (Arc::clone(keys), columns.len());
-        let function = self.session.function(count, move |call| {
-            let key = value::key(count, |at| call.get_raw(at));
-            Ok(SqlValue::Integer(i64::from(key.is_some_and(|key| keys.contains(&key)))))
-        })?;
-        Ok(format!("{function}({})", columns.join(", ")))
+    fn key_in(&mut self, frame: &Frame, keys: &Arc<HashSet<Key>>, _: Need) -> Result<String, StoreError> {
+        self.is_one_of(frame, keys)
     }
 
     fn reached(&mut self, frame: &Frame, reach: &Reach) -> Result<String, StoreError> {
-        let ours = self.column(&frame.own.name, &reach.key);
-        let (table, by) = (self.quoted(&reach.collection), self.column(REACH_ALIAS, &reach.by));
-        let alias = self.quoted(REACH_ALIAS);
-        if self.session.table(&reach.collection)?.is_indexed(&reach.by) {
-            return Ok(format!("EXISTS (SELECT 1 FROM {table} AS {alias} WHERE {by} = {ours})"));
-        }
-        // Without an index the table is read once for all records, not once for each.
-        Ok(format!("({ours} IN (SELECT {by} FROM {table} AS {alias} WHERE {by} IS NOT NULL) IS TRUE)"))
+        self.is_reached(frame, reach)
     }
 }
-
-const REACH_ALIAS: &str = "forfall reach";
 
 impl Sqlite<'_> {
     /// Less than, equal to or greater than 0, as the first text comes before, with or after the second.

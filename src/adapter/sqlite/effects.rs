@@ -1,8 +1,9 @@
 //! What deleting or changing a record would set off: triggers, and foreign keys of other tables.
 
-use super::catalogue::{Entry, Reference, runs_on_change};
+use super::catalogue::{Entry, Reference};
 use super::open::Session;
 use super::schema::Bound;
+use super::trigger::runs_on_change;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::model::predicate::Reach;
 use crate::model::schema::SideEffect;
@@ -12,7 +13,7 @@ use crate::model::target::Target;
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     /// What would happen without the policy saying so.
-    pub(super) side_effects: Vec<SideEffect>,
+    pub(super) refused: Vec<SideEffect>,
     /// Rows that keep a record.
     pub(super) referenced_by: Vec<Reach>,
     /// What an operator should know.
@@ -179,7 +180,7 @@ impl Effects {
     }
 
     fn refuse(&mut self, name: &str, text: String) {
-        self.side_effects.push(SideEffect { name: name.to_owned(), text });
+        self.refused.push(SideEffect { name: name.to_owned(), text });
     }
 
     fn remember(&mut self, reference: &Reference) {

@@ -5,6 +5,7 @@
 
 mod affinity;
 mod batch;
+mod by_index;
 mod catalogue;
 mod change;
 mod count;
@@ -13,17 +14,24 @@ mod driver;
 mod effects;
 mod given;
 mod listing;
+mod lookups;
 mod marks;
 mod open;
+mod order;
+mod ranges;
 mod row;
 mod schema;
 mod segments;
 mod starts;
+mod statements;
+mod strike;
 mod survey;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod total;
+mod trigger;
+mod trouble;
 mod value;
 mod walk;
 mod witness;

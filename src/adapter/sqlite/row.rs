@@ -131,6 +131,7 @@ fn bound_key(session: &Session, bound: &Bound, key: &Key) -> Result<Vec<SqlValue
 
 /// Reads one record.
 pub(super) fn read(session: &Session, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError> {
+    session.hold_still()?;
     let bound = schema::bind(session, &scope.target)?;
     let raw = bound_key(session, &bound, key)?;
     let mut reader = Reader::new(session, &bound)?;
@@ -159,6 +160,7 @@ pub(super) fn scan(
     after: Option<&Key>,
     limit: usize,
 ) -> Result<Page, StoreError> {
+    session.hold_still()?;
     let bound = schema::bind(session, &scope.target)?;
     let mut reader = Reader::new(session, &bound)?;
     let mut dialect = Sqlite::new(session, &scope.events);

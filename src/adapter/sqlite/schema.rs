@@ -72,18 +72,7 @@ pub(super) fn bind(session: &Session, target: &Target) -> Result<Bound, StoreErr
         let there = session.table(&link.collection)?;
         let key = match &link.key {
             Some(key) => require(session, &there, key)?,
-            None => match key_of(session, &there, None)?.as_slice() {
-                [one] => one.clone(),
-                _ => {
-                    let why = format!(
-                        "table `{}` has a primary key of several columns, which link `{}` cannot name",
-                        there.name, link.name
-                    );
-                    return Err(session
-                        .trouble(StoreErrorKind::Unsupported, why)
-                        .with_help("Set the link's `key`"));
-                }
-            },
+            None => only_key(session, &there, &link.name)?,
         };
         let unique = there.is_unique(&[&key]);
         links.push(LinkedTable {
@@ -115,11 +104,11 @@ fn table_of(entry: &Entry, key: Vec<String>) -> Table {
 pub(super) fn key_of(
     session: &Session,
     entry: &Entry,
-    named: Option<&[String]>,
+    chosen: Option<&[String]>,
 ) -> Result<Vec<String>, StoreError> {
-    if let Some(named) = named {
+    if let Some(chosen) = chosen {
         let mut key = Vec::new();
-        for name in named {
+        for name in chosen {
             key.push(require(session, entry, name)?);
         }
         let names: Vec<&str> = key.iter().map(String::as_str).collect();
@@ -139,15 +128,24 @@ pub(super) fn key_of(
     if !key.is_empty() {
         return Ok(key);
     }
-    match entry.row_number() {
-        Some(name) => Ok(vec![name.to_owned()]),
-        None => {
-            let why = format!("table `{}` has no primary key, and columns hide its row numbers", entry.name);
-            Err(session
-                .trouble(StoreErrorKind::Unsupported, why)
-                .with_help("Name a unique column with `key`"))
-        }
+    if let Some(name) = entry.row_number() {
+        return Ok(vec![name.to_owned()]);
     }
+    let why = format!("table `{}` has no primary key, and columns hide its row numbers", entry.name);
+    Err(session.trouble(StoreErrorKind::Unsupported, why).with_help("Name a unique column with `key`"))
+}
+
+/// The one column that is the primary key of a table that a link leads to.
+fn only_key(session: &Session, there: &Entry, link: &str) -> Result<String, StoreError> {
+    let mut key = key_of(session, there, None)?;
+    if let (Some(one), true) = (key.pop(), key.is_empty()) {
+        return Ok(one);
+    }
+    let why = format!(
+        "table `{}` has a primary key of several columns, which link `{link}` cannot name",
+        there.name
+    );
+    Err(session.trouble(StoreErrorKind::Unsupported, why).with_help("Set the link's `key`"))
 }
 
 /// The column in its own spelling.
@@ -179,7 +177,7 @@ pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreE
         key: frame.own.key,
         key_form: KeyForm::Columns,
         linked: frame.links.into_iter().map(|linked| (linked.link.name, linked.table.columns)).collect(),
-        side_effects: effects.side_effects,
+        side_effects: effects.refused,
         referenced_by: effects.referenced_by,
         warnings,
         marker: Some(MARKS.to_owned()),

@@ -134,6 +134,7 @@ pub(super) fn days(start: &Start, set: &StartSet) -> (Option<NaiveDate>, Option<
     (first.filter(four_digits), past.filter(four_digits))
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as `Option::filter` wants it")]
 fn four_digits(date: &NaiveDate) -> bool {
     use chrono::Datelike;
     (0..=9999).contains(&date.year())

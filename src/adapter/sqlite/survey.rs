@@ -24,6 +24,7 @@ pub(super) fn survey(
     start: &Arc<Start>,
     sets: &[StartSet],
 ) -> Result<Surveyed, StoreError> {
+    session.hold_still()?;
     let bound = schema::bind(session, &scope.target)?;
     let added = match by_index(session, scope, &bound, predicate, start, sets)? {
         Some(added) => added,

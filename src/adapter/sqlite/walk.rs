@@ -12,40 +12,20 @@ use std::time::Duration;
 
 use rusqlite::types::Value as SqlValue;
 
-use super::batch::{Frozen, Strike};
+use super::batch::Frozen;
 use super::change::{Verb, verb};
 use super::dialect::{Sqlite, quoted};
 use super::given::Arguments;
 use super::open::Session;
+use super::order::{Order, order};
 use super::schema::{self, Bound};
-use super::starts::{self, Reading};
 use super::witness::Witness;
-use super::{marks, total, value};
+use super::{marks, value};
 use crate::adapter::api::{Act, Gap, Job, Prepared, StoreError, StoreErrorKind, Walk};
 use crate::adapter::sql::{Dialect, Need, lower};
 use crate::model::batch::BatchLabel;
 use crate::model::ids::BatchId;
 use crate::model::key::Key;
-
-/// Following the index on the start pays up to one record in so many.
-const LITTLE: u64 = 10;
-
-/// The order in which a walk goes, and the hint that keeps SQLite to it.
-#[derive(Clone, Debug)]
-pub(super) enum Order {
-    /// By the handle: row numbers, or the primary key of a table without them.
-    Handle {
-        /// The hint.
-        hint: String,
-    },
-    /// By the start, for a table with row numbers.
-    Start {
-        /// The column.
-        cell: String,
-        /// The hint.
-        hint: String,
-    },
-}
 
 /// A walk over one job.
 #[derive(Debug)]
@@ -65,7 +45,7 @@ pub(super) struct SqliteWalk {
     pub(super) settled: Option<BatchId>,
     /// Where the last committed batch ended.
     pub(super) cursor: Option<Vec<SqlValue>>,
-    order: Order,
+    pub(super) order: Order,
     left_out: Arc<Mutex<HashSet<Key>>>,
     is_left_out: String,
     path: PathBuf,
@@ -138,64 +118,6 @@ impl SqliteWalk {
         } else {
             format!("{} AND NOT {}", self.predicate, self.is_left_out)
         }
-    }
-
-    /// Finds where the next batch lies, by reading alone: at most `want` records.
-    fn next_strike(&self, want: usize) -> Result<Option<Strike>, StoreError> {
-        let handle = self.handle();
-        let mut values = self.values.clone();
-        let mut bind = |value: SqlValue| {
-            values.push(value);
-            format!("?{}", values.len())
-        };
-        let mut selected = handle.clone();
-        let mut conditions = Vec::new();
-        let (hint, sorted) = match &self.order {
-            Order::Handle { hint } => {
-                if let Some(cursor) = &self.cursor {
-                    let places: Vec<String> = cursor.iter().map(|value| bind(value.clone())).collect();
-                    conditions.push(format!("({}) > ({})", handle.join(", "), places.join(", ")));
-                }
-                (hint, handle.join(", "))
-            }
-            Order::Start { cell, hint } => {
-                if let Some([start, number]) = self.cursor.as_deref() {
-                    let (start, number) = (bind(start.clone()), bind(number.clone()));
-                    conditions.push(format!(
-                        "{cell} >= {start} COLLATE BINARY AND ({cell} > {start} COLLATE BINARY OR {} > {number})",
-                        handle[0]
-                    ));
-                }
-                selected.push(cell.clone());
-                (hint, format!("{cell} COLLATE BINARY, {}", handle[0]))
-            }
-        };
-        conditions.push(self.condition());
-        let limit = bind(SqlValue::Integer(i64::try_from(want.max(1)).unwrap_or(i64::MAX)));
-        let sql = format!(
-            "SELECT {} FROM {} {hint} WHERE {} ORDER BY {sorted} LIMIT {limit}",
-            selected.join(", "),
-            quoted(&self.bound.entry.name),
-            conditions.join(" AND "),
-        );
-        let read = || -> rusqlite::Result<Option<Strike>> {
-            let mut statement = self.session.connection.prepare_cached(&sql)?;
-            let mut rows = statement.query(rusqlite::params_from_iter(&values))?;
-            let mut strike: Option<Strike> = None;
-            let picks = matches!(self.order, Order::Start { .. }) || !self.companions.is_empty();
-            while let Some(row) = rows.next()? {
-                match &mut strike {
-                    Some(strike) => strike.extend(row, handle.len())?,
-                    None => {
-                        let picks = picks && self.bound.has_row_number();
-                        let follows_start = matches!(self.order, Order::Start { .. });
-                        strike = Some(Strike::begin(row, handle.len(), picks, follows_start)?);
-                    }
-                }
-            }
-            Ok(strike)
-        };
-        read().map_err(|error| self.session.error(&error))
     }
 
     /// The file under the path is still the one that we opened.
@@ -280,25 +202,4 @@ fn left_out_function(
         Ok(SqlValue::Integer(i64::from(key.is_some_and(|key| keys.contains(&key)))))
     })?;
     Ok(format!("{function}({})", columns.join(", ")))
-}
-
-fn order(session: &Session, bound: &Bound, job: &Job) -> Result<Order, StoreError> {
-    let column = match starts::reading(&job.start, &bound.frame) {
-        Reading::Numbers { column, .. } | Reading::Texts { column } => Some(column),
-        Reading::Opaque => None,
-    };
-    let index = column.and_then(|column| Some((column, bound.entry.index_on(column)?)));
-    if let Some((column, index)) = index.filter(|_| bound.has_row_number()) {
-        let total = total::total(session, bound)?.count;
-        if job.expected.saturating_mul(LITTLE) < total {
-            let cell = format!("{}.{}", quoted(&bound.entry.name), quoted(column));
-            return Ok(Order::Start { cell, hint: format!("INDEXED BY {}", quoted(&index.name)) });
-        }
-    }
-    let key_index = bound.entry.indexes.iter().find(|index| index.of_key);
-    let hint = match key_index.filter(|_| !bound.has_row_number()) {
-        Some(index) => format!("INDEXED BY {}", quoted(&index.name)),
-        None => "NOT INDEXED".to_owned(),
-    };
-    Ok(Order::Handle { hint })
 }

@@ -144,6 +144,49 @@ fn init_never_overwrites_and_its_configuration_is_valid() {
 }
 
 #[test]
+fn looking_and_checking_need_no_state() {
+    let fixture = Fixture::new(1, 1);
+    for words in [
+        &["check"][..],
+        &["store", "list"],
+        &["store", "show", "calls"],
+        &["policy", "list"],
+        &["policy", "test"],
+    ] {
+        forfall(&fixture, words).expect(0);
+    }
+    assert!(!fixture.path("state").exists());
+}
+
+#[test]
+fn an_unresolved_policy_is_listed_everywhere_and_never_runs() {
+    let fixture = Fixture::new(3, 2);
+    let text = "title = \"Visitors\"\nowner = \"reception\"\nunresolved = \"Who keeps the list?\"\n";
+    write_policy(&fixture, "visitors", text);
+    let plan = fixture.run(&["plan", "visitors"]).expect(0).json();
+    assert_eq!(plan["policies"][0]["state"], "unresolved");
+    let runs = fixture.run(&["run"]).expect(0).json();
+    let run = runs["runs"].as_array().unwrap().iter().find(|run| run["policy"] == "visitors").unwrap();
+    assert_eq!((&run["state"], &run["store"]), (&"observed".into(), &serde_json::Value::Null));
+    assert!(run["reason"].as_str().unwrap().contains("Who keeps the list?"));
+    let status = fixture.run(&["status", "visitors"]).expect(0).json();
+    assert_eq!(status["policies"][0]["state"], "unresolved");
+    refused(&fixture, &["approve", "visitors", "--count", "0"], 11, &["Who keeps the list?"]);
+    refused(&fixture, &["explain", "visitors", "1"], 2, &["binds no data"]);
+    refused(&fixture, &["run", "visitors"], 11, &["unresolved"]);
+}
+
+#[test]
+fn a_full_disk_under_the_result_is_told() {
+    let fixture = Fixture::new(1, 1);
+    let full = fs_err::OpenOptions::new().write(true).open("/dev/full").unwrap().into_file();
+    let mut command = fixture.command(&["policy", "list"]);
+    let output = command.stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(70));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
+}
+
+#[test]
 fn whoever_reads_may_stop_reading() {
     let fixture = Fixture::new(1, 1);
     let mut command = fixture.command(&["audit", "list"]);

@@ -89,3 +89,24 @@ fn grow(sets: &mut [StartSet]) {
         set.dates_through = set.dates_through.max(before.dates_through);
     }
 }
+
+#[test]
+fn keys_that_are_left_out_are_not_counted() {
+    use crate::model::key::Key;
+    let world = super::world(
+        "CREATE TABLE record (id INTEGER PRIMARY KEY, at INTEGER); CREATE INDEX i ON record (at);
+         WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 10)
+         INSERT INTO record SELECT id, CASE WHEN id <= 8 THEN 1700000000 + id ELSE 1793000000 END FROM n;",
+    );
+    let job = super::job(super::target("record"), crate::adapter::api::Act::Delete, 8);
+    let keys = |ids: &[i64]| {
+        Predicate::KeyIn(std::sync::Arc::new(ids.iter().map(|id| Key::from_int(*id)).collect()))
+    };
+    let all_due = job.predicate;
+    let predicate = all_due.and(keys(&[1, 2, 9]).negated()).and(keys(&[2, 99]).negated());
+    let group = Group { predicate, start: Some(job.start), samples: 2 };
+    let tally = world.store.count(&job.scope, &[group]).unwrap().tallies.remove(0);
+    assert_eq!(tally.count, 6);
+    assert_eq!(tally.samples, [Key::from_int(3), Key::from_int(4)]);
+    assert_eq!(tally.oldest, Some(crate::time::StartValue::Instant(super::at("2023-11-14T22:13:23Z"))));
+}

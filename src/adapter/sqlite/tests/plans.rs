@@ -85,7 +85,9 @@ fn a_typed_start_is_counted_in_its_index_alone() {
     });
     assert!(plans.len() >= 12, "{plans:?}");
     for plan in &plans {
-        assert!(plan.starts_with("SEARCH record USING COVERING INDEX by_at (at"), "{plan}");
+        // A few keys that are held are looked up one by one.
+        let few = plan == "SEARCH record USING INTEGER PRIMARY KEY (rowid=?)";
+        assert!(few || plan.starts_with("SEARCH record USING COVERING INDEX by_at (at"), "{plan}");
     }
 }
 
@@ -95,11 +97,11 @@ fn a_text_start_is_narrowed_by_its_index() {
     let (scope, start) = asked(Format::Rfc3339);
     let mut session = world.store.reading().unwrap();
     let little = due(&start, through("2024-01-01T00:00:00Z"));
-    let word =
+    let test =
         Predicate::Text { field: Field::own("word"), test: TextTest::StartsWith, needle: "w".to_owned() };
     let narrowed = plans(&mut session, |session| {
         count::count(session, &scope, &[group(&start, little.clone())]).unwrap();
-        count::count(session, &scope, &[group(&start, little.and(word))]).unwrap();
+        count::count(session, &scope, &[group(&start, little.and(test))]).unwrap();
     });
     assert!(!narrowed.contains(&"SCAN record".to_owned()), "{narrowed:?}");
     assert_eq!(narrowed[0], "SEARCH record USING COVERING INDEX by_at (at>? AND at<?)");
@@ -120,9 +122,9 @@ fn all_other_groups_share_one_pass() {
     let world = filled("INTEGER", "1790000000 - id * 86400");
     let (scope, start) = asked(Format::Unix);
     let mut session = world.store.reading().unwrap();
-    let word =
+    let test =
         Predicate::Text { field: Field::own("word"), test: TextTest::StartsWith, needle: "w".to_owned() };
-    let groups = [group(&start, word.clone()), group(&start, word.negated())];
+    let groups = [group(&start, test.clone()), group(&start, test.negated())];
     let plans = plans(&mut session, |session| {
         count::count(session, &scope, &groups).unwrap();
     });

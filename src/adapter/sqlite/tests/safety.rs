@@ -131,6 +131,19 @@ fn what_a_dead_writer_left_is_taken_back_before_reading() {
 }
 
 #[test]
+fn a_log_that_a_dead_writer_left_is_read() {
+    let world = world(&format!("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; {SOME}"));
+    let grave = tempfile::tempdir().unwrap();
+    let path = grave.path().join("data.db");
+    for file in ["data.db", "data.db-wal"] {
+        fs_err::copy(world.path.with_file_name(file), grave.path().join(file)).unwrap();
+    }
+    let store = SqliteStore::open(StoreName::new("box"), path);
+    assert_eq!(store.total(&target("record")).unwrap().count, 500);
+    assert_eq!(carry_out(&store, job(target("record"), Act::Delete, 500), 100).unwrap().len(), 5);
+}
+
+#[test]
 fn what_is_gone_is_in_no_file() {
     for mode in ["DELETE", "WAL"] {
         // What the other program itself left between its rows is not ours to find: only VACUUM would.
