@@ -44,7 +44,7 @@ impl fmt::Display for Certificate {
         let mut text = format!("{HEADLINE}{VERSION}\n\n{}", prose::head(self));
         self.write(&mut text)?;
         let digest = hex(&Sha256::digest(&text));
-        write!(f, "{text}sha256 {digest}\n")
+        writeln!(f, "{text}sha256 {digest}")
     }
 }
 
