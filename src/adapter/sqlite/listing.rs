@@ -43,9 +43,11 @@ fn extremes(
         return Ok(None);
     }
     let name = quoted(&column.name);
-    // A day begins with its year: an index finds the range at once.
-    let days =
-        format!("{name} >= '1' AND {name} < '3' AND {name} GLOB '[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]*'");
+    // A day begins with its year, 1 or 2: an index finds the range at once. Its ends look like no number (a colon comes
+    // after every digit), or a column of numeric affinity would compare them as numbers, which come before any text.
+    let days = format!(
+        "{name} > '0:' AND {name} < '2:' AND {name} GLOB '[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]*'"
+    );
     let numbers = format!("typeof({name}) IN ('integer', 'real') AND {name} <> 0 AND abs({name}) < 9e15");
     let filters = match column.kind {
         ColumnKind::Text => vec![days],
