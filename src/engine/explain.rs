@@ -3,7 +3,8 @@
 use crate::adapter::api::StoreError;
 use crate::model::evaluate::World;
 use crate::model::hold::{Held, Hold};
-use crate::model::key::Key;
+use crate::model::key::{Key, KeyForm};
+use crate::model::pattern::Pattern;
 use crate::model::predicate::Predicate;
 use crate::model::schema::{ColumnKind, Schema};
 use crate::model::target::Target;
@@ -21,6 +22,8 @@ pub struct Explanation {
     pub target: Target,
     /// The key as read.
     pub key: Key,
+    /// It is a path that the collection's pattern does not match: whatever lies there is none of the policy's.
+    pub elsewhere: bool,
     /// What the policy decides for it; `None` if it is not there.
     pub decision: Option<Decision>,
     /// The holds that cover it.
@@ -92,7 +95,10 @@ pub fn explain(
         .cloned()
         .collect();
     let history = history(engine, policy, &data.target, &key)?;
-    Ok(Explanation { target: (*data.target).clone(), key, decision, holds, history })
+    let target = (*data.target).clone();
+    let elsewhere = schema.key_form == KeyForm::Path
+        && Pattern::parse(&target.collection).is_ok_and(|pattern| !pattern.matches(key_text.as_bytes()));
+    Ok(Explanation { target, key, elsewhere, decision, holds, history })
 }
 
 /// Reads a key as the collection of one `[[data]]` spells its keys.
