@@ -78,7 +78,7 @@ impl Certificate {
         writeln!(text, "--- end")
     }
 
-    /// Reads the text. What is read is only what it says, not what is true: see [`super::check`].
+    /// Reads the text. What is read is only what it says, not what is true: see [`super::check()`].
     pub fn parse(text: &str) -> Result<Self, CertificateError> {
         let wrong = CertificateError::Malformed;
         if text.len() > LONGEST {
