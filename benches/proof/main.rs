@@ -32,11 +32,7 @@ fn main() {
         log::flip_every_bit();
     }
     if wants("find") {
-<<<<<<< HEAD
-        find::find_one_among(&dir, i64::try_from(records).unwrap());
-=======
         find::find_one_among(&dir, i64::try_from(records).expect("a count of records fits"));
->>>>>>> 483d94a (Describe what can be done with the log, and why pruning keeps digests)
     }
 }
 
