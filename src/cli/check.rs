@@ -12,7 +12,6 @@ use super::registered::{self, Stores};
 use super::session;
 use crate::adapter::api::{Group, Inspect, Scope, StoreError, StoreErrorKind};
 use crate::config::diagnostic;
-use crate::engine::companions;
 use crate::model::action::Action;
 use crate::model::ids::StoreName;
 use crate::model::predicate::Predicate;
@@ -154,7 +153,7 @@ fn of_companions(
 ) -> Vec<Diagnostic> {
     let place = policy.places.data.get(data.index).map_or(0..0, |places| places.table.clone());
     let mut found = Vec::new();
-    for there in companions::targets(&data.target) {
+    for there in data.target.elsewhere() {
         if down.contains(&there.store) {
             continue;
         }

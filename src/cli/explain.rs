@@ -75,6 +75,15 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         .or_else(|| explanations.iter().find(|told| !told.elsewhere))
         .or_else(|| explanations.first())
         .ok_or_else(|| Failure::usage(format!("policy {} binds nothing in that store", policy.id)))?;
+    let others = explanations
+        .iter()
+        .filter(|other| other.decision.is_some() && other.target.store != told.target.store);
+    for other in others {
+        let store = &other.target.store;
+        context.output.say(format!(
+            "The same key names a record in store {store} too: --store {store} explains that one."
+        ));
+    }
     if context.output.is_json() {
         context.output.json(&json(policy, &args.key, told))?;
     } else {

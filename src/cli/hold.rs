@@ -1,4 +1,5 @@
-//! `forfall hold`: keeps records whatever the policies say. Adding one needs no valid policy unless it names a key.
+//! `forfall hold`: keeps records whatever the policies say. Adding one needs no valid policy unless it names a key
+//! or a collection.
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -7,10 +8,12 @@ use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::Session;
 use super::{Context, actor, phrase};
-use crate::engine::{companions, explain};
+use crate::audit::lint;
+use crate::engine::explain;
 use crate::model::hold::{Hold, HoldScope};
 use crate::model::ids::{HoldId, PolicyId, StoreName};
 use crate::model::key::{Key, KeyForm};
+use crate::state::retention::LOG;
 use crate::time::Instant;
 
 #[derive(Debug, clap::Subcommand)]
@@ -31,7 +34,7 @@ pub(super) struct Add {
     /// Records under this policy
     #[arg(long, value_name = "POLICY")]
     policy: Option<String>,
-    /// Records in this store
+    /// Records in this store; `audit-log` keeps the audit log itself
     #[arg(long, value_name = "STORE")]
     store: Option<String>,
     /// Records in this collection of the store
@@ -100,11 +103,21 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
     if add.reason.trim().is_empty() {
         return Err(Failure::usage("--reason is empty: write a code such as a case number"));
     }
+    for (option, text) in [("--reason", Some(&add.reason)), ("--authority", add.authority.as_ref())] {
+        if let Some(found) = text.and_then(|text| lint::personal(text)) {
+            return Err(Failure::usage(format!(
+                "{option}: {found}. What is written here is kept for years: write a code such as a case number"
+            )));
+        }
+    }
     if let Some(policy) = &add.policy {
         session.known_policy(policy)?;
     }
-    if let Some(store) = &add.store {
+    if let Some(store) = add.store.as_ref().filter(|store| *store != LOG) {
         session.known_store(store)?;
+    }
+    if let (Some(store), Some(collection)) = (&add.store, &add.collection) {
+        known_collection(store, collection, session)?;
     }
     let key = add.key.as_deref().map(|text| read_key(text, add, session)).transpose()?;
     let now = context.clock.now();
@@ -143,6 +156,30 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
+/// A hold on a collection under a name that no policy uses would be in force and keep nothing.
+fn known_collection(store: &str, collection: &str, session: &Session) -> Result<(), Failure> {
+    let mut known: Vec<&str> = session
+        .all_data()
+        .flat_map(|(_, data)| {
+            let own = (&data.target.store, data.target.collection.as_str());
+            std::iter::once(own).chain(data.target.goes_along())
+        })
+        .filter(|(there, _)| there.as_str() == store)
+        .map(|(_, collection)| collection)
+        .collect();
+    if known.contains(&collection) {
+        return Ok(());
+    }
+    known.sort_unstable();
+    known.dedup();
+    Err(Failure::usage(format!(
+        "no policy that can be read binds collection {} in store {store}, so the hold would keep nothing. Bound there: \
+         {}. Without --collection the whole store is held",
+        phrase::safe(collection),
+        if known.is_empty() { "nothing".to_owned() } else { known.join(", ") },
+    )))
+}
+
 /// Reads the key as the collections that the hold covers spell theirs. A hold on a key that means different records
 /// in different places must say where.
 fn read_key(text: &str, add: &Add, session: &Session) -> Result<Key, Failure> {
@@ -176,7 +213,7 @@ fn read_key(text: &str, add: &Add, session: &Session) -> Result<Key, Failure> {
     }
     found.ok_or_else(|| {
         let companion = session.all_data().find(|(policy, data)| {
-            companions::targets(&data.target)
+            data.target.elsewhere()
                 .any(|there| covered(policy.id.as_str(), there.store.as_str(), &there.collection))
         });
         Failure::usage(match companion {

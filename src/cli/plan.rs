@@ -80,7 +80,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         Plan { at, policies: planned.iter().flat_map(|(policy, parts)| entries(policy, parts)).collect() };
     if let Some(file) = &args.out {
         let text = serde_json::to_string_pretty(&plan).map_err(std::io::Error::from)?;
-        fs_err::write(file, text + "\n")?;
+        fs_err::write(file, text + "\n").map_err(|error| {
+            Failure::usage(format!("{error}: give a file that can be written with --out"))
+        })?;
         context.output.say(format!("The plan is written to {}.", file.display()));
     }
     if context.output.is_json() {

@@ -41,7 +41,8 @@ fn walk(directory: &Path, prefix: &str, depth: usize, found: &mut Found) {
             return found.refuse(
                 directory,
                 error.to_string(),
-                "make it readable for the user that forfall runs as",
+                "create it, correct `policies` in the configuration, or make it readable for the user that forfall \
+                 runs as",
             );
         }
     };

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use crate::policy::diagnostic::Severity;
+use crate::policy::fit;
 use crate::policy::rule::Policy;
 use crate::state::api::{Actor, Approval, Curve};
 
 use super::plan::{self, Circumstances, DataPlan};
-use super::{Engine, EngineError, companions, forecast};
+use super::{Engine, EngineError, forecast};
 
 /// What is offered for approval.
 #[derive(Debug)]
@@ -42,6 +44,17 @@ pub fn offer(engine: &Engine, policy: &Policy, samples: usize) -> Result<Offer, 
                 data.target.collection, data.target.store
             )));
         }
+        let unfit: Vec<_> = fit::fit(policy, data, &plan.schema)
+            .into_iter()
+            .filter(|found| found.severity == Severity::Error)
+            .map(|found| found.message)
+            .collect();
+        if !unfit.is_empty() {
+            return Err(EngineError::Refused(format!(
+                "{}: `forfall check` shows where, and what to write instead",
+                unfit.join("; ")
+            )));
+        }
         plans.push(plan);
     }
     let count = plans.iter().map(DataPlan::due).sum();
@@ -58,7 +71,7 @@ pub fn near_enough(approved: u64, present: u64) -> bool {
 pub fn give(engine: &Engine, policy: &Policy, by: &Actor, count: u64) -> Result<Approval, EngineError> {
     for data in &policy.data {
         engine.dispose(&data.target.store)?.adopt(&data.target)?;
-        for there in companions::targets(&data.target) {
+        for there in data.target.elsewhere() {
             engine.dispose(&there.store)?.adopt(&there)?;
         }
     }
@@ -81,7 +94,7 @@ pub fn give(engine: &Engine, policy: &Policy, by: &Actor, count: u64) -> Result<
         .zip(&offer.plans)
         .map(|(data, plan)| (data.target.store.clone(), plan.identity.clone()))
         .collect();
-    for there in policy.data.iter().flat_map(|data| companions::targets(&data.target)) {
+    for there in policy.data.iter().flat_map(|data| data.target.elsewhere()) {
         let identity = engine.inspect(&there.store)?.identity()?;
         identities.push((there.store, identity));
     }

@@ -4,9 +4,10 @@
 //! One page of records at a time: the record's batch is frozen and its intent written, so that a hold on the record
 //! protects what belongs to it; then the companions go, batch by batch; then the record's batch is committed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::adapter::api::{Act, Job, Row, Scope};
+use crate::adapter::api::{Act, Inspect, Job, Row, Scope, StoreError, StoreErrorKind};
 use crate::model::batch::BatchLabel;
 use crate::model::key::Key;
 use crate::model::pattern;
@@ -28,11 +29,6 @@ const PAGE: usize = 200;
 /// Whether anything of this target's records lies in another store.
 pub fn elsewhere(target: &Target) -> bool {
     target.with.iter().any(|with| with.store.is_some())
-}
-
-/// What this target's records have in other stores.
-pub fn targets(target: &Target) -> impl Iterator<Item = Target> {
-    target.with.iter().filter_map(|with| Some(Target::new(with.store.clone()?, with.collection.clone())))
 }
 
 /// Carries out a deleting stage whose records have companions in other stores.
@@ -72,7 +68,7 @@ pub fn execute(
         let of_page = Assignment { label: assignment.label.clone(), job, most: PAGE, ..*assignment };
         let mut before_commit = |label: &BatchLabel, records: &[Key]| {
             let rows: Vec<_> = page.rows.iter().filter(|row| records.contains(&row.key)).collect();
-            companions_of(engine, data, &rows, label, assignment.hash, circumstances, stop)
+            companions_of(engine, data, &rows, label, assignment, circumstances, stop)
         };
         let executed = execute::execute(engine, store, &of_page, &mut before_commit, progress, stop)?;
         total.done += executed.done;
@@ -80,19 +76,20 @@ pub fn execute(
         total.failed += executed.failed;
         total.incomplete.extend(executed.incomplete);
         total.paused = executed.paused;
-        if total.paused.is_some() || !total.incomplete.is_empty() || !page.more {
+        total.closed = executed.closed;
+        if total.paused.is_some() || total.closed.is_some() || !total.incomplete.is_empty() || !page.more {
             return Ok(total);
         }
     }
 }
 
-/// Disposes of what belongs to these records elsewhere.
+/// Disposes of what belongs to these records elsewhere, and to no other record.
 fn companions_of(
     engine: &Engine,
     data: &Data,
     rows: &[&Row],
     label: &BatchLabel,
-    hash: &str,
+    assignment: &Assignment<'_>,
     circumstances: &Circumstances,
     stop: &Stop,
 ) -> Result<Result<(), String>, AuditLost> {
@@ -102,11 +99,31 @@ fn companions_of(
             Ok(store) => store,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let Some(job) = job(with, rows, circumstances) else { continue };
+        if with.by.is_some() && rows.iter().any(|row| !row.key.parts().is_ok_and(|parts| parts.len() == 1)) {
+            return Ok(Err(format!(
+                "rows of {} in store {elsewhere} cannot be found by a key of several columns",
+                with.collection
+            )));
+        }
+        let mut names = names_of(with, rows);
+        if with.by.is_none() {
+            let others = engine
+                .inspect(&data.target.store)
+                .and_then(|own| named_by_others(own, &assignment.job.scope, with, rows));
+            match others {
+                Ok(others) => names.retain(|name| !others.contains(name)),
+                Err(error) => {
+                    return Ok(Err(format!("whether other records share what goes along: {error}")));
+                }
+            }
+        }
+        let Some(job) = job(with, &names, circumstances) else { continue };
         let label =
             BatchLabel { store: elsewhere.clone(), collection: with.collection.clone(), ..label.clone() };
         let of = format!("{}/with", data.index);
-        let assignment = Assignment { label, hash, of: &of, job, most: usize::MAX };
+        // The record's own batch was let through: what goes along belongs to it.
+        let assignment =
+            Assignment { label, of: &of, job, most: usize::MAX, halt: &|| Ok(None), ..*assignment };
         let executed =
             execute::execute(engine, store, &assignment, &mut |_, _| Ok(Ok(())), &Unwatched, stop)?;
         if let Some(reason) = executed.incomplete.first() {
@@ -121,30 +138,83 @@ fn companions_of(
     Ok(Ok(()))
 }
 
-/// The job that takes the companions of all these records: their named part is one of the records' values.
-fn job(with: &With, rows: &[&Row], circumstances: &Circumstances) -> Option<Job> {
-    let part = match &with.by {
-        Some(by) => by.clone(),
-        None => pattern::parts(&with.collection).into_iter().next()?,
+/// What a record's companions are called there: one text for each part of the pattern, or the record's key.
+type Name = Vec<String>;
+
+fn parts_of(with: &With) -> Vec<String> {
+    with.by.as_ref().map_or_else(|| pattern::parts(&with.collection), |by| vec![by.clone()])
+}
+
+fn name_of(with: &With, row: &Row) -> Option<Name> {
+    let text = |part: &String| match &with.by {
+        Some(_) => Some(row.fields.event_key()),
+        None => row.fields.get(&Field::own(part.as_str()))?.as_event_key(),
     };
-    let mut values: Vec<String> = rows
-        .iter()
-        .filter_map(|row| match &with.by {
-            Some(_) => Some(row.fields.event_key()),
-            None => row.fields.get(&Field::own(part.clone()))?.as_event_key(),
-        })
-        .filter(|value| !value.is_empty())
-        .collect();
-    values.sort_unstable();
-    values.dedup();
+    let name: Name = parts_of(with).iter().map(text).collect::<Option<_>>()?;
+    (!name.is_empty() && name.iter().all(|text| !text.is_empty())).then_some(name)
+}
+
+fn names_of(with: &With, rows: &[&Row]) -> BTreeSet<Name> {
+    rows.iter().filter_map(|row| name_of(with, row)).collect()
+}
+
+/// The names that records outside this batch bear too: what lies under them goes with the last of those.
+fn named_by_others(
+    own: &dyn Inspect,
+    scope: &Scope,
+    with: &With,
+    rows: &[&Row],
+) -> Result<BTreeSet<Name>, StoreError> {
+    let Some(first) = parts_of(with).into_iter().next().map(Field::own) else { return Ok(BTreeSet::new()) };
+    let known = |value: &Value| !matches!(value, Value::Null);
+    let values = rows.iter().filter_map(|row| row.fields.get(&first).filter(known)).collect();
+    let keys = rows.iter().map(|row| row.key.clone()).collect();
+    let predicate = Predicate::OneOf { field: first, values }.and(Predicate::KeyIn(Arc::new(keys)).negated());
+    let mut names = BTreeSet::new();
+    let mut after: Option<Key> = None;
+    loop {
+        let page = own.scan(scope, &predicate, after.as_ref(), PAGE)?;
+        if let Some(gap) = page.gaps.first() {
+            let place = gap.place.clone();
+            return Err(StoreError::new(StoreErrorKind::Unavailable, place, gap.reason.clone()));
+        }
+        names.extend(page.rows.iter().filter_map(|row| name_of(with, row)));
+        after = page.rows.last().map(|row| row.key.clone());
+        if !page.more || after.is_none() {
+            return Ok(names);
+        }
+    }
+}
+
+/// The job that takes the companions of all these names.
+fn job(with: &With, names: &BTreeSet<Name>, circumstances: &Circumstances) -> Option<Job> {
     let store = with.store.clone()?;
-    let predicate = Predicate::OneOf {
-        field: Field::own(part),
-        values: values.iter().cloned().map(Value::Text).collect(),
+    let parts = parts_of(with);
+    let is = |place: usize, values: Vec<Value>| Predicate::OneOf {
+        field: Field::own(parts[place].as_str()),
+        values: values.into_iter().collect(),
     };
+    let text = |name: &Name, place: usize| Value::Text(name[place].clone());
+    // The first part leads to where they lie; only all parts together say whose they are.
+    let mut predicate = is(0, names.iter().map(|name| text(name, 0)).collect());
+    if with.by.is_some() {
+        // A column of numbers holds no texts: a key that is spelled like a number is looked for as one too.
+        let numbers = names.iter().filter_map(|name| {
+            name[0].parse().ok().filter(|number: &i64| number.to_string() == name[0]).map(Value::Int)
+        });
+        predicate = Predicate::Any(vec![predicate, is(0, numbers.collect())]);
+    }
+    if parts.len() > 1 {
+        let whole =
+            |name: &Name| Predicate::All((0..parts.len()).map(|at| is(at, vec![text(name, at)])).collect());
+        predicate = predicate.and(Predicate::Any(names.iter().map(whole).collect()));
+    }
+    if names.is_empty() {
+        return None;
+    }
     let target = Arc::new(Target::new(store, with.collection.clone()));
     let scope = Scope { target, events: Arc::clone(&circumstances.events), now: circumstances.now };
-    let expected = values.len() as u64;
+    let expected = names.len() as u64;
     let due = StartSet::empty();
     Some(Job { scope, predicate, start: Arc::new(no_start()), due, act: Act::Delete, expected })
 }

@@ -79,6 +79,8 @@ pub struct StagePlan {
 pub struct Circumstances {
     /// The instant of asking.
     pub now: Instant,
+    /// How long the log was when events were read.
+    pub log: u64,
     /// Records due before this are overdue: a run should have taken them.
     pub overdue_at: Option<Instant>,
     /// The events known.
@@ -114,7 +116,7 @@ pub fn plan(
     let all_changes = changes_of(data, &schema)?;
     let changes = |stage: &Stage| all_changes.of(stage);
     let selections = select::selections(policy, data, &changes, circumstances.now);
-    let held = Held::of(circumstances.holds.iter(), &policy.id, &data.target.store, &data.target.collection);
+    let held = Held::of_data(circumstances.holds.iter(), &policy.id, &data.target);
     let scope = scope(data, circumstances);
 
     let groups = groups(policy, data, &selections, &held, circumstances);

@@ -1,25 +1,25 @@
 //! One execution of one policy: lease, recovery, plan, gates, batches, recount, and an honest state at the end.
 
+mod acting;
+mod gating;
+
 use std::sync::Arc;
 
-use crate::adapter::api::{Act, Job, StoreError};
 use crate::audit::entry::{Phase, RunNote, Slots, StageDone};
-use crate::model::action::Action;
-use crate::model::batch::BatchLabel;
-use crate::model::hold::Held;
-use crate::model::ids::{BatchId, RunId, StoreName};
-use crate::model::predicate::Predicate;
+use crate::model::ids::{RunId, StoreName};
 use crate::model::run::{RunState, Trigger};
 use crate::policy::rule::{Data, Policy};
-use crate::policy::{select, timing};
-use crate::state::api::{Approval, Curve, PauseScope};
+use crate::state::api::{Curve, PauseScope};
 use crate::time::{Instant, guard};
 
-use super::execute::{Assignment, AuditLost, Executed};
+use super::execute::AuditLost;
 use super::gate::Answer;
-use super::plan::{Circumstances, DataPlan};
+use super::plan::Circumstances;
 use super::progress::{Progress, Stop};
-use super::{Engine, EngineError, companions, execute, forecast, gate, plan, recover};
+use super::{Engine, EngineError, plan, recover};
+
+/// How many new events are read at once.
+const EVENTS: usize = 1_000;
 
 /// Why and for which slots a run takes place.
 #[derive(Clone, Debug)]
@@ -244,328 +244,6 @@ impl Begun<'_> {
         let complete = parts.iter().all(|part| part.state == RunState::Complete);
         Ok((parts, (complete && !new_curves.is_empty()).then_some(new_curves)))
     }
-
-    pub(super) fn gates(
-        &self,
-        data: &Data,
-        plan: &DataPlan,
-        approval: Option<&Approval>,
-        before: Option<&Policy>,
-        curves: &[Curve],
-        circumstances: &Circumstances,
-    ) -> Result<Answer, EngineError> {
-        let effects: Vec<_> = plan.schema.side_effects.iter().map(|effect| effect.text.clone()).collect();
-        let changes_anything = plan.stages.iter().any(|stage| stage.action.changes_the_store());
-        if changes_anything && !effects.is_empty() {
-            return Ok(Answer::Stop(effects.join("; ")));
-        }
-        if changes_anything && plan.schema.key.is_empty() {
-            return Ok(Answer::Stop(format!(
-                "{} in store {} has no key, so no record of it could ever be proven gone",
-                data.target.collection, data.target.store
-            )));
-        }
-        let mut answer = gate::approval::judge(
-            approval,
-            before,
-            self.policy,
-            data,
-            &plan.identity,
-            &plan.schema.fingerprint,
-        )
-        .and_then(|| self.waited(approval))
-        .and_then(|| gate::limits::judge(&self.policy.limit, plan.due(), plan.total));
-        for there in companions::targets(&data.target) {
-            let (Answer::Open, Some(approval)) = (&answer, approval) else { break };
-            let identity = self.engine.inspect(&there.store)?.identity()?;
-            answer = gate::approval::same_store(approval, &there.store, &identity);
-        }
-        if answer != Answer::Open {
-            return Ok(answer);
-        }
-        let would_empty = would_empty(self.engine, data, plan, circumstances)?;
-        for (place, stage) in plan.stages.iter().enumerate() {
-            if !stage.action.changes_the_store() {
-                continue;
-            }
-            let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
-            let curve = curves.iter().find(|curve| curve.of == of);
-            let done_since = match curve {
-                Some(curve) => self.engine.state.done_since(&self.policy.id, &of, curve.made)?,
-                None => 0,
-            };
-            let Some(baseline) = self.baseline(data, plan, place)? else { continue };
-            let seen = gate::forecast::Seen {
-                curve,
-                now: self.now,
-                due: stage.due,
-                held: stage.held,
-                done_since,
-                baseline: baseline.0,
-                would_empty: would_empty && stage.action == Action::Delete,
-                may_empty: self.policy.limit.may_empty,
-            };
-            answer = gate::forecast::judge(&seen);
-            if answer != Answer::Open {
-                return Ok(answer);
-            }
-        }
-        Ok(Answer::Open)
-    }
-
-    /// `wait`: a time between approval and action in which anybody may still object.
-    fn waited(&self, approval: Option<&Approval>) -> Answer {
-        let (Some(wait), Some(approval)) = (self.policy.wait, approval) else { return Answer::Open };
-        let ends = crate::time::due(
-            crate::time::StartValue::Instant(approval.at),
-            crate::time::After::Period(wait),
-            None,
-            self.policy.zone,
-        );
-        match ends {
-            Some(ends) if ends <= self.now => Answer::Open,
-            Some(ends) => Answer::Observe(format!(
-                "approved, and waiting until {} ({}) before it acts",
-                self.policy.zone.local(ends).format("%Y-%m-%d %H:%M:%S"),
-                self.policy.zone
-            )),
-            None => Answer::Observe("approved, and its waiting period never ends".to_owned()),
-        }
-    }
-
-    /// What the breaker compares with for one stage: `None` where it cannot compare at all and `[limit] records`
-    /// stands guard instead; `Some(Some(n))` where the largest of the last runs does.
-    fn baseline(&self, data: &Data, plan: &DataPlan, place: usize) -> Result<Option<Baseline>, EngineError> {
-        let selection = &plan.selections.stages[place];
-        let stage = plan::stage_of(data, selection);
-        if timing::unpredictable(stage) {
-            return Ok(None);
-        }
-        let Some(crate::time::After::Period(period)) = stage.after else { return Ok(None) };
-        let gap = self.policy.schedule.longest_gap(self.policy.zone, self.now);
-        if gap.is_none_or(|gap| chrono::TimeDelta::hours(period.min_hours()) >= gap) {
-            return Ok(Some(Baseline(None)));
-        }
-        let runs = self.engine.state.runs(&self.policy.id, gate::forecast::BASELINE_RUNS + 1)?;
-        let largest = runs
-            .iter()
-            .filter(|run| run.note.run != self.id && run.note.state == Some(RunState::Complete))
-            .map(|run| {
-                let of_stage = run.note.stages.iter().filter(|done| {
-                    done.collection == data.target.collection
-                        && done.class == selection.class
-                        && done.stage == stage.number
-                });
-                of_stage.map(|done| done.done).sum::<u64>()
-            })
-            .max();
-        // Before the first run the approval's own count is all that is known.
-        let approved = self.engine.state.approval(&self.policy.id)?.map_or(0, |approval| approval.count);
-        Ok(Some(Baseline(Some(largest.unwrap_or(0).max(approved)))))
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one call, and each is a different thing")]
-    fn act(
-        &self,
-        data: &Data,
-        plan: &DataPlan,
-        mut part: Part,
-        circumstances: &Circumstances,
-        curves: &mut Vec<Curve>,
-        progress: &dyn Progress,
-        stop: &Stop,
-    ) -> Result<Part, EngineError> {
-        let mut incomplete: Vec<String> =
-            plan.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)).collect();
-        let mut changed = false;
-        for (place, stage) in plan.stages.iter().enumerate() {
-            let executed = if stage.due == 0 || !stage.action.changes_the_store() {
-                Executed::default()
-            } else {
-                self.stage(data, plan, place, circumstances, progress, stop)?
-            };
-            changed |= executed.done > 0;
-            part.stages.push(StageDone {
-                store: part.store.clone(),
-                collection: part.collection.clone(),
-                class: stage.class.clone(),
-                stage: stage.stage,
-                action: stage.action.word().to_owned(),
-                due: stage.due,
-                done: executed.done,
-                skipped: executed.skipped,
-                failed: executed.failed,
-            });
-            incomplete.extend(executed.incomplete);
-            if let Some(scope) = executed.paused {
-                return Ok(part.ended(RunState::Paused, format!("paused in the middle ({scope:?})")));
-            }
-        }
-        for stage in
-            plan.stages.iter().filter(|stage| matches!(stage.action, Action::Escalate(_)) && stage.due > 0)
-        {
-            part.remarks.push(format!("{} records wait for a decision (stage {})", stage.due, stage.stage));
-        }
-        if plan.needed > 0 {
-            part.remarks.push(format!(
-                "{} due records in {} were kept because others still need them; they go with a later run",
-                plan.needed, part.collection
-            ));
-        }
-        let store = self.engine.dispose(&data.target.store)?;
-        if changed && let Err(error) = store.settle(&plan.target) {
-            part.remarks.push(error.to_string());
-        }
-        if !stop.is_asked() {
-            self.recount(data, plan, circumstances, curves, &mut incomplete)?;
-        }
-        match incomplete.is_empty() {
-            true => Ok(part),
-            false => Ok(part.ended(RunState::Incomplete, incomplete.join("; "))),
-        }
-    }
-
-    fn stage(
-        &self,
-        data: &Data,
-        plan: &DataPlan,
-        place: usize,
-        circumstances: &Circumstances,
-        progress: &dyn Progress,
-        stop: &Stop,
-    ) -> Result<Executed, AuditLost> {
-        let engine = self.engine;
-        let stage = &plan.stages[place];
-        let selection = &plan.selections.stages[place];
-        let Some(start) = &selection.start else { return Ok(Executed::default()) };
-        let held = Held::of(
-            circumstances.holds.iter(),
-            &self.policy.id,
-            &data.target.store,
-            &data.target.collection,
-        );
-        let (predicate, _) = select::held(selection.acts.clone(), &held);
-        let mut scope = plan::scope(data, circumstances);
-        scope.target = Arc::clone(&plan.target);
-        let act = match &stage.action {
-            Action::Delete => Act::Delete,
-            _ => Act::Change(stage.changes.clone()),
-        };
-        let job = Job {
-            scope,
-            predicate,
-            start: Arc::clone(start),
-            due: selection.due.clone(),
-            act,
-            expected: stage.due,
-        };
-        let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
-        let label = BatchLabel {
-            batch: BatchId::at(self.now),
-            run: self.id,
-            policy: self.policy.id.clone(),
-            store: data.target.store.clone(),
-            collection: data.target.collection.clone(),
-            class: stage.class.clone(),
-            stage: stage.stage,
-            action: stage.action.word().to_owned(),
-        };
-        let assignment = Assignment { label, hash: &self.policy.hash, of: &of, job, most: usize::MAX };
-        let what = format!("{} {} in {}", stage.action.word(), data.target.collection, data.target.store);
-        progress.begin(&what, stage.due);
-        let executed = if stage.action == Action::Delete && companions::elsewhere(&data.target) {
-            companions::execute(engine, data, &assignment, circumstances, progress, stop)
-        } else {
-            match engine.dispose(&data.target.store) {
-                Ok(store) => {
-                    execute::execute(engine, store, &assignment, &mut |_, _| Ok(Ok(())), progress, stop)
-                }
-                Err(error) => Ok(Executed { incomplete: vec![error.to_string()], ..Executed::default() }),
-            }
-        };
-        progress.end();
-        executed
-    }
-
-    /// Counts again what is due and unheld, and makes the next forecast, in one pass for each stage.
-    fn recount(
-        &self,
-        data: &Data,
-        plan: &DataPlan,
-        circumstances: &Circumstances,
-        curves: &mut Vec<Curve>,
-        incomplete: &mut Vec<String>,
-    ) -> Result<(), EngineError> {
-        let store = self.engine.inspect(&data.target.store)?;
-        // Holds that came during the run keep their records: they are not left over.
-        let fresh = Circumstances { holds: Arc::new(self.engine.state.holds()?), ..circumstances.clone() };
-        for (place, stage) in plan.stages.iter().enumerate() {
-            if !stage.action.changes_the_store() {
-                continue;
-            }
-            match forecast::forecast(store, self.policy, data, plan, place, &fresh) {
-                Ok(Some(forecast)) => {
-                    incomplete
-                        .extend(forecast.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
-                    if forecast.left > 0 {
-                        match exactly_left(store, self.policy, data, plan, place, &fresh) {
-                            Ok(0) => {}
-                            Ok(left) => incomplete
-                                .push(format!("counted again, {left} records are still due and not held")),
-                            Err(error) => incomplete.push(format!("could not be counted again: {error}")),
-                        }
-                    }
-                    // What this run has done is in the counts already: only what comes after is added to them.
-                    curves.push(Curve { made: self.engine.clock.now(), ..forecast.curve });
-                }
-                Ok(None) => {}
-                Err(error) => incomplete.push(format!("could not be counted again: {error}")),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A number of records to compare with, if the curve cannot serve.
-struct Baseline(Option<u64>);
-
-/// The recount by the whole predicate: the survey also counts what meanwhile belongs to a later stage.
-fn exactly_left(
-    store: &dyn crate::adapter::api::Inspect,
-    policy: &Policy,
-    data: &Data,
-    plan: &DataPlan,
-    place: usize,
-    circumstances: &Circumstances,
-) -> Result<u64, StoreError> {
-    let held = Held::of(circumstances.holds.iter(), &policy.id, &data.target.store, &data.target.collection);
-    let (predicate, _) = select::held(plan.selections.stages[place].acts.clone(), &held);
-    let mut scope = plan::scope(data, circumstances);
-    scope.target = Arc::clone(&plan.target);
-    let group = crate::adapter::api::Group { predicate, start: None, samples: 0 };
-    Ok(store.count(&scope, &[group])?.tallies.first().map_or(0, |tally| tally.count))
-}
-
-/// Whether nothing of the collection would be left: no record that every deleting stage leaves alone.
-fn would_empty(
-    engine: &Engine,
-    data: &Data,
-    plan: &DataPlan,
-    circumstances: &Circumstances,
-) -> Result<bool, EngineError> {
-    let deleting: Vec<_> =
-        plan.stages.iter().filter(|stage| stage.action == Action::Delete && stage.due > 0).collect();
-    let Some(first) = deleting.first() else { return Ok(false) };
-    if plan.held() + plan.undetermined + plan.waiting + plan.needed > 0 {
-        return Ok(false);
-    }
-    let goes: Vec<_> =
-        deleting.iter().map(|stage| plan.selections.stages[stage.selection].acts.clone().surely()).collect();
-    let stays = Predicate::Any(goes).negated();
-    let mut scope = plan::scope(data, circumstances);
-    scope.target = Arc::clone(&plan.target);
-    let start = plan.selections.stages[first.selection].start.as_ref();
-    Ok(!engine.inspect(&data.target.store)?.any(&scope, &stays, start)?)
 }
 
 /// Why nothing may be done now at all: a pause, or the policy's window.
@@ -581,18 +259,21 @@ pub fn closed(engine: &Engine, policy: &Policy, now: Instant) -> Result<Option<S
         };
         return Ok(Some(format!("{text}: `forfall resume` lets it go on")));
     }
-    match &policy.window {
-        Some(window) if !window.contains(now, policy.zone) => {
-            Ok(Some(format!("outside its window {window}")))
-        }
-        _ => Ok(None),
-    }
+    Ok(outside_window(policy, now))
+}
+
+fn outside_window(policy: &Policy, now: Instant) -> Option<String> {
+    let window = policy.window.as_ref().filter(|window| !window.contains(now, policy.zone))?;
+    Some(format!("outside its window {window}"))
 }
 
 /// What all plans of one moment share.
 pub fn circumstances(engine: &Engine, now: Instant) -> Result<Circumstances, EngineError> {
+    // The log first: an event recorded between the two is then told of twice, and none is lost.
+    let (log, _) = engine.state.log_head()?;
     Ok(Circumstances {
         now,
+        log,
         overdue_at: None,
         events: Arc::new(engine.state.events()?),
         holds: Arc::new(engine.state.holds()?),

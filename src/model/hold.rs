@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{HoldId, PolicyId, StoreName};
 use super::key::Key;
+use super::target::Target;
 use crate::time::Instant;
 
 /// A hold in force: nothing that it covers is disposed of until it is released.
@@ -78,6 +79,19 @@ impl Held {
         held
     }
 
+    /// The part of `holds` that matters for the records of a target. What goes with a record is held with it: a hold
+    /// on one of those collections holds every record, because which of them it means is not known before they go.
+    pub fn of_data<'a>(
+        holds: impl IntoIterator<Item = &'a Hold> + Clone,
+        policy: &PolicyId,
+        target: &Target,
+    ) -> Self {
+        let mut held = Self::of(holds.clone(), policy, &target.store, &target.collection);
+        held.everything |=
+            target.goes_along().any(|(store, collection)| along(holds.clone(), policy, store, collection));
+        held
+    }
+
     /// Whether this record is held.
     pub fn covers(&self, key: &Key) -> bool {
         self.everything || self.keys.contains(key)
@@ -87,6 +101,18 @@ impl Held {
     pub fn is_empty(&self) -> bool {
         !self.everything && self.keys.is_empty()
     }
+}
+
+/// Whether a hold covers a collection whose rows or files go with records. A key alone means a record, not what goes
+/// with one.
+pub fn along<'a>(
+    holds: impl IntoIterator<Item = &'a Hold>,
+    policy: &PolicyId,
+    store: &StoreName,
+    collection: &str,
+) -> bool {
+    let named = |hold: &Hold| hold.scope.key.is_none() || hold.scope.collection.is_some();
+    holds.into_iter().any(|hold| named(hold) && hold.scope.touches(policy, store, collection))
 }
 
 mod key_hex {

@@ -64,6 +64,16 @@ impl Target {
         }
     }
 
+    /// What goes with the records in other stores, each as a bare binding there.
+    pub fn elsewhere(&self) -> impl Iterator<Item = Self> {
+        self.with.iter().filter_map(|with| Some(Self::new(with.store.clone()?, with.collection.clone())))
+    }
+
+    /// Everything that goes with the records, here and elsewhere: in which store, and which collection.
+    pub fn goes_along(&self) -> impl Iterator<Item = (&StoreName, &str)> {
+        self.with.iter().map(|with| (with.store.as_ref().unwrap_or(&self.store), with.collection.as_str()))
+    }
+
     /// The link of that name.
     pub fn link(&self, name: &str) -> Option<&Link> {
         self.links.iter().find(|link| link.name == name)

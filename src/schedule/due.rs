@@ -9,8 +9,8 @@ use crate::audit::entry::Slots;
 use crate::model::run::{RunState, Trigger};
 use crate::time::{Instant, Schedule, Zone};
 
-/// How long after an incomplete run it is tried again, slot or no slot: a store that was down for a minute must not
-/// cost a day.
+/// How long after an incomplete run, or one that a pause cut short, it is tried again, slot or no slot: a store that
+/// was down for a minute must not cost a day.
 pub const RETRY_AFTER: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
 
 /// A slot this far in the past was missed, not merely reached a little late.
@@ -47,7 +47,7 @@ pub fn decide(schedule: &Schedule, zone: Zone, past: &Past, now: Instant) -> Ver
         return Verdict::Run { trigger, slots: Some(Slots { first, last, count: passed.count as u64 }) };
     }
     let next = schedule.next_after(now, zone);
-    if let Some((ended, RunState::Incomplete)) = past.last_run {
+    if let Some((ended, RunState::Incomplete | RunState::Paused)) = past.last_run {
         let again = ended + RETRY_AFTER;
         if again <= now {
             return Verdict::Run { trigger: Trigger::Retry, slots: None };
@@ -126,6 +126,15 @@ mod tests {
         assert_eq!(decide(&schedule, zone, &past, at("2026-11-21T02:16:00Z")), again);
         let complete = Past { last_run: Some((ended, RunState::Complete)), ..past };
         assert!(matches!(decide(&schedule, zone, &complete, at("2026-11-21T02:16:00Z")), Verdict::Sleep(_)));
+    }
+
+    #[test]
+    fn a_run_paused_in_the_middle_goes_on_before_the_next_slot() {
+        let (schedule, zone) = nightly();
+        let ended = at("2026-11-21T02:01:00Z");
+        let past = Past { dealt_with: at("2026-11-21T02:00:00Z"), last_run: Some((ended, RunState::Paused)) };
+        let again = Verdict::Run { trigger: Trigger::Retry, slots: None };
+        assert_eq!(decide(&schedule, zone, &past, at("2026-11-21T02:16:00Z")), again);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::engine::progress::{Stop, Unwatched};
 use crate::engine::run::{self, Occasion, Report};
 use crate::engine::{Engine, EngineError, recover};
 use crate::model::ids::{PolicyId, StoreName};
-use crate::model::run::Trigger;
+use crate::model::run::{RunState, Trigger};
 use crate::policy::rule::Policy;
 use crate::policy::turns;
 use crate::state::api::Filter;
@@ -31,6 +31,8 @@ pub struct Worker {
     resting: BTreeMap<PolicyId, Instant>,
     /// Events up to this entry of the log have woken their policies.
     events_seen: Option<u64>,
+    /// Policies that an event has woken and that could not run yet.
+    woken: BTreeSet<PolicyId>,
     guard: guard::Watch,
     distrusted: bool,
 }
@@ -54,6 +56,7 @@ impl Worker {
             busy: BTreeMap::new(),
             resting: BTreeMap::new(),
             events_seen: None,
+            woken: BTreeSet::new(),
             guard,
             distrusted: false,
         }
@@ -86,7 +89,10 @@ impl Worker {
         }
         let woken = self.woken_by_events()?;
         for policy in self.policies.clone() {
-            let event = woken.iter().any(|name| policy.names_event(name));
+            if woken.iter().any(|name| policy.names_event(name)) {
+                self.woken.insert(policy.id.clone());
+            }
+            let event = self.woken.contains(&policy.id);
             if let Some((occasion, last_slot)) = self.occasion(&policy, event, now)? {
                 self.start(policy, occasion, last_slot);
             }
@@ -130,7 +136,9 @@ impl Worker {
             return Ok(None);
         };
         let last_run = state.runs(&policy.id, 1)?.into_iter().next();
-        let last_run = last_run.and_then(|run| Some((run.ended?, run.note.state?)));
+        // A run without an end died, or another process is at it and has the lease.
+        let last_run =
+            last_run.map(|run| run.ended.zip(run.note.state).unwrap_or((run.began, RunState::Incomplete)));
         let past = Past { dealt_with: slot.last, last_run };
         let occasion = match due::decide(&policy.schedule, policy.zone, &past, now) {
             Verdict::Run { trigger, slots } => {
@@ -149,6 +157,7 @@ impl Worker {
 
     fn start(&mut self, policy: Arc<Policy>, occasion: Occasion, last_slot: Option<Instant>) {
         tracing::info!(policy = %policy.id, trigger = ?occasion.trigger, "run begins");
+        self.woken.remove(&policy.id);
         let stores = policy.data.iter().map(|data| data.target.store.clone()).collect();
         self.busy.insert(policy.id.clone(), stores);
         let engine = self.engine.clone();

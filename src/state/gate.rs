@@ -4,20 +4,25 @@
 use super::api::{IntentAnswer, PauseScope, StateError};
 use crate::audit::entry::{Intent, Outcome, Recovery};
 use crate::model::batch::BatchLabel;
-use crate::model::hold::{Held, Hold};
+use crate::model::hold::{self, Held, Hold};
 use crate::model::key::Key;
 
 /// What stands against the batch, if anything does. A pause comes first: it stops the whole run.
 pub(super) fn objection<'a>(
-    label: &BatchLabel,
+    intent: &Intent,
     keys: &[Key],
     pauses: &[PauseScope],
-    holds: impl IntoIterator<Item = &'a Hold>,
+    holds: impl IntoIterator<Item = &'a Hold> + Clone,
 ) -> Option<IntentAnswer> {
+    let label = &intent.label;
     if let Some(pause) = pauses.iter().find(|pause| covers(pause, label)) {
         return Some(IntentAnswer::Paused(pause.clone()));
     }
-    let held = Held::of(holds, &label.policy, &label.store, &label.collection);
+    let mut held = Held::of(holds.clone(), &label.policy, &label.store, &label.collection);
+    held.everything |= intent
+        .companions
+        .iter()
+        .any(|along| hold::along(holds.clone(), &label.policy, &label.store, &along.collection));
     if held.is_empty() {
         return None;
     }

@@ -5,6 +5,7 @@ mod gates;
 mod world;
 
 use forfall::audit::entry::Body;
+use forfall::engine::progress::{Stop, Unwatched};
 use forfall::model::run::RunState;
 use forfall::model::value::Value;
 use world::{Interfere, World};
@@ -133,4 +134,36 @@ fn two_runs_of_one_policy_exclude_each_other() {
     assert!(!report.begun);
     drop(lease);
     assert_eq!(world.run().state, RunState::Complete);
+}
+
+#[test]
+fn a_run_that_was_stopped_before_its_recount_is_not_complete_and_keeps_its_forecast() {
+    let world = World::new(world::CALLS, 0, 40);
+    world.approve(0);
+    let before = world.engine.state.curves(&world.policy.id).unwrap();
+    let stop = Stop::default();
+    stop.ask();
+    let report = world.run_until(&Unwatched, &world, &stop);
+    assert_eq!(report.state, RunState::Incomplete, "nobody counted again");
+    assert_eq!(world.engine.state.curves(&world.policy.id).unwrap(), before);
+}
+
+#[test]
+fn a_window_that_closes_stops_before_the_next_batch() {
+    // 12:00 UTC is 13:00 in Oslo.
+    let world = World::new(world::CALLS, 2_200, 10).edited("[[data]]", "window = \"12:30-13:30\"\n[[data]]");
+    world.approve(2_200);
+    let report = world.run_with(&Interfere::at_first_batch(|world| world.later(45)), &world);
+    assert_eq!(report.parts[0].stages[0].done, 2_000, "the window closed during the first batch");
+    assert_eq!(report.state, RunState::Paused, "{:?}", report.reason);
+    world.assert_accounts(2_000);
+}
+
+#[test]
+fn an_event_recorded_during_a_run_counts_from_the_next_batch_on() {
+    let world = World::new(world::CALLS, 2_200, 10)
+        .edited("[[stage]]", "[[class]]\nname = \"evidence\"\nwhen = \"event('to-police')\"\n[[class.stage]]\naction = \"preserve\"\n[[stage]]");
+    world.approve(2_200);
+    let report = world.run_with(&Interfere::at_first_batch(|world| world.event("to-police", "2100")), &world);
+    assert!(world.ids().contains(&2_100), "it went to the police before its batch began: {report:?}");
 }

@@ -3,8 +3,10 @@
 
 mod architecture;
 mod cli;
+mod companions;
 mod crash;
 mod daemon;
 mod engine;
 mod fixture;
 mod policies;
+mod proof;

@@ -2,9 +2,10 @@
 
 use super::statements::{changed, check_starts, delete_companions, keys_of, sorted, starts, strike};
 use super::strike::Strike;
+use super::unfit;
 use super::walk::SqliteWalk;
 use crate::adapter::api::{Act, Basis, Prepared, StoreError};
-use crate::model::batch::{Applied, Leftover};
+use crate::model::batch::Applied;
 use crate::model::ids::BatchId;
 use crate::model::key::Key;
 
@@ -39,6 +40,7 @@ impl<'a> Frozen<'a> {
             companions: Vec::new(),
         };
         // From here on an error drops `frozen`, which takes everything back.
+        frozen.walk.check_schema()?;
         frozen.act()?;
         frozen.walk.session.mark(&frozen.batch, frozen.walk.settled.as_ref())?;
         if forget {
@@ -98,7 +100,7 @@ impl Prepared for Frozen<'_> {
     }
 
     fn spool(&self) -> Vec<u8> {
-        Vec::new()
+        unfit::encode(self.struck, &self.records)
     }
 
     fn basis(&self) -> Basis {
@@ -111,12 +113,9 @@ impl Prepared for Frozen<'_> {
         self.walk.session.run("COMMIT")?;
         self.walk.settled = Some(self.batch);
         self.walk.cursor = self.strike.take().map(Strike::cursor);
-        let reason = "it holds a value that the method cannot work on";
-        let failed = (self.struck..self.records.len())
-            .map(|place| Leftover { place, reason: reason.to_owned(), key: None })
-            .collect();
-        let done = u64::try_from(self.struck).unwrap_or(u64::MAX);
-        Ok(Applied { done, failed, ..Applied::default() })
+        let mut applied = unfit::applied(self.struck, &self.records);
+        applied.failed.iter_mut().for_each(|left| left.key = None);
+        Ok(applied)
     }
 
     fn abort(self: Box<Self>) -> Result<(), StoreError> {

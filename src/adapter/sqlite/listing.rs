@@ -43,15 +43,14 @@ fn extremes(
         return Ok(None);
     }
     let name = quoted(&column.name);
-    // A day begins with its year, 1 or 2: an index finds the range at once. Its ends look like no number (a colon comes
-    // after every digit), or a column of numeric affinity would compare them as numbers, which come before any text.
-    let days = format!(
-        "{name} > '0:' AND {name} < '2:' AND {name} GLOB '[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]*'"
-    );
+    let a_day = format!("{name} GLOB '[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]*'");
+    // A day begins with its year, so an index finds the range at once. A column without the type of a text would
+    // compare these bounds as numbers.
+    let days = format!("{name} >= '1' AND {name} < '3' AND {a_day}");
     let numbers = format!("typeof({name}) IN ('integer', 'real') AND {name} <> 0 AND abs({name}) < 9e15");
     let filters = match column.kind {
         ColumnKind::Text => vec![days],
-        ColumnKind::Any => vec![days, numbers],
+        ColumnKind::Any => vec![a_day, numbers],
         _ => vec![numbers],
     };
     for filter in filters {

@@ -32,6 +32,7 @@ mod tests;
 mod total;
 mod trigger;
 mod trouble;
+mod unfit;
 mod value;
 mod walk;
 mod witness;
@@ -41,8 +42,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::adapter::api::{
-    Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Page, Row, Scope, StoreError, Surveyed,
-    Total, Walk,
+    Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Page, Row, Scope, StoreError,
+    StoreErrorKind, Surveyed, Total, Walk,
 };
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::StoreName;
@@ -154,9 +155,18 @@ impl Dispose for SqliteStore {
         Ok(Box::new(walk::SqliteWalk::begin(self.path.clone(), self.timeout, job)?))
     }
 
-    fn resolve(&self, label: &BatchLabel, _: &Target, _: &[u8]) -> Result<Fate, StoreError> {
-        let committed = self.reading()?.is_marked(&label.batch)?;
-        Ok(if committed { Fate::Done } else { Fate::NotDone })
+    fn resolve(&self, label: &BatchLabel, _: &Target, spool: &[u8]) -> Result<Fate, StoreError> {
+        let session = self.reading()?;
+        if !session.is_marked(&label.batch)? {
+            return Ok(Fate::NotDone);
+        }
+        if spool.is_empty() {
+            return Ok(Fate::Done);
+        }
+        unfit::decode(spool).map(Fate::Each).ok_or_else(|| {
+            let why = format!("what batch {} had planned cannot be read", label.batch);
+            session.trouble(StoreErrorKind::Damaged, why).with_help("Restore the state file from a backup")
+        })
     }
 
     fn settle(&self, _: &Target) -> Result<(), StoreError> {

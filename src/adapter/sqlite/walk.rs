@@ -26,6 +26,7 @@ use crate::adapter::sql::{Dialect, Need, lower};
 use crate::model::batch::BatchLabel;
 use crate::model::ids::BatchId;
 use crate::model::key::Key;
+use crate::model::target::Target;
 
 /// A walk over one job.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ pub(super) struct SqliteWalk {
     is_left_out: String,
     path: PathBuf,
     file: Option<(u64, u64)>,
+    schema: Seen,
     forgot: bool,
 }
 
@@ -72,6 +74,7 @@ impl SqliteWalk {
         let witness = Witness::new(&mut session.connection).map_err(|error| session.error(&error))?;
         session.require_marks()?;
         let file = marks::file_at(&path);
+        let schema = Seen::look(&session, &job.scope.target)?;
         let bound = schema::bind(&session, &job.scope.target)?;
         let companions = if job.act == Act::Delete { followers(&session, &bound, &job)? } else { Vec::new() };
 
@@ -97,6 +100,7 @@ impl SqliteWalk {
             cursor: None,
             path,
             file,
+            schema,
             forgot: false,
             session,
             witness,
@@ -131,12 +135,55 @@ impl SqliteWalk {
             .with_help("Run again; if it is another database, it needs a new approval"))
     }
 
+    /// No trigger and no reference came to the tables since the walk began. The witness sees most of what such a thing
+    /// does, but SQLite does not tell of rows without row numbers, nor of tables that are emptied at one stroke.
+    /// Asked inside the batch's transaction: from then on nobody changes the tables.
+    pub(super) fn check_schema(&mut self) -> Result<(), StoreError> {
+        if self.session.one::<i64>(SCHEMA_VERSION)? == self.schema.version {
+            return Ok(());
+        }
+        let now = Seen::look(&self.session, &self.job.scope.target)?;
+        if now.fingerprint != self.schema.fingerprint {
+            return Err(self
+                .session
+                .trouble(StoreErrorKind::Changed, "its tables changed while the run was under way")
+                .with_help(
+                    "Nothing of the batch was done. Look at `forfall store show`, then approve again",
+                ));
+        }
+        self.schema = now;
+        Ok(())
+    }
+
     /// At the end the last mark has done its work.
     fn finish(&mut self) {
         if let Some(settled) = self.settled.take() {
             // It is pruned after a year in any case; an error here is no reason to call the run incomplete.
             let _ = self.session.unmark(&settled);
         }
+    }
+}
+
+const SCHEMA_VERSION: &str = "PRAGMA schema_version";
+
+/// The tables as they were looked at.
+#[derive(Debug)]
+struct Seen {
+    version: i64,
+    fingerprint: String,
+}
+
+impl Seen {
+    /// Refuses tables in which more would happen than the policy says.
+    fn look(session: &Session, target: &Target) -> Result<Self, StoreError> {
+        let version = session.one(SCHEMA_VERSION)?;
+        let schema = schema::probe(session, target)?;
+        if schema.side_effects.is_empty() {
+            return Ok(Self { version, fingerprint: schema.fingerprint });
+        }
+        let effects: Vec<_> = schema.side_effects.into_iter().map(|effect| effect.text).collect();
+        let why = format!("more than the records would be touched: {}", effects.join("; "));
+        Err(session.trouble(StoreErrorKind::Changed, why).with_help("Nothing was done. Run `forfall check`"))
     }
 }
 

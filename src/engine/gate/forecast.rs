@@ -32,6 +32,10 @@ pub struct Seen<'a> {
     pub baseline: Option<u64>,
     /// Nothing of the collection would be left.
     pub would_empty: bool,
+    /// What all deleting stages together would take.
+    pub going: u64,
+    /// What the curves of all deleting stages together said.
+    pub foreseen: u64,
     /// `[limit] may-empty`.
     pub may_empty: bool,
 }
@@ -89,19 +93,17 @@ fn suspiciously_none(seen: &Seen<'_>) -> Answer {
 }
 
 fn emptying(seen: &Seen<'_>) -> Answer {
-    if !seen.would_empty || seen.may_empty || seen.due < ENOUGH {
+    if !seen.would_empty || seen.may_empty || seen.going < ENOUGH {
         return Answer::Open;
     }
-    let predicted = seen
-        .curve
-        .is_some_and(|curve| forecast::expected(curve, seen.now) >= curve.remaining && curve.remaining > 0);
+    let predicted = seen.curve.is_some_and(|curve| seen.foreseen >= curve.remaining && curve.remaining > 0);
     if predicted {
         return Answer::Open;
     }
     Answer::Stop(format!(
         "all {} records would go and nothing would be left. If that is right, write `may-empty = true` under \
          `[limit]`, or approve again",
-        seen.due
+        seen.going
     ))
 }
 
@@ -128,6 +130,8 @@ mod tests {
             done_since,
             baseline,
             would_empty: false,
+            going: due,
+            foreseen: forecast::expected(curve, at(2)),
             may_empty: false,
         }
     }
@@ -179,7 +183,7 @@ mod tests {
         let emptying = |curve| Seen { would_empty: true, ..seen(curve, 40) };
         assert!(matches!(judge(&emptying(&unforeseen)), Answer::Stop(_)));
         assert_eq!(judge(&Seen { may_empty: true, ..emptying(&unforeseen) }), Answer::Open);
-        assert_eq!(judge(&Seen { due: 19, ..emptying(&unforeseen) }), Answer::Open);
+        assert_eq!(judge(&Seen { going: 19, ..emptying(&unforeseen) }), Answer::Open);
         let foreseen = curve_that_empties();
         assert_eq!(judge(&emptying(&foreseen)), Answer::Open);
     }

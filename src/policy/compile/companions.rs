@@ -106,7 +106,12 @@ fn one(
         StoreKind::Unknown => return None,
     };
     Some(With {
-        store: with.store.as_ref().map(|name| StoreName::new(&***name)),
+        // The record's own store by its name is no other store.
+        store: with
+            .store
+            .as_ref()
+            .map(|name| StoreName::new(&***name))
+            .filter(|name| place.store().is_none_or(|own| own.name != *name)),
         collection: spelled,
         by: with.by.as_ref().map(ToString::to_string),
     })

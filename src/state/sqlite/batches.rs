@@ -7,6 +7,7 @@ use super::log::Ledger;
 use super::values::{json, parse, signed, unsigned};
 use super::{events, holds, runs};
 use crate::audit::entry::{Body, Intent, Outcome, Recovery};
+use crate::model::batch::BatchLabel;
 use crate::model::key::Key;
 use crate::state::api::{IntentAnswer, OpenIntent, StateError};
 use crate::state::gate;
@@ -20,8 +21,12 @@ pub(super) fn begin(
     spool: &[u8],
 ) -> Result<IntentAnswer, Failure> {
     let pauses = events::pauses(ledger.tx)?;
-    let holds = holds::touching(ledger.tx, &intent.label)?;
-    if let Some(objection) = gate::objection(&intent.label, keys, &pauses, &holds) {
+    let mut holds = holds::touching(ledger.tx, &intent.label)?;
+    for along in &intent.companions {
+        let label = BatchLabel { collection: along.collection.clone(), ..intent.label.clone() };
+        holds.extend(holds::touching(ledger.tx, &label)?);
+    }
+    if let Some(objection) = gate::objection(intent, keys, &pauses, &holds) {
         return Ok(objection);
     }
     let index = ledger.append(Body::Intent(intent.clone()))?;

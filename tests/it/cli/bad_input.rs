@@ -228,14 +228,62 @@ fn store_show_finds_the_times_between_odd_values() {
     let database = rusqlite::Connection::open(fixture.path("calls.db")).unwrap();
     database
         .execute_batch(
-            "insert into call_log (called_at) values (''), ('n/a'), (null), ('2019-05-17T10:00:00Z')",
+            "insert into call_log (called_at) values (''), ('n/a'), (null), ('2019-05-17T10:00:00Z');
+             create table visit (id integer primary key, day date);
+             insert into visit (day) values ('unknown'), ('2018-02-03'), (0)",
         )
         .unwrap();
     let said = forfall(&fixture, &["store", "show", "calls"]).expect(0);
     assert!(said.out.contains("2019-05-17T10:00:00Z"), "{}", said.out);
+    assert!(said.out.contains("day needs `start.format`; its values look like \"date\""), "{}", said.out);
     assert!(
         said.out.contains("called_at needs `start.format`; its values look like \"rfc3339\""),
         "{}",
         said.out
     );
+}
+
+#[test]
+fn what_check_refuses_is_not_approved() {
+    let fixture = Fixture::new(3, 2);
+    let class = "action = \"delete\"\n\n[[class]]\nname = \"old\"\nwhen = \"called_at < timestamp('2020-01-01T00:00:00Z')\
+                 \"\n[[class.stage]]\naction = \"preserve\"";
+    edit_policy(&fixture, "calls", "action = \"delete\"", class);
+    refused(&fixture, &["check"], 10, &["`called_at` is text"]);
+    refused(&fixture, &["approve", "calls", "--count", "0"], 11, &["`called_at` is text", "forfall check"]);
+}
+
+#[test]
+fn a_directory_of_policies_that_is_not_there() {
+    let fixture = Fixture::new(1, 1);
+    fs_err::rename(fixture.path("policies"), fixture.path("elsewhere")).unwrap();
+    refused(&fixture, &["check"], 10, &["/policies", "correct `policies`"]);
+}
+
+#[test]
+fn a_plan_that_cannot_be_written() {
+    let fixture = Fixture::new(1, 1);
+    refused(&fixture, &["plan", "--out", "/nowhere/plan.json"], 2, &["/nowhere/plan.json", "--out"]);
+}
+
+#[test]
+fn a_key_that_names_records_in_two_stores() {
+    let fixture = Fixture::new(1, 1);
+    fs_err::copy(fixture.path("calls.db"), fixture.path("second.db")).unwrap();
+    let config = fixture.path("forfall.toml");
+    let text = fs_err::read_to_string(&config).unwrap();
+    fs_err::write(config, format!("{text}\n[store.second]\nadapter = \"sqlite\"\npath = \"second.db\"\n"))
+        .unwrap();
+    let data = "[[data]]\nstore = \"second\"\ncollection = \"call_log\"\nstart.field = \"called_at\"\nstart.format = \
+                \"rfc3339\"\n\n[[stage]]";
+    edit_policy(&fixture, "calls", "[[stage]]", data);
+    let said = forfall(&fixture, &["explain", "calls", "1"]).expect(0);
+    assert!(
+        said.out.contains("in store calls") && said.err.contains("--store second"),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    let said = forfall(&fixture, &["explain", "calls", "1", "--store", "second"]).expect(0);
+    assert!(said.out.contains("in store second") && said.err.is_empty(), "{}{}", said.out, said.err);
 }

@@ -145,3 +145,16 @@ fn a_configuration_under_which_more_may_be_due_needs_a_new_approval() {
     let moved = world.under_zone("America/New_York");
     stops(&moved, "it was given for timezone Europe/Oslo");
 }
+
+#[test]
+fn a_collection_is_not_emptied_by_several_stages_together_either() {
+    // Two classes of fifteen: neither reaches the twenty below which a collection is too small to guard.
+    let classes = "[[class]]\nname = \"odd\"\nwhen = \"caller < '+4799000015'\"\n[[class.stage]]\nafter = \"30 days\"\n\
+                   action = \"delete\"\n[[stage]]";
+    let world = World::new(world::CALLS, 30, 10).edited("[[stage]]", classes);
+    world.approve(30);
+    for id in 30..40 {
+        world.store.remove("call_log", &forfall::model::key::Key::from_int(id));
+    }
+    stops(&world, "nothing would be left");
+}

@@ -20,7 +20,7 @@ use forfall::model::schema::ColumnKind;
 use forfall::model::value::Value;
 use forfall::policy::compile::{self, Defaults, KnownStore, StoreKind};
 use forfall::policy::rule::Policy;
-use forfall::state::api::{Actor, Lease, PauseScope, Placed};
+use forfall::state::api::{Actor, EventRecord, Lease, PauseScope, Placed};
 use forfall::state::memory::MemoryState;
 use forfall::time::{Clock, Instant, ManualClock};
 
@@ -170,9 +170,13 @@ impl World {
     }
 
     pub(crate) fn run_with(&self, progress: &dyn Watching, world: &World) -> Report {
+        self.run_until(progress, world, &Stop::default())
+    }
+
+    pub(crate) fn run_until(&self, progress: &dyn Watching, world: &World, stop: &Stop) -> Report {
         let occasion = Occasion { trigger: Trigger::Operator, slots: None };
         let watched = Watched { progress, world };
-        run::run(&self.engine, &self.policy, &occasion, &watched, &Stop::default()).unwrap()
+        run::run(&self.engine, &self.policy, &occasion, &watched, stop).unwrap()
     }
 
     pub(crate) fn plan(&self) -> DataPlan {
@@ -222,6 +226,16 @@ impl World {
 
     pub(crate) fn pause(&self) {
         self.engine.state.pause(now(), &actor(), &PauseScope::All).unwrap();
+    }
+
+    pub(crate) fn event(&self, name: &str, key: &str) {
+        let event = EventRecord { name: name.into(), key: key.into(), at: now() };
+        self.engine.state.add_event(now(), &actor(), &event).unwrap();
+    }
+
+    /// Lets the time pass.
+    pub(crate) fn later(&self, minutes: i64) {
+        self.clock.advance(TimeDelta::minutes(minutes).to_std().unwrap());
     }
 
     pub(crate) fn resume(&self) {

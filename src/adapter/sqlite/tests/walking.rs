@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::{World, carry_out, job, label, number, target, world};
 use crate::adapter::api::{Act, Dispose, Inspect, StoreErrorKind};
 use crate::model::action::Change;
+use crate::model::batch::Fate;
 use crate::model::key::{Key, KeyPart};
-use crate::model::method::Method;
+use crate::model::method::{Granularity, Method};
 use crate::model::predicate::Predicate;
+use crate::model::start::Format;
 use crate::model::target::{Target, With};
 
 /// Ten records, of which the first eight are due.
@@ -125,6 +127,22 @@ fn an_effect_made_since_the_check_takes_the_batch_back() {
 }
 
 #[test]
+fn an_effect_made_between_two_batches_takes_the_second_back() {
+    let world = world(TEN);
+    world.other.execute_batch("CREATE TABLE log (id); INSERT INTO log VALUES (7)").unwrap();
+    world.store.adopt(&target("record")).unwrap();
+    let mut walk = world.store.walk(job(target("record"), Act::Delete, 8)).unwrap();
+    walk.prepare(&label(), 2, &HashSet::new()).unwrap().unwrap().commit().unwrap();
+    // A new schema alone is nothing to stop for.
+    world.other.execute_batch("CREATE TABLE unrelated (id); VACUUM").unwrap();
+    walk.prepare(&label(), 2, &HashSet::new()).unwrap().unwrap().commit().unwrap();
+    world.other.execute_batch("CREATE TRIGGER t AFTER DELETE ON record BEGIN DELETE FROM log; END").unwrap();
+    let error = walk.prepare(&label(), 2, &HashSet::new()).map(|_| ()).unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Changed);
+    assert_eq!((left(&world), number(&world, "SELECT count(*) FROM log")), (6, 1));
+}
+
+#[test]
 fn a_trigger_that_moves_the_start_takes_the_change_back() {
     for trigger in [
         "CREATE TRIGGER t AFTER UPDATE OF word ON record BEGIN UPDATE record SET at = 1793000000 WHERE id = new.id; END",
@@ -216,4 +234,26 @@ fn a_self_reference_keeps_its_parent_until_the_child_is_gone() {
     world.other.execute_batch("DELETE FROM record WHERE id = 3").unwrap();
     assert_eq!(run(), [2]);
     assert_eq!(run(), [1]);
+}
+
+#[test]
+fn after_a_crash_what_a_method_could_not_work_on_is_not_said_to_be_done() {
+    let world = world(TEN);
+    world
+        .other
+        .execute_batch("UPDATE record SET word = '2023-05-17'; UPDATE record SET word = 'soon' WHERE id = 3")
+        .unwrap();
+    world.store.adopt(&target("record")).unwrap();
+    let method = Method::GeneralizeDate { to: Granularity::Month, format: Some(Format::Date) };
+    let mut walk = world.store.walk(job(target("record"), change(method), 8)).unwrap();
+    let label = label();
+    let batch = walk.prepare(&label, 100, &HashSet::new()).unwrap().unwrap();
+    let (records, spool) = (batch.records().to_vec(), batch.spool());
+    batch.commit().unwrap();
+    let Fate::Each(applied) = world.store.resolve(&label, &target("record"), &spool).unwrap() else {
+        panic!("one of the records is as it was")
+    };
+    assert_eq!((applied.done, applied.skipped.len(), applied.failed.len()), (7, 0, 1));
+    let left = &applied.failed[0];
+    assert_eq!((left.key.clone(), records[left.place].clone()), (Some(Key::from_int(3)), Key::from_int(3)));
 }

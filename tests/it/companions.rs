@@ -1,0 +1,168 @@
+//! What goes with a record in another store: it is recognised, held and shared as the record is.
+
+use crate::fixture::Fixture;
+
+const CALLS: &str = r#"
+title = "Call log with recordings"
+owner = "it-operations"
+
+[[data]]
+store        = "calls"
+collection   = "call_log"
+start.field  = "called_at"
+start.format = "rfc3339"
+
+[[data.with]]
+store      = "recordings"
+collection = "{caller}/*.wav"
+
+[[data.with]]
+collection = "note"
+by         = "call"
+
+[[stage]]
+after  = "30 days"
+action = "delete"
+"#;
+
+/// Six calls that are due and four that are not, each with a recording and a note.
+fn fixture() -> Fixture {
+    let fixture = Fixture::new(6, 4);
+    fs_err::remove_file(fixture.path("policies/clips.toml")).unwrap();
+    fs_err::write(fixture.path("policies/calls.toml"), CALLS).unwrap();
+    let config = fs_err::read_to_string(fixture.path("forfall.toml")).unwrap();
+    let recordings = "\n[store.recordings]\nadapter = \"filesystem\"\nroot = \"recordings\"\n";
+    fs_err::write(fixture.path("forfall.toml"), config + recordings).unwrap();
+    fs_err::create_dir(fixture.path("recordings")).unwrap();
+    for row in 0..10 {
+        let directory = fixture.path(&format!("recordings/+4799{row:06}"));
+        fs_err::create_dir(&directory).unwrap();
+        Fixture::clip(&directory.join("a.wav"), 1);
+    }
+    database(&fixture)
+        .execute_batch(
+            "create table note (id integer primary key, call integer); create index note_call on note (call);
+             insert into note (call) select id from call_log",
+        )
+        .unwrap();
+    fixture
+}
+
+fn database(fixture: &Fixture) -> rusqlite::Connection {
+    rusqlite::Connection::open(fixture.path("calls.db")).unwrap()
+}
+
+fn notes(fixture: &Fixture) -> i64 {
+    database(fixture).query_row("select count(*) from note", [], |row| row.get(0)).unwrap()
+}
+
+/// Which of the ten recordings are there.
+fn recordings(fixture: &Fixture) -> Vec<usize> {
+    (0..10).filter(|row| fixture.path(&format!("recordings/+4799{row:06}/a.wav")).exists()).collect()
+}
+
+#[test]
+fn approval_makes_the_other_store_recognisable_and_what_goes_along_goes() {
+    let fixture = fixture();
+    fixture.approve("calls", 6);
+    let run = fixture.run(&["run", "calls"]).expect(0).json();
+    assert_eq!(run["runs"][0]["state"], "complete", "{run}");
+    assert_eq!((fixture.calls(), notes(&fixture), recordings(&fixture)), (4, 4, vec![6, 7, 8, 9]));
+}
+
+#[test]
+fn another_tree_in_the_place_of_the_approved_one_stops_the_run() {
+    let fixture = fixture();
+    fixture.approve("calls", 6);
+    fs_err::rename(fixture.path("recordings"), fixture.path("former")).unwrap();
+    fs_err::create_dir_all(fixture.path("recordings/+4799000000")).unwrap();
+    Fixture::clip(&fixture.path("recordings/+4799000000/a.wav"), 1);
+    // Approved by somebody for something else: it has a mark, but not that mark.
+    fs_err::create_dir(fixture.path("recordings/.forfall")).unwrap();
+    let mark = fs_err::read_to_string(fixture.path("former/.forfall/store")).unwrap();
+    let other: String = mark.chars().map(|c| if c == '7' { '6' } else { c }).collect();
+    fs_err::write(fixture.path("recordings/.forfall/store"), other).unwrap();
+    fixture.run(&["run", "calls"]).expect(11);
+    assert_eq!((fixture.calls(), notes(&fixture), recordings(&fixture)), (10, 10, vec![0]));
+}
+
+#[test]
+fn what_a_kept_record_shares_stays() {
+    let fixture = fixture();
+    // The call of three days ago was made by the caller of a due one.
+    database(&fixture).execute("update call_log set caller = '+4799000002' where id = 10", []).unwrap();
+    fixture.approve("calls", 6);
+    fixture.run(&["run", "calls"]).expect(0);
+    assert_eq!(fixture.calls(), 4);
+    assert_eq!(recordings(&fixture), [2, 6, 7, 8, 9], "the third recording belongs to a kept call too");
+}
+
+#[test]
+fn rows_in_another_database_go_with_their_record() {
+    let fixture = fixture();
+    let policy = CALLS.replace("collection = \"note\"", "store = \"archive\"\ncollection = \"copy\"");
+    fs_err::write(fixture.path("policies/calls.toml"), policy).unwrap();
+    let config = fs_err::read_to_string(fixture.path("forfall.toml")).unwrap();
+    let archive = "\n[store.archive]\nadapter = \"sqlite\"\npath = \"archive.db\"\n";
+    fs_err::write(fixture.path("forfall.toml"), config + archive).unwrap();
+    let archive = rusqlite::Connection::open(fixture.path("archive.db")).unwrap();
+    archive
+        .execute_batch(
+            "create table copy (id integer primary key, call integer); create index by_call on copy (call);
+             with recursive n (id) as (select 1 union all select id + 1 from n where id < 10)
+             insert into copy (call) select id from n",
+        )
+        .unwrap();
+    fixture.approve("calls", 6);
+    fixture.run(&["run", "calls"]).expect(0);
+    let first: i64 = archive.query_row("select min(call) from copy", [], |row| row.get(0)).unwrap();
+    assert_eq!((fixture.calls(), first), (4, 7));
+    let verified = fixture.run(&["audit", "verify"]).expect(0).json();
+    assert_eq!((&verified["intents"], &verified["outcomes"]), (&3.into(), &3.into()));
+}
+
+#[test]
+fn files_go_by_all_the_parts_of_their_name() {
+    let fixture = fixture();
+    let policy = CALLS.replace("{caller}/*.wav", "{year}/{caller}.wav");
+    fs_err::write(fixture.path("policies/calls.toml"), policy).unwrap();
+    database(&fixture).execute_batch("alter table call_log add column year integer default 2026").unwrap();
+    fs_err::create_dir(fixture.path("recordings/2026")).unwrap();
+    for row in 0..10 {
+        Fixture::clip(&fixture.path(&format!("recordings/2026/+4799{row:06}.wav")), 1);
+    }
+    fixture.approve("calls", 6);
+    fixture.run(&["run", "calls"]).expect(0);
+    assert_eq!(
+        fs_err::read_dir(fixture.path("recordings/2026")).unwrap().count(),
+        4,
+        "those of the kept calls"
+    );
+}
+
+#[test]
+fn a_hold_on_what_goes_along_keeps_the_records() {
+    for (store, collection) in [("calls", Some("note")), ("recordings", None)] {
+        let fixture = fixture();
+        fixture.approve("calls", 6);
+        let mut words = vec!["hold", "add", "--store", store, "--reason", "case-1"];
+        words.extend(collection.iter().flat_map(|collection| ["--collection", collection]));
+        fixture.run(&words).expect(0);
+        let run = fixture.run(&["run", "calls"]).expect(0).json();
+        assert_eq!(run["runs"][0]["state"], "complete", "{store}: {run}");
+        assert_eq!((fixture.calls(), notes(&fixture)), (10, 10), "{store}");
+        assert_eq!(recordings(&fixture).len(), 10, "{store}");
+        let plan = fixture.run(&["plan", "calls"]).expect(0).json();
+        assert_eq!(plan["policies"][0]["stages"][0]["held"], 6, "{store}: {plan}");
+    }
+}
+
+#[test]
+fn a_hold_on_a_collection_that_nothing_binds_is_refused_instead_of_protecting_nothing() {
+    let fixture = fixture();
+    for misspelt in ["Call_log", "calllog"] {
+        let words = ["hold", "add", "--store", "calls", "--collection", misspelt, "--reason", "case-1"];
+        let said = fixture.run(&words).expect(2);
+        assert!(said.err.contains("call_log"), "{}", said.err);
+    }
+}
