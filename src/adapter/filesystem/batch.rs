@@ -111,9 +111,14 @@ impl Prepared for FileBatch<'_, '_> {
         work.sync().map_err(trouble)?;
         aside.sync().map_err(trouble)?;
         let ends = work.into_ends();
+        let gone =
+            || items.iter().enumerate().filter(|(place, _)| !ends.contains_key(place)).map(|(_, item)| item);
+        let linked = gone().filter(|item| item.links > 1).count();
+        if linked > 0 {
+            tracing::warn!(batch = %self.batch, files = linked, "deleted here, but their content has other names elsewhere");
+        }
         if walk.job.scope.target.prune_empty_dirs {
-            let gone = items.iter().enumerate().filter(|(place, _)| !ends.contains_key(place));
-            let directories: BTreeSet<&[u8]> = gone.map(|(_, item)| &*item.directory).collect();
+            let directories: BTreeSet<&[u8]> = gone().map(|item| &*item.directory).collect();
             walk.store.emptied().extend(directories.into_iter().map(<[u8]>::to_vec));
         }
         aside.close(&walk.tree);

@@ -100,16 +100,24 @@ pub(super) fn adopt(tree: &Tree, store: &StoreName) -> Result<Identity, StoreErr
         let mark = Mark { version: VERSION, store: store.clone(), id, root_inode: inode };
         let text = serde_json::to_string_pretty(&mark).expect("a mark is three texts and two numbers");
         let replace = if known.is_some() { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
-        write(&ours, &text, replace).map_err(trouble)?;
+        write(&ours, &text, replace).map_err(|errno| match errno {
+            Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP => {
+                let why = "its file system cannot move a file without replacing another (network file systems cannot)";
+                StoreError::new(StoreErrorKind::Unsupported, format!("directory {}", tree.root().display()), why)
+                    .with_help("Run forfall where the disk is: on ext4, XFS, btrfs, ZFS or tmpfs")
+            }
+            errno => trouble(errno),
+        })?;
     }
     fs::fsync(&ours).map_err(trouble)?;
     fs::fsync(tree.directory(b"").map_err(trouble)?).map_err(trouble)?;
     identity(tree, store)
 }
 
-/// Our own directory, made if need be.
+/// Our own directory, made if need be. Everybody may read the mark, such as a planner with fewer rights; only we may see
+/// what lies aside.
 fn ours(tree: &Tree) -> Result<OwnedFd, Errno> {
-    made(fs::mkdirat(tree.fd(), OURS, Mode::RWXU))?;
+    made(fs::mkdirat(tree.fd(), OURS, Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH))?;
     tree.directory(OURS)
 }
 
@@ -128,7 +136,7 @@ fn write(ours: &OwnedFd, text: &str, replace: RenameFlags) -> Result<(), Errno> 
         Err(errno) => return Err(errno),
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = fs::openat(ours, NEW_MARK, flags, Mode::RUSR | Mode::WUSR)?;
+    let file = fs::openat(ours, NEW_MARK, flags, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH)?;
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
         match rustix::io::write(&file, rest) {

@@ -163,7 +163,6 @@ mod tests {
             created: None,
             links: 1,
             kind: FileType::RegularFile,
-            mounted_on: false,
         };
         FileRow { pattern: Arc::new(Pattern::parse(pattern).unwrap()), path: path.into(), meta }
     }

@@ -110,8 +110,6 @@ pub(super) struct Meta {
     pub(super) created: Option<Moment>,
     pub(super) links: u32,
     pub(super) kind: FileType,
-    /// Something is mounted on it.
-    pub(super) mounted_on: bool,
 }
 
 impl Meta {
@@ -136,7 +134,6 @@ impl Meta {
             created: given.contains(StatxFlags::BTIME).then(|| stat.stx_btime.into()),
             links: stat.stx_nlink,
             kind: FileType::from_raw_mode(stat.stx_mode.into()),
-            mounted_on: stat.stx_attributes.contains(fs::StatxAttributes::MOUNT_ROOT),
         })
     }
 

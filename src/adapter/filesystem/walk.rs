@@ -193,9 +193,7 @@ struct Choosing {
 
 impl Choosing {
     fn hand_over(&mut self) -> ControlFlow<()> {
-        let mut run = std::mem::take(&mut self.run.items);
-        // Neighbours in the file system's tables go together, which spares it work.
-        run.sort_unstable_by_key(|item| item.stamp.inode);
+        let run = std::mem::take(&mut self.run.items);
         if run.is_empty() || self.sender.send(run).is_ok() {
             ControlFlow::Continue(())
         } else {
