@@ -88,10 +88,14 @@ pub(crate) fn verify_many(entries: u64) {
         }
         bytes += part.iter().map(|leaf| leaf.len() as u64).sum::<u64>();
         let began = Instant::now();
-        part.iter().for_each(|leaf| digests.append(leaf_hash(leaf)));
+        for leaf in &part {
+            digests.append(leaf_hash(leaf));
+        }
         hashing += began.elapsed().as_secs_f64();
         let began = Instant::now();
-        part.iter().for_each(|leaf| verifier.leaf(leaf));
+        for leaf in &part {
+            verifier.leaf(leaf);
+        }
         all += began.elapsed().as_secs_f64();
         if half == 0.0 && digests.size() >= entries / 2 {
             half = peak();
@@ -115,7 +119,9 @@ pub(crate) fn flip_every_bit() {
         number += 1;
     }
     let mut frontier = Frontier::new();
-    leaves.iter().for_each(|leaf| frontier.append(leaf_hash(leaf)));
+    for leaf in &leaves {
+        frontier.append(leaf_hash(leaf));
+    }
     let head = key().sign(frontier.size(), frontier.root());
     let mut before = Verifier::new(&head, &key().verifier().to_string(), None);
     let (mut flips, mut missed) = (0_u64, 0_u64);

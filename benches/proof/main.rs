@@ -14,7 +14,7 @@ fn main() {
     let (mut dir, mut entries, mut records, mut what) =
         (std::env::temp_dir(), 10_000_000, 16_000_000, Vec::new());
     let mut words = std::env::args().skip(1);
-    let number = |word: Option<String>| word.unwrap().parse().expect("a number follows");
+    let number = |word: Option<String>| -> u64 { word.unwrap().parse().expect("a number follows") };
     while let Some(word) = words.next() {
         match word.as_str() {
             "--bench" => {}
@@ -32,7 +32,7 @@ fn main() {
         log::flip_every_bit();
     }
     if wants("find") {
-        find::find_one_among(&dir, i64::try_from(records).unwrap());
+        find::find_one_among(&dir, i64::try_from(records).expect("a count of records fits"));
     }
 }
 

@@ -56,7 +56,7 @@ pub fn explain(
     let data = plan::with_references(data, &schema);
     let scope = plan::scope(&data, &circumstances);
     let row = store.read(&scope, &key)?;
-    let held = Held::of_data(circumstances.holds.iter(), &policy.id, &data.target);
+    let held = Held::of_data(&circumstances.holds.iter(), &policy.id, &data.target);
     let decision = match &row {
         Some(row) => {
             let mut trouble: Option<StoreError> = None;
@@ -89,7 +89,7 @@ pub fn explain(
         .holds
         .iter()
         .filter(|hold| {
-            let only = Held::of_data([*hold], &policy.id, &data.target);
+            let only = Held::of_data(&[*hold], &policy.id, &data.target);
             only.covers(&key)
         })
         .cloned()

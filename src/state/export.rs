@@ -77,14 +77,14 @@ pub fn export(state: &dyn StateStore, dir: &Path) -> Result<Exported, ExportErro
             match leaf {
                 Leaf::Entry(bytes) => {
                     files.policy_of(state, &bytes)?;
-                    files.write_all(writer.append(&bytes)?)?;
+                    files.write_all(&writer.append(&bytes)?)?;
                 }
-                Leaf::Pruned(digest) => files.write_all(writer.append_pruned(digest))?,
+                Leaf::Pruned(digest) => files.write_all(&writer.append_pruned(digest))?,
             }
         }
     }
     if from < head.size || from == 0 {
-        files.write_all(writer.partial())?;
+        files.write_all(&writer.partial())?;
     }
     let fetch = fetch(dir);
     if TileReader::new(head.size, &fetch).root(head.size)? != head.root {
@@ -128,7 +128,7 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    fn write_all(&mut self, files: Vec<File>) -> Result<(), ExportError> {
+    fn write_all(&mut self, files: &[File]) -> Result<(), ExportError> {
         files.iter().try_for_each(|file| self.write(file))
     }
 
@@ -202,20 +202,24 @@ pub fn verify(dir: &Path, vkey: &str, since: Option<&str>) -> Result<Report, Exp
                         format!("its bundle holds {} entries instead of {width}", entries.len()),
                     ));
                 }
-                entries.iter().for_each(|entry| verifier.leaf(entry));
+                for entry in &entries {
+                    verifier.leaf(entry);
+                }
                 let own = entries.iter().map(|entry| crate::audit::tree::leaf_hash(entry));
                 if digests.is_none_or(|digests| !own.eq(digests)) {
                     problems.push((place, "its tile is missing or does not fit the entries".to_owned()));
                 }
             }
             // Without its bundle an entry is pruned, if the log says so, and its digest stands in the tile.
-            Err(why) => match digests {
-                Some(digests) => digests.into_iter().for_each(|digest| verifier.pruned(digest)),
-                None => {
+            Err(why) => {
+                let Some(digests) = digests else {
                     problems.push((place, why));
                     break;
+                };
+                for digest in digests {
+                    verifier.pruned(digest);
                 }
-            },
+            }
         }
     }
     let mut report = verifier.finish();
@@ -230,7 +234,7 @@ pub fn verify(dir: &Path, vkey: &str, since: Option<&str>) -> Result<Report, Exp
 fn check_upper_tiles(size: u64, fetch: tiles::Fetch<'_>, report: &mut Report) {
     match TileReader::new(size, fetch).root(size) {
         Ok(root) if hex(&root) == report.root => {
-            report.checked.push("the tiles lead to the same root".to_owned())
+            report.checked.push("the tiles lead to the same root".to_owned());
         }
         Ok(_) => report.problems.push(whole("the tiles of the upper levels lead to another root")),
         Err(error) => report.problems.push(whole(&error.to_string())),

@@ -184,7 +184,9 @@ fn root_at(state: &dyn StateStore, size: u64) -> Result<crate::audit::tree::Hash
         if page.is_empty() {
             break;
         }
-        page.iter().for_each(|leaf| frontier.append(leaf.digest()));
+        for leaf in &page {
+            frontier.append(leaf.digest());
+        }
     }
     Ok(frontier.root())
 }

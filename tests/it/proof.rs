@@ -32,7 +32,7 @@ fn run(fixture: &Fixture) {
 }
 
 fn vkey(fixture: &Fixture) -> String {
-    fixture.run(&["audit", "vkey"]).expect(0).out.trim().to_owned()
+    fixture.run(&["audit", "vkey"]).expect(0).json()["vkey"].as_str().unwrap().to_owned()
 }
 
 fn text(path: &Path) -> &str {

@@ -135,7 +135,7 @@ fn prove(certificate: &Certificate, key: &VerifierKey, report: &mut Report) {
             problems.push("the enclosed text of the rule is not the one that was carried out".to_owned());
         }
         Some(_) => {
-            report.checked.push("the enclosed text of the rule is the one that was carried out".to_owned())
+            report.checked.push("the enclosed text of the rule is the one that was carried out".to_owned());
         }
         None => report.not_checked.push("the text of the rule: it is not enclosed".to_owned()),
     }
@@ -163,7 +163,7 @@ fn tell_cosigners(certificate: &Certificate, trusted: &[CosignerVerifier], repor
             Some(Ok(at)) => report.checked.push(format!("{} cosigned the head at {at}", claim.name)),
             Some(Err(error)) => report.problems.push(error.to_string()),
             None => {
-                report.not_checked.push(format!("the cosignature of {}: its key was not given", claim.name))
+                report.not_checked.push(format!("the cosignature of {}: its key was not given", claim.name));
             }
         }
         let verified = matches!(verified, Some(Ok(_)));

@@ -44,7 +44,7 @@ impl fmt::Display for Certificate {
         let mut text = format!("{HEADLINE}{VERSION}\n\n{}", prose::head(self));
         self.write(&mut text)?;
         let digest = hex(&Sha256::digest(&text));
-        write!(f, "{text}sha256 {digest}\n")
+        writeln!(f, "{text}sha256 {digest}")
     }
 }
 
@@ -78,7 +78,7 @@ impl Certificate {
         writeln!(text, "--- end")
     }
 
-    /// Reads the text. What is read is only what it says, not what is true: see [`super::check`].
+    /// Reads the text. What is read is only what it says, not what is true: see [`super::check()`].
     pub fn parse(text: &str) -> Result<Self, CertificateError> {
         let wrong = CertificateError::Malformed;
         if text.len() > LONGEST {

@@ -53,7 +53,7 @@ impl TileWriter {
             at_level /= WIDTH;
             level += 1;
         }
-        if size % WIDTH > 0 {
+        if !size.is_multiple_of(WIDTH) {
             let name = path(None, size / WIDTH, size % WIDTH);
             let bundle = tiles.bytes(&name)?;
             let found = entries(&bundle).ok();

@@ -64,6 +64,7 @@ struct LogKey {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the JSON interface")]
 struct Epoch {
     epoch: u32,
     began: Instant,

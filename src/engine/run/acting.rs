@@ -101,7 +101,7 @@ impl Begun<'_> {
         let stage = &plan.stages[place];
         let selection = &plan.selections.stages[place];
         let Some(start) = &selection.start else { return Ok(Executed::default()) };
-        let held = Held::of_data(circumstances.holds.iter(), &self.policy.id, &data.target);
+        let held = Held::of_data(&circumstances.holds.iter(), &self.policy.id, &data.target);
         let (predicate, _) = select::held(selection.acts.clone(), &held);
         let mut scope = plan::scope(data, circumstances);
         scope.target = Arc::clone(&plan.target);
@@ -224,7 +224,7 @@ fn exactly_left(
     place: usize,
     circumstances: &Circumstances,
 ) -> Result<u64, StoreError> {
-    let held = Held::of_data(circumstances.holds.iter(), &policy.id, &data.target);
+    let held = Held::of_data(&circumstances.holds.iter(), &policy.id, &data.target);
     let (predicate, _) = select::held(plan.selections.stages[place].acts.clone(), &held);
     let mut scope = plan::scope(data, circumstances);
     scope.target = Arc::clone(&plan.target);

@@ -63,7 +63,9 @@ impl SqliteState {
             if page.is_empty() {
                 break;
             }
-            page.iter().for_each(|leaf| frontier.append(leaf.digest()));
+            for leaf in &page {
+                frontier.append(leaf.digest());
+            }
         }
         Ok(frontier.root())
     }
