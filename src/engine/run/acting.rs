@@ -67,7 +67,7 @@ impl Begun<'_> {
         }
         if plan.needed > 0 {
             part.remarks.push(format!(
-                "{} due records in {} were kept because others still need them; they go with a later run",
+                "kept for a later run because other records need them: {} of {}",
                 plan.needed, part.collection
             ));
         }
