@@ -21,6 +21,9 @@ use super::{Engine, EngineError, plan, recover};
 /// How many new events are read at once.
 const EVENTS: usize = 1_000;
 
+/// How much of a reason the log keeps, in characters.
+const LONGEST_REASON: usize = 2_000;
+
 /// Why and for which slots a run takes place.
 #[derive(Clone, Debug)]
 pub struct Occasion {
@@ -123,7 +126,8 @@ pub fn run(
     let report = begun.report(parts);
     let mut note = begun.note(Phase::Finished);
     note.state = Some(report.state);
-    note.reason.clone_from(&report.reason);
+    // An entry has to fit into the log's export, and the first gaps say what the thousandth does.
+    note.reason = report.reason.as_ref().map(|reason| reason.chars().take(LONGEST_REASON).collect());
     note.stages = report.parts.iter().flat_map(|part| part.stages.clone()).collect();
     engine.state.finish_run(engine.clock.now(), &note, curves.as_deref())?;
     engine.state.checkpoint(engine.clock.now())?;
