@@ -100,10 +100,15 @@ fn is_unsafe(c: char) -> bool {
         )
 }
 
+/// The text with a replacement for each character that could steer a terminal or turn a line around.
+pub(super) fn cleaned(text: &str) -> String {
+    text.chars().map(|c| if is_unsafe(c) { REPLACEMENT } else { c }).collect()
+}
+
 fn clean(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::String(text) if text.chars().any(is_unsafe) => {
-            *text = text.chars().map(|c| if is_unsafe(c) { REPLACEMENT } else { c }).collect();
+            *text = cleaned(text);
         }
         serde_json::Value::Array(parts) => parts.iter_mut().for_each(clean),
         serde_json::Value::Object(members) => members.values_mut().for_each(clean),
@@ -149,7 +154,7 @@ mod tests {
     fn members_are_sorted_and_times_have_six_digits() {
         let entry = Entry::new(
             noon() + chrono::TimeDelta::nanoseconds(1_999),
-            Body::Genesis(Genesis { origin: "forfall/1".into(), vkey: "k".into() }),
+            Body::Genesis(Genesis { origin: "forfall/1".into(), vkey: "k".into(), continues: None }),
         );
         assert_eq!(
             String::from_utf8(entry.canonical()).unwrap(),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::upkeep::{Continues, KeyRotation, Prune};
 use crate::model::batch::BatchLabel;
 use crate::model::ids::{BatchId, HoldId, PolicyId, RunId, StoreName};
 use crate::model::run::{RunState, Trigger};
@@ -47,9 +48,30 @@ pub enum Body {
     Event(EventNote),
     /// Work was paused or resumed.
     Pause(PauseNote),
+    /// A key takes over from another.
+    KeyRotation(KeyRotation),
+    /// Something of the log itself was disposed of.
+    Prune(Prune),
     /// Nothing happened, and the log is alive.
     Heartbeat {},
 }
+
+/// The word of every kind, in the order of [`Body`].
+pub const KINDS: [&str; 13] = [
+    "genesis",
+    "policy",
+    "approval",
+    "run",
+    "intent",
+    "outcome",
+    "recovery",
+    "hold",
+    "event",
+    "pause",
+    "key-rotation",
+    "prune",
+    "heartbeat",
+];
 
 impl Body {
     /// The word under `kind`.
@@ -65,6 +87,8 @@ impl Body {
             Self::Hold(_) => "hold",
             Self::Event(_) => "event",
             Self::Pause(_) => "pause",
+            Self::KeyRotation(_) => "key-rotation",
+            Self::Prune(_) => "prune",
             Self::Heartbeat {} => "heartbeat",
         }
     }
@@ -112,13 +136,16 @@ impl Body {
     }
 }
 
-/// The first entry.
+/// The first entry, and the first under each further name of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Genesis {
     /// The log's origin line.
     pub origin: String,
     /// Its C2SP verifier key.
     pub vkey: String,
+    /// What was lost before; absent at the very beginning.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub continues: Option<Continues>,
 }
 
 /// A policy's text.
@@ -271,6 +298,21 @@ pub struct Outcome {
     pub not_done: Vec<String>,
     /// `marked`: the store keeps a mark of the batch. `observed`: each record was looked at.
     pub basis: String,
+}
+
+impl Outcome {
+    /// Whether the action was carried out on the record with this commitment (hexadecimal); `None` if the entry
+    /// does not say it record by record.
+    pub fn includes(&self, commitment: &str) -> Option<bool> {
+        let left = self.skipped.saturating_add(self.failed);
+        if self.done == 0 || self.not_done.iter().any(|named| named == commitment) {
+            Some(false)
+        } else if self.not_done.len() as u64 == left {
+            Some(true)
+        } else {
+            None
+        }
+    }
 }
 
 /// What was found out about an open intent.

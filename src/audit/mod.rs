@@ -2,9 +2,14 @@
 //! Pure: bytes in, bytes out. `state` keeps them.
 
 pub mod canonical;
+pub mod certificate;
 pub mod commitment;
+pub mod cosignature;
 pub mod entry;
+pub mod lint;
 pub mod note;
+pub mod proof;
+pub mod tiles;
 pub mod tree;
-
+pub mod upkeep;
 pub mod verify;

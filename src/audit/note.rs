@@ -69,6 +69,11 @@ impl Checkpoint {
         format!("{}\n{}\n{}\n", self.origin, self.size, BASE64.encode(self.root))
     }
 
+    /// Reads a signed head without asking who signed it: nothing in it may be believed yet.
+    pub fn unverified(note: &str) -> Result<Self, NoteError> {
+        Self::parse(split(note)?.text)
+    }
+
     fn parse(text: &str) -> Result<Self, NoteError> {
         let wrong = NoteError::NotACheckpoint;
         let mut lines = text.strip_suffix('\n').ok_or(wrong("its last line has no end"))?.split('\n');
@@ -111,9 +116,21 @@ impl LogKey {
     /// The signed head of this log at a size.
     pub fn sign(&self, size: u64, root: Hash) -> String {
         let text = Checkpoint { origin: self.name.clone(), size, root }.text();
-        let mut signature = self.verifier().hash().to_vec();
-        signature.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
-        format!("{text}\n\u{2014} {} {}\n", self.name, BASE64.encode(signature))
+        format!("{text}\n{}", self.line(&text))
+    }
+
+    /// Adds this key's signature to a head that another key of the same log has signed.
+    pub fn sign_too(&self, note: &str) -> Result<String, NoteError> {
+        Ok(format!("{note}{}", self.line(split(note)?.text)))
+    }
+
+    fn line(&self, text: &str) -> String {
+        line(&self.name, self.verifier().hash(), &self.key.sign(text.as_bytes()).to_bytes())
+    }
+
+    /// Signs a statement that is not a head, in base64. It must not be one that could be taken for a head.
+    pub fn state(&self, statement: &[u8]) -> String {
+        BASE64.encode(self.key.sign(statement).to_bytes())
     }
 }
 
@@ -147,14 +164,8 @@ impl VerifierKey {
         &self.name
     }
 
-    /// The first four bytes of SHA-256 over name, line feed, signature type and key.
     fn hash(&self) -> [u8; 4] {
-        let digest = Sha256::new()
-            .chain_update(self.name.as_bytes())
-            .chain_update([b'\n', ED25519])
-            .chain_update(self.key.as_bytes())
-            .finalize();
-        [digest[0], digest[1], digest[2], digest[3]]
+        key_id(&self.name, ED25519, &self.key)
     }
 
     /// The head that `note` holds, if this key signed it for the log of its name.
@@ -169,36 +180,83 @@ impl VerifierKey {
 
     /// The signed text of a note.
     fn verify<'a>(&self, note: &'a str) -> Result<&'a str, NoteError> {
-        let malformed = NoteError::Malformed;
-        if note.len() > LONGEST {
-            return Err(malformed("it is longer than 1 MiB"));
-        }
-        if note.bytes().any(|byte| byte < b' ' && byte != b'\n') {
-            return Err(malformed("it contains control characters"));
-        }
-        let blank = note.rfind("\n\n").ok_or(malformed("it has no blank line before its signatures"))?;
-        let (text, signatures) = (&note[..=blank], &note[blank + 2..]);
-        let signatures = signatures.strip_suffix('\n').ok_or(malformed("its last line has no end"))?;
+        let split = split(note)?;
         let mut signed = false;
-        for line in signatures.split('\n') {
-            let line =
-                line.strip_prefix("\u{2014} ").ok_or(malformed("a signature line begins otherwise"))?;
-            let (name, signature) =
-                line.split_once(' ').ok_or(malformed("a signature line has no signature"))?;
-            check_name(name).map_err(|_| malformed("a signer has an impossible name"))?;
-            let signature = BASE64.decode(signature).map_err(|_| malformed("a signature is not base64"))?;
-            let (hash, signature) =
-                signature.split_first_chunk::<4>().ok_or(malformed("a signature is too short"))?;
-            if name != self.name || *hash != self.hash() {
+        for line in split.signatures {
+            if line.name != self.name || line.key != self.hash() {
                 continue;
             }
             let wrong = || NoteError::WrongSignature(self.name.clone());
-            let signature = Signature::from_slice(signature).map_err(|_| wrong())?;
-            self.key.verify_strict(text.as_bytes(), &signature).map_err(|_| wrong())?;
+            let signature = Signature::from_slice(&line.signature).map_err(|_| wrong())?;
+            self.key.verify_strict(split.text.as_bytes(), &signature).map_err(|_| wrong())?;
             signed = true;
         }
-        if signed { Ok(text) } else { Err(NoteError::NotSigned(self.name.clone())) }
+        if signed { Ok(split.text) } else { Err(NoteError::NotSigned(self.name.clone())) }
     }
+
+    /// Whether this key signed that statement, which is not a head.
+    pub fn stated(&self, statement: &[u8], signature: &str) -> bool {
+        let signature = BASE64.decode(signature).ok().and_then(|bytes| Signature::from_slice(&bytes).ok());
+        signature.is_some_and(|signature| self.key.verify_strict(statement, &signature).is_ok())
+    }
+}
+
+/// A note taken apart, nothing of it verified.
+pub(super) struct Split<'a> {
+    /// What is signed.
+    pub(super) text: &'a str,
+    /// The signature lines.
+    pub(super) signatures: Vec<Line<'a>>,
+}
+
+/// One signature line.
+pub(super) struct Line<'a> {
+    /// The signer's name.
+    pub(super) name: &'a str,
+    /// The identifier of the signer's key.
+    pub(super) key: [u8; 4],
+    /// What follows it.
+    pub(super) signature: Vec<u8>,
+}
+
+/// Takes a note apart.
+pub(super) fn split(note: &str) -> Result<Split<'_>, NoteError> {
+    let malformed = NoteError::Malformed;
+    if note.len() > LONGEST {
+        return Err(malformed("it is longer than 1 MiB"));
+    }
+    if note.bytes().any(|byte| byte < b' ' && byte != b'\n') {
+        return Err(malformed("it contains control characters"));
+    }
+    let blank = note.rfind("\n\n").ok_or(malformed("it has no blank line before its signatures"))?;
+    let (text, lines) = (&note[..=blank], &note[blank + 2..]);
+    let lines = lines.strip_suffix('\n').ok_or(malformed("its last line has no end"))?;
+    let mut signatures = Vec::new();
+    for line in lines.split('\n') {
+        let line = line.strip_prefix("\u{2014} ").ok_or(malformed("a signature line begins otherwise"))?;
+        let (name, signature) = line.split_once(' ').ok_or(malformed("a signature line has no signature"))?;
+        check_name(name).map_err(|_| malformed("a signer has an impossible name"))?;
+        let bytes = BASE64.decode(signature).map_err(|_| malformed("a signature is not base64"))?;
+        let (key, signature) = bytes.split_first_chunk::<4>().ok_or(malformed("a signature is too short"))?;
+        signatures.push(Line { name, key: *key, signature: signature.to_vec() });
+    }
+    Ok(Split { text, signatures })
+}
+
+/// The identifier of a key: the first four bytes of SHA-256 over name, line feed, signature type and key.
+pub(super) fn key_id(name: &str, kind: u8, key: &VerifyingKey) -> [u8; 4] {
+    let digest = Sha256::new()
+        .chain_update(name.as_bytes())
+        .chain_update([b'\n', kind])
+        .chain_update(key.as_bytes())
+        .finalize();
+    [digest[0], digest[1], digest[2], digest[3]]
+}
+
+/// A signature line.
+pub(super) fn line(name: &str, key: [u8; 4], signature: &[u8]) -> String {
+    let bytes = [&key[..], signature].concat();
+    format!("\u{2014} {name} {}\n", BASE64.encode(bytes))
 }
 
 impl std::fmt::Display for VerifierKey {

@@ -1,6 +1,9 @@
 //! Reads a whole log against a signed head and says what was found, what was checked, and what cannot be known from
 //! the log alone. Needs no state and no configuration: leaves, a head and the log's public key.
 
+mod chain;
+mod closed;
+
 use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
@@ -9,6 +12,9 @@ use serde::Serialize;
 use super::entry::{Body, Entry, Intent, Outcome, Recovery};
 use super::note::{Checkpoint, VerifierKey};
 use super::tree::{Frontier, Hash, leaf_hash};
+use chain::Chain;
+use closed::Closed;
+
 use crate::model::ids::{BatchId, PolicyId, RunId};
 use crate::model::key::hex;
 use crate::time::Instant;
@@ -41,6 +47,8 @@ pub struct Report {
     pub not_checked: Vec<String>,
     /// What is wrong.
     pub problems: Vec<Problem>,
+    /// How many entries were pruned: of these only the digest is there.
+    pub pruned: u64,
 }
 
 /// Something that is wrong.
@@ -70,17 +78,39 @@ pub fn verify<L: AsRef<[u8]>>(
 /// A verification under way: give it every leaf in order, then ask for the report.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    vkey: Option<VerifierKey>,
-    head: Option<Checkpoint>,
-    since: Option<Checkpoint>,
-    wants_since: bool,
+    chain: Chain,
+    head: Option<Head>,
+    since: Option<Head>,
     frontier: Frontier,
+    pruned: u64,
+    /// The highest minimum index that a prune entry declares.
+    minimum: u64,
     newest: Option<Instant>,
     open: HashMap<BatchId, Open>,
-    closed: HashSet<BatchId>,
+    closed: Closed,
     approved: HashSet<PolicyId>,
     problems: Vec<Problem>,
     unlisted: u64,
+}
+
+/// A head as it was given. Who signed it is settled at the end, when all keys of the log are known.
+#[derive(Clone, Debug)]
+struct Head {
+    note: String,
+    /// What it says; `None` if it cannot be read.
+    says: Option<Checkpoint>,
+    /// The log's root at its size, once it is reached.
+    found: Option<Hash>,
+}
+
+impl Head {
+    fn new(note: &str) -> Self {
+        Self { note: note.to_owned(), says: Checkpoint::unverified(note).ok(), found: None }
+    }
+
+    fn size(&self) -> Option<u64> {
+        self.says.as_ref().map(|says| says.size)
+    }
 }
 
 /// An intent that has no outcome yet.
@@ -93,46 +123,33 @@ struct Open {
 }
 
 impl Verifier {
-    /// Opens the heads. What is wrong with them shows in the report.
+    /// Takes the heads. What is wrong with them shows in the report.
     pub fn new(checkpoint: &str, vkey: &str, since: Option<&str>) -> Self {
+        let key = VerifierKey::parse(vkey);
         let mut new = Self {
-            vkey: None,
-            head: None,
-            since: None,
-            wants_since: since.is_some(),
+            chain: Chain::new(key.as_ref().ok().cloned()),
+            head: Some(Head::new(checkpoint)),
+            since: since.map(Head::new),
             frontier: Frontier::new(),
+            pruned: 0,
+            minimum: 0,
             newest: None,
             open: HashMap::new(),
-            closed: HashSet::new(),
+            closed: Closed::default(),
             approved: HashSet::new(),
             problems: Vec::new(),
             unlisted: 0,
         };
-        match VerifierKey::parse(vkey) {
-            Err(error) => new.problem(None, error.to_string()),
-            Ok(key) => {
-                new.head = new.open_head(&key, checkpoint, "the checkpoint of the log");
-                new.since = since.and_then(|note| new.open_head(&key, note, "the older checkpoint"));
-                new.vkey = Some(key);
-            }
+        if let Err(error) = key {
+            new.problem(None, error.to_string());
         }
-        new.compare_roots();
+        new.note_roots();
         new
     }
 
-    fn open_head(&mut self, key: &VerifierKey, note: &str, which: &str) -> Option<Checkpoint> {
-        match key.open(note) {
-            Ok(head) => Some(head),
-            Err(error) => {
-                self.problem(None, format!("{which}: {error}"));
-                None
-            }
-        }
-    }
-
-    /// How many entries the checkpoint is over; `None` if it is not valid.
+    /// How many entries the checkpoint is over; `None` if it cannot be read.
     pub fn signed_size(&self) -> Option<u64> {
-        self.head.as_ref().map(|head| head.size)
+        self.head.as_ref().and_then(Head::size)
     }
 
     /// Takes the next leaf.
@@ -143,28 +160,26 @@ impl Verifier {
             Ok(entry) => self.entry(index, &entry),
             Err(error) => self.problem(Some(index), error.to_string()),
         }
-        self.compare_roots();
+        self.note_roots();
     }
 
-    /// At the size of a head the root must be the head's.
-    fn compare_roots(&mut self) {
+    /// Takes the next leaf where only its digest is left: its entry was pruned.
+    pub fn pruned(&mut self, digest: Hash) {
+        let index = self.frontier.size();
+        if self.pruned != index {
+            self.problem(Some(index), "its text is missing, while older entries have theirs".to_owned());
+        }
+        self.pruned = index + 1;
+        self.frontier.append(digest);
+        self.note_roots();
+    }
+
+    /// Remembers the root at the size of a head.
+    fn note_roots(&mut self) {
         let size = self.frontier.size();
-        let differs = |head: &Option<Checkpoint>, root: Hash| {
-            head.as_ref().is_some_and(|head| head.size == size && head.root != root)
-        };
-        if [&self.head, &self.since].iter().any(|head| head.as_ref().is_some_and(|head| head.size == size)) {
-            let root = self.frontier.root();
-            if differs(&self.head, root) {
-                self.problem(
-                    None,
-                    format!("the root over the first {size} entries is not the signed one: an entry was changed, removed, inserted or moved"),
-                );
-            }
-            if differs(&self.since, root) {
-                self.problem(
-                    None,
-                    format!("the first {size} entries are not those of the older checkpoint: the log was written anew"),
-                );
+        for head in [&mut self.head, &mut self.since].into_iter().flatten() {
+            if head.size() == Some(size) {
+                head.found = Some(self.frontier.root());
             }
         }
     }
@@ -180,17 +195,21 @@ impl Verifier {
             self.problem(Some(index), text);
         }
         self.newest = Some(entry.time);
-        if (index == 0) != matches!(entry.body, Body::Genesis(_)) {
-            self.problem(Some(index), "the first entry, and no other, is the genesis entry".to_owned());
+        if index == 0 && !matches!(entry.body, Body::Genesis(_)) {
+            self.problem(Some(index), "the first entry is not the genesis entry".to_owned());
         }
         match &entry.body {
             Body::Genesis(genesis) => {
-                let named =
-                    |key: &VerifierKey| genesis.vkey == key.to_string() && genesis.origin == key.name();
-                if self.vkey.as_ref().is_some_and(|key| !named(key)) {
-                    self.problem(Some(index), "it names another key or origin: another log".to_owned());
+                if let Some(wrong) = self.chain.genesis(index, genesis) {
+                    self.problem(Some(index), wrong.to_owned());
                 }
             }
+            Body::KeyRotation(rotation) => {
+                if let Some(wrong) = self.chain.rotation(index, rotation) {
+                    self.problem(Some(index), wrong.to_owned());
+                }
+            }
+            Body::Prune(prune) => self.minimum = self.minimum.max(prune.minimum.unwrap_or(0)),
             Body::Approval(given) => {
                 self.approved.insert(given.policy.clone());
             }
@@ -203,13 +222,13 @@ impl Verifier {
 
     fn intent(&mut self, index: u64, intent: &Intent) {
         let label = &intent.label;
-        if !self.approved.contains(&label.policy) {
+        if !self.approved.contains(&label.policy) && self.pruned == 0 {
             let text = format!("the policy {} acted before anybody had approved it", label.policy);
             self.problem(Some(index), text);
         }
         let open =
             Open { count: intent.count, run: label.run, policy: label.policy.clone(), recovered_at: None };
-        if self.closed.contains(&label.batch) || self.open.insert(label.batch, open).is_some() {
+        if self.closed.contains(label.batch) || self.open.insert(label.batch, open).is_some() {
             self.problem(Some(index), format!("batch {} has a second intent", label.batch));
         }
     }
@@ -226,7 +245,11 @@ impl Verifier {
     fn outcome(&mut self, index: u64, outcome: &Outcome) {
         let batch = outcome.batch;
         let Some(open) = self.open.remove(&batch) else {
-            let text = if self.closed.contains(&batch) {
+            // The intent of a batch that crashed may be far older than its outcome.
+            if self.pruned > 0 && !self.closed.contains(batch) {
+                return self.closed.insert(batch);
+            }
+            let text = if self.closed.contains(batch) {
                 format!("batch {batch} has a second outcome")
             } else {
                 format!("batch {batch} has an outcome without an intent before it")
@@ -272,19 +295,16 @@ impl Verifier {
         let size = self.frontier.size();
         if size == 0 {
             self.problem(None, "the log is empty: not even a genesis entry is there".to_owned());
+        } else if !self.chain.knows_given() {
+            self.problem(Some(0), "it names another key or origin: another log".to_owned());
         }
-        if let Some(head) = self.head.as_ref().map(|head| head.size).filter(|head| *head > size) {
-            self.problem(
-                None,
-                format!("the checkpoint is over {head} entries, and {size} are there: the rest is lost"),
-            );
-        }
-        if let Some(since) = self.since.as_ref().map(|since| since.size).filter(|since| *since > size) {
-            let text = format!(
-                "the older checkpoint is over {since} entries, and {size} are there: the end was cut off"
-            );
+        if self.pruned > self.minimum {
+            let text =
+                format!("{} entries lost their text, and no entry says that they were pruned", self.pruned);
             self.problem(None, text);
         }
+        self.settle_head();
+        self.settle_since();
         let (checked, not_checked) = (self.checked(), self.not_checked());
         if self.unlisted > 0 {
             let text = format!("{} further problems are not listed", self.unlisted);
@@ -294,24 +314,80 @@ impl Verifier {
             ok: self.problems.is_empty(),
             size,
             root: hex(&self.frontier.root()),
-            intents: (self.closed.len() + self.open.len()) as u64,
-            outcomes: self.closed.len() as u64,
+            intents: self.closed.count() + self.open.len() as u64,
+            outcomes: self.closed.count(),
             open: self.open.len() as u64,
             checked,
             not_checked,
             problems: self.problems,
+            pruned: self.pruned,
         }
+    }
+
+    /// Who signed the newest head, and whether the entries lead to it.
+    fn settle_head(&mut self) {
+        let Some(head) = self.head.take() else { return };
+        match self.chain.open_newest(&head.note, head.size().unwrap_or(0)) {
+            Err(error) => self.problem(None, format!("the checkpoint of the log: {error}")),
+            Ok(says) => {
+                let size = self.frontier.size();
+                if says.size > size {
+                    let text = format!(
+                        "the checkpoint is over {} entries, and {size} are there: the rest is lost",
+                        says.size
+                    );
+                    self.problem(None, text);
+                } else if head.found != Some(says.root) {
+                    let text = format!(
+                        "the root over the first {} entries is not the signed one: an entry was changed, removed, \
+                         inserted or moved",
+                        says.size
+                    );
+                    self.problem(None, text);
+                }
+                self.head = Some(head);
+            }
+        }
+    }
+
+    /// The same for the older head.
+    fn settle_since(&mut self) {
+        let Some(since) = &self.since else { return };
+        let text = match self.chain.open_older(&since.note) {
+            Err(error) => format!("the older checkpoint: {error}"),
+            Ok(says) => match self.chain.declared_loss(&says) {
+                Some(loss) => format!(
+                    "the older checkpoint is over {} entries, and only the first {} of them are there: the log itself \
+                     says that the others were lost and that it goes on under another name",
+                    says.size, loss.kept
+                ),
+                None if says.size > self.frontier.size() => format!(
+                    "the older checkpoint is over {} entries, and {} are there: the end was cut off",
+                    says.size,
+                    self.frontier.size()
+                ),
+                None if since.found != Some(says.root) => format!(
+                    "the first {} entries are not those of the older checkpoint: the log was written anew",
+                    says.size
+                ),
+                None => return,
+            },
+        };
+        self.problem(None, text);
+        self.since = self.since.take().map(|since| Head { says: None, ..since });
     }
 
     fn checked(&self) -> Vec<String> {
         let mut checked = Vec::new();
-        if let (Some(key), Some(head)) = (&self.vkey, &self.head) {
-            checked.push(format!("{} signed the checkpoint", key.name()));
+        if let Some(head) = self.head.as_ref().and_then(|head| head.says.as_ref()) {
+            checked.push(format!("{} signed the checkpoint", head.origin));
             checked
                 .push(format!("the entries are the {} of the checkpoint, unchanged and in order", head.size));
-            checked.push("the genesis entry is the first and names this key".to_owned());
+            checked.push(
+                "the genesis entry is the first, and it or a signed handover names this key".to_owned(),
+            );
         }
-        if let Some(since) = &self.since {
+        if let Some(since) = self.since.as_ref().and_then(|since| since.says.as_ref()) {
             checked.push(format!(
                 "nothing of the older checkpoint over {} entries was changed or lost",
                 since.size
@@ -335,16 +411,24 @@ impl Verifier {
                 "who wrote the entries, and whether they are all there: no valid checkpoint".to_owned(),
             );
         }
-        if self.since.is_none() {
-            not_checked.push(if self.wants_since {
-                "whether the end was cut off: the older checkpoint is not valid".to_owned()
-            } else {
+        match &self.since {
+            None => not_checked.push(
                 "whether the end was cut off, or all of it written anew by the holder of the key: \
                  give a checkpoint that was kept elsewhere (--since)"
-                    .to_owned()
-            });
+                    .to_owned(),
+            ),
+            Some(since) if since.says.is_none() => {
+                not_checked.push("that the log goes on from the older checkpoint: it does not".to_owned());
+            }
+            Some(_) => {}
         }
-        let signed = self.head.as_ref().map_or(0, |head| head.size);
+        if self.pruned > 0 {
+            not_checked.push(format!(
+                "what the first {} entries said: they were pruned, and their digests stand for them",
+                self.pruned
+            ));
+        }
+        let signed = self.head.as_ref().and_then(Head::size).unwrap_or(0);
         if self.head.is_some() && self.frontier.size() > signed {
             let beyond = self.frontier.size() - signed;
             not_checked.push(format!("the newest {beyond} entries: they are not under the checkpoint"));

@@ -1,7 +1,11 @@
 //! `forfall audit`: reads the log, says what an entry means, and verifies all of it.
 
+mod certificate;
+mod elsewhere;
+mod keys;
 mod prose;
 mod summary;
+mod upkeep;
 
 use std::path::PathBuf;
 
@@ -12,29 +16,17 @@ use super::output::Tone;
 use super::session::Session;
 use super::table::{Column, Grid};
 use super::{Context, event, phrase};
-use crate::audit::verify::{Report, Verifier};
-use crate::model::ids::{PolicyId, RunId, StoreName};
+use crate::audit::entry::{Body, KINDS};
+use crate::audit::verify::Report;
+use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
 use crate::state::api::{Filter, Placed};
+use crate::state::check;
 use summary::Summary;
 
 /// How many entries are read at once.
 const PAGE: usize = 1_000;
 /// How many a table shows unless more are asked for.
 const SHOWN: usize = 50;
-/// The kinds that the log has.
-const KINDS: [&str; 11] = [
-    "genesis",
-    "policy",
-    "approval",
-    "run",
-    "intent",
-    "outcome",
-    "recovery",
-    "hold",
-    "event",
-    "pause",
-    "heartbeat",
-];
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -45,14 +37,36 @@ pub(super) enum Command {
         /// The entry's index
         index: u64,
     },
-    /// Verify the whole log
+    /// Verify the whole log, or an export of it
     Verify {
+        /// An export's directory: no configuration is needed then
+        #[arg(requires = "vkey")]
+        dir: Option<PathBuf>,
+        /// The log's public key, for an export
+        #[arg(long, value_name = "KEY", requires = "dir")]
+        vkey: Option<String>,
         /// An older signed head that was kept elsewhere: shows whether the end was cut off
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
     },
     /// Print the log's public key (C2SP verifier key)
     Vkey,
+    /// Prove offline, to anybody, that one record was disposed of
+    Certificate(certificate::Issue),
+    /// Check a certificate; needs no configuration, state or network
+    CheckCertificate(certificate::Check),
+    /// Write what is new of the log as C2SP tlog-tiles
+    Export {
+        /// The directory; an earlier export there is continued
+        dir: PathBuf,
+    },
+    /// Cosign a head, if it follows from the last one seen here; needs no configuration or state
+    Cosign(elsewhere::Cosign),
+    /// List, rotate and destroy keys of the log
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Go on under another name after entries were lost
+    Recover(keys::Recover),
 }
 
 #[derive(Debug, clap::Args)]
@@ -75,7 +89,19 @@ pub(super) struct List {
     /// Earlier than this
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// Only the newest N [table: 50, JSON: all]
+    /// Only entries about this batch
+    #[arg(long, value_name = "BATCH")]
+    batch: Option<BatchId>,
+    /// Only batches and requests for this action, such as delete
+    #[arg(long, value_name = "ACTION")]
+    action: Option<String>,
+    /// Only entries before this index: the page before
+    #[arg(long, value_name = "INDEX")]
+    before: Option<u64>,
+    /// Comma-separated values (RFC 4180) instead of a table
+    #[arg(long)]
+    csv: bool,
+    /// Only the newest N [table: 50, JSON and CSV: all]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 }
@@ -86,11 +112,28 @@ struct Entries {
 }
 
 pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure> {
+    match command {
+        Command::CheckCertificate(check) => return certificate::check(check, context),
+        Command::Cosign(cosign) => return elsewhere::cosign(cosign, context),
+        Command::Verify { dir: Some(dir), vkey, since } => {
+            let since = read(since.as_ref())?;
+            let report = elsewhere::verify(dir, vkey.as_deref().unwrap_or_default(), since.as_deref())?;
+            return tell(&report, context);
+        }
+        _ => {}
+    }
     let session = Session::open(context)?;
     match command {
+        Command::CheckCertificate(_) | Command::Cosign(_) => Ok(Exit::Done),
+        Command::Certificate(issue) => certificate::issue(issue, &session, context),
+        Command::Export { dir } => elsewhere::export(dir, &session, context),
+        Command::Keys(command) => keys::run(command, &session, context),
+        Command::Recover(recover) => keys::recover(recover, &session, context),
         Command::List(list) => entries(list, &session, context),
         Command::Show { index } => show(*index, &session, context),
-        Command::Verify { since } => verify(since.as_ref(), &session, context),
+        Command::Verify { since, .. } => {
+            tell(&verified(&session, read(since.as_ref())?.as_deref())?, context)
+        }
         Command::Vkey => {
             let vkey = session.state.verifier_key()?;
             match context.output.is_json() {
@@ -111,12 +154,18 @@ fn entries(list: &List, session: &Session, context: &Context) -> Result<Exit, Fa
         policy: list.policy.as_deref().map(PolicyId::new),
         store: list.store.as_deref().map(StoreName::new),
         run: list.run,
+        batch: list.batch,
         from: time(&list.from)?,
         to: time(&list.to)?,
         newest_first: true,
     };
-    let limit = list.limit.unwrap_or(if context.output.is_json() { usize::MAX } else { SHOWN });
-    let (found, more) = newest(session, &filter, limit)?;
+    let all = context.output.is_json() || list.csv;
+    let limit = list.limit.unwrap_or(if all { usize::MAX } else { SHOWN });
+    let (found, more) = newest(session, &filter, list, limit)?;
+    if list.csv {
+        context.output.verbatim(&summary::csv(&found))?;
+        return Ok(Exit::Done);
+    }
     if context.output.is_json() {
         context.output.json(&Entries { entries: found.iter().map(Summary::of).collect() })?;
         return Ok(Exit::Done);
@@ -132,7 +181,7 @@ fn entries(list: &List, session: &Session, context: &Context) -> Result<Exit, Fa
         grid.row([
             phrase::number(placed.index).into(),
             phrase::local(placed.entry.time, session.zone()).into(),
-            summary::kind(&placed.entry.body).into(),
+            placed.entry.body.kind().into(),
             prose::short(&placed.entry.body).into(),
         ]);
     }
@@ -144,14 +193,20 @@ fn entries(list: &List, session: &Session, context: &Context) -> Result<Exit, Fa
 }
 
 /// The newest entries that match, oldest first, and whether there are older ones.
-fn newest(session: &Session, filter: &Filter, limit: usize) -> Result<(Vec<Placed>, bool), Failure> {
+fn newest(
+    session: &Session,
+    filter: &Filter,
+    list: &List,
+    limit: usize,
+) -> Result<(Vec<Placed>, bool), Failure> {
     let mut found: Vec<Placed> = Vec::new();
-    let mut after = None;
+    let mut after = list.before;
     while found.len() <= limit {
         let page = session.state.find(filter, after, PAGE)?;
         let Some(last) = page.last() else { break };
         after = Some(last.index);
-        found.extend(page);
+        let wanted = |placed: &Placed| list.action.is_none() || Summary::of(placed).action == list.action;
+        found.extend(page.into_iter().filter(wanted));
     }
     let more = found.len() > limit;
     found.truncate(limit);
@@ -178,36 +233,47 @@ fn show(index: u64, session: &Session, context: &Context) -> Result<Exit, Failur
     for sentence in prose::long(&placed.entry.body, session.zone()) {
         context.output.prose(&phrase::safe(&sentence), 2)?;
     }
+    worded_then(&placed.entry.body, session, context)?;
     Ok(Exit::Done)
+}
+
+/// The rule as it was worded then.
+fn worded_then(body: &Body, session: &Session, context: &Context) -> Result<(), Failure> {
+    let hash = match body {
+        Body::Policy(seen) => &seen.hash,
+        Body::Approval(given) => &given.hash,
+        Body::Run(note) => &note.hash,
+        Body::Intent(intent) => &intent.hash,
+        _ => return Ok(()),
+    };
+    match session.state.policy_text(hash)? {
+        Some(text) => {
+            context.output.line("")?;
+            context.output.line(context.output.paint(Tone::Strong, "The rule as it was worded then"))?;
+            for line in text.lines() {
+                context.output.line(phrase::safe(&format!("  {line}")))?;
+            }
+            Ok(())
+        }
+        None => context.output.line("The text of the rule is not kept here."),
+    }
 }
 
 /// Reads the whole log against its signed head.
 pub(super) fn verified(session: &Session, since: Option<&str>) -> Result<Report, Failure> {
-    let vkey = session.state.verifier_key()?;
-    let checkpoint = session.state.last_checkpoint()?.unwrap_or_default();
-    let mut verifier = Verifier::new(&checkpoint, vkey.trim_end(), since);
-    let mut from = 0;
-    loop {
-        let leaves = session.state.leaves(from, PAGE)?;
-        if leaves.is_empty() {
-            return Ok(verifier.finish());
-        }
-        from += leaves.len() as u64;
-        for leaf in &leaves {
-            verifier.leaf(leaf);
-        }
-    }
+    Ok(check::verify(&*session.state, since)?)
 }
 
-fn verify(since: Option<&PathBuf>, session: &Session, context: &Context) -> Result<Exit, Failure> {
+fn read(file: Option<&PathBuf>) -> Result<Option<String>, Failure> {
+    file.map(fs_err::read_to_string).transpose().map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn tell(report: &Report, context: &Context) -> Result<Exit, Failure> {
     let output = context.output;
-    let since =
-        since.map(fs_err::read_to_string).transpose().map_err(|error| Failure::usage(error.to_string()))?;
-    let report = verified(session, since.as_deref())?;
     if output.is_json() {
-        output.json(&report)?;
+        output.json(report)?;
     } else {
-        let (tone, headline) = headline(&report);
+        let (tone, headline) = headline(report);
         output.line(output.paint(tone, &headline))?;
         output.line(format!("  root {}", report.root))?;
         for problem in &report.problems {

@@ -12,7 +12,6 @@ use super::registered::{self, Stores};
 use super::session;
 use crate::adapter::api::{Group, Inspect, Scope, StoreError, StoreErrorKind};
 use crate::config::diagnostic;
-use crate::engine::companions;
 use crate::model::action::Action;
 use crate::model::ids::StoreName;
 use crate::model::predicate::Predicate;

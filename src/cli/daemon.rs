@@ -1,9 +1,12 @@
 //! `forfall daemon`: runs by schedule until told to stop.
 
+use std::sync::Arc;
+
 use super::Context;
 use super::exit::{Exit, Failure};
 use super::session::Session;
 use crate::daemon::telemetry::{self, LogFormat};
+use crate::daemon::upkeep::Upkeep;
 use crate::daemon::{self, DaemonError, Load, Loaded};
 
 pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
@@ -24,5 +27,12 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
 
 fn load(context: &Context) -> Result<Loaded, Failure> {
     let session = Session::open_valid(context)?;
-    Ok(Loaded { engine: session.engine, policies: session.policies })
+    let upkeep = Upkeep::new(
+        Arc::clone(&session.state),
+        Arc::clone(&context.clock),
+        Arc::clone(&session.publisher),
+        session.config.audit.retention,
+        session.zone(),
+    );
+    Ok(Loaded { engine: session.engine, policies: session.policies, upkeep: Arc::new(upkeep) })
 }

@@ -63,6 +63,11 @@ fn record(add: &Add, context: &Context) -> Result<Exit, Failure> {
             phrase::safe(&add.name)
         )));
     }
+    if let Some(found) = crate::audit::lint::personal(&add.name) {
+        return Err(Failure::usage(format!(
+            "the name of the event: {found}. It stands in the audit log for years"
+        )));
+    }
     if add.key.is_empty() {
         return Err(Failure::usage("an event needs the key that it happened to"));
     }

@@ -101,7 +101,8 @@ impl From<std::io::Error> for Failure {
 
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Self {
-        Self::internal(error.to_string())
+        let exit = if matches!(error, StateError::Refused(_)) { Exit::Stopped } else { Exit::Internal };
+        Self::new(exit, error.to_string())
     }
 }
 

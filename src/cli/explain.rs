@@ -72,6 +72,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         .iter()
         .find(|told| told.decision.is_some())
         .or_else(|| explanations.iter().find(|told| !told.history.is_empty()))
+        .or_else(|| explanations.iter().find(|told| !told.elsewhere))
         .or_else(|| explanations.first())
         .ok_or_else(|| Failure::usage(format!("policy {} binds nothing in that store", policy.id)))?;
     let others = explanations

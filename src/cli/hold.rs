@@ -8,10 +8,12 @@ use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::Session;
 use super::{Context, actor, phrase};
-use crate::engine::{companions, explain};
+use crate::audit::lint;
+use crate::engine::explain;
 use crate::model::hold::{Hold, HoldScope};
 use crate::model::ids::{HoldId, PolicyId, StoreName};
 use crate::model::key::{Key, KeyForm};
+use crate::state::retention::LOG;
 use crate::time::Instant;
 
 #[derive(Debug, clap::Subcommand)]
@@ -32,7 +34,7 @@ pub(super) struct Add {
     /// Records under this policy
     #[arg(long, value_name = "POLICY")]
     policy: Option<String>,
-    /// Records in this store
+    /// Records in this store; `audit-log` keeps the audit log itself
     #[arg(long, value_name = "STORE")]
     store: Option<String>,
     /// Records in this collection of the store
@@ -101,10 +103,17 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
     if add.reason.trim().is_empty() {
         return Err(Failure::usage("--reason is empty: write a code such as a case number"));
     }
+    for (option, text) in [("--reason", Some(&add.reason)), ("--authority", add.authority.as_ref())] {
+        if let Some(found) = text.and_then(|text| lint::personal(text)) {
+            return Err(Failure::usage(format!(
+                "{option}: {found}. What is written here is kept for years: write a code such as a case number"
+            )));
+        }
+    }
     if let Some(policy) = &add.policy {
         session.known_policy(policy)?;
     }
-    if let Some(store) = &add.store {
+    if let Some(store) = add.store.as_ref().filter(|store| *store != LOG) {
         session.known_store(store)?;
     }
     if let (Some(store), Some(collection)) = (&add.store, &add.collection) {

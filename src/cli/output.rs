@@ -98,6 +98,11 @@ impl Output {
         write_result(&format!("{text}\n"))
     }
 
+    /// Writes a text that ends with its own line, byte for byte.
+    pub(crate) fn verbatim(&self, text: &str) -> Result<(), Failure> {
+        write_result(text)
+    }
+
     /// Writes a result as one JSON document.
     pub(crate) fn json<T: Serialize>(&self, result: &T) -> Result<(), Failure> {
         self.raw(&serde_json::to_string_pretty(result).map_err(io::Error::from)?)

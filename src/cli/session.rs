@@ -14,6 +14,7 @@ use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::{limits, overlap};
 use crate::state::api::StateStore;
+use crate::state::heads::{self, Publisher};
 use crate::state::sqlite::SqliteState;
 use crate::time::{Clock, Zone};
 
@@ -28,6 +29,10 @@ pub struct Session {
     pub state: Arc<dyn StateStore>,
     /// What carries policies out.
     pub engine: Engine,
+    /// Where heads of the log go.
+    pub publisher: Arc<Publisher>,
+    /// Publishes at the end what this session added to the log.
+    _at_end: PublishAtEnd,
     /// What is wrong with other policies, as it is shown.
     invalid: Option<Failure>,
 }
@@ -108,7 +113,17 @@ impl Session {
             Arc::new(SqliteState::open_as(&config.state, clock.now(), config.audit.origin.as_deref())?);
         let recompile = recompile(&config, &policies, &stores);
         let engine = Engine { clock, state: Arc::clone(&state), stores, recompile };
-        Ok(Self { config, policies, state, engine, invalid })
+        let publisher = Arc::new(Publisher::new(config.audit.publish.clone()));
+        for warning in heads::guard(&*state, &publisher)? {
+            tracing::warn!("{warning}");
+        }
+        let at_end = PublishAtEnd {
+            publisher: Arc::clone(&publisher),
+            state: Arc::clone(&state),
+            clock: Arc::clone(&engine.clock),
+            size: if publisher.published().1.is_empty() { Some(state.log_head()?.0) } else { None },
+        };
+        Ok(Self { config, policies, state, engine, publisher, _at_end: at_end, invalid })
     }
 
     /// The zone of times that belong to no one policy.
@@ -171,6 +186,27 @@ impl Session {
     /// Whether some policy asks for that event.
     pub(super) fn event_is_used(&self, name: &str) -> bool {
         self.policies.iter().any(|policy| policy.names_event(name))
+    }
+}
+
+/// Somebody else may keep the log only if every command tells what it added.
+struct PublishAtEnd {
+    publisher: Arc<Publisher>,
+    state: Arc<dyn StateStore>,
+    clock: Arc<dyn Clock>,
+    /// The length of the log when the session began; `None` if some place has no head yet.
+    size: Option<u64>,
+}
+
+impl Drop for PublishAtEnd {
+    fn drop(&mut self) {
+        if self.state.log_head().is_ok_and(|(size, _)| Some(size) == self.size) {
+            return;
+        }
+        match self.publisher.publish(&*self.state, self.clock.now()) {
+            Ok(failures) => failures.iter().for_each(|why| tracing::warn!("{why}")),
+            Err(error) => tracing::warn!("{error}"),
+        }
     }
 }
 

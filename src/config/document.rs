@@ -36,6 +36,17 @@ pub(super) struct ConfigDocument {
 pub(super) struct AuditTable {
     pub(super) origin: Option<Spot<Text>>,
     pub(super) heads: Option<Spot<Vec<Spot<Text>>>>,
+    pub(super) publish: Option<Section<PublishTable>>,
+    pub(super) keep_manifests: Option<Spot<Written<Period>>>,
+    pub(super) keep_entries: Option<Spot<Written<Period>>>,
+}
+
+/// `publish = { directory = "..", command = [".."] }`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct PublishTable {
+    pub(super) directory: Option<Spot<Text>>,
+    pub(super) command: Option<Spot<Vec<Spot<Text>>>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -117,6 +128,7 @@ pub(super) fn homes() -> Vec<Home> {
     vec![
         Home::of::<ConfigDocument>(""),
         Home::of::<AuditTable>("[audit]"),
+        Home::of::<PublishTable>("[audit] publish"),
         Home::of::<NotifyTable>("[notify]"),
         Home::of::<MetricsTable>("[metrics]"),
         Home::of::<SqliteTable>("a store with adapter = \"sqlite\""),

@@ -15,8 +15,10 @@ use super::stores::{self, Stores};
 use crate::policy::compile::{Basis, Defaults, compile};
 use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::rule::Policy;
-use crate::policy::strict::{Dropped, Home, Reader, Spot, Text};
-use crate::time::{Period, Schedule, Zone};
+use crate::policy::strict::{Dropped, Home, Reader, Spot, Text, Written};
+use crate::state::heads::Target;
+use crate::state::retention::Retention;
+use crate::time::{After, Period, Schedule, Zone};
 
 /// Everything that was read, with everything that is wrong in it.
 #[derive(Debug)]
@@ -220,14 +222,25 @@ fn nightly() -> Schedule {
 
 fn audit(document: &ConfigDocument, dir: &Path) -> AuditSettings {
     let Some(table) = &document.audit else { return AuditSettings::default() };
+    let heads = table.heads.iter().flat_map(|heads| heads.iter());
+    let mut publish: Vec<Target> =
+        heads.map(|head| Target::Directory(stores::beside(dir, &***head))).collect();
+    if let Some(to) = &table.publish {
+        publish.extend(to.directory.iter().map(|to| Target::Directory(stores::beside(dir, &***to))));
+        let command = to.command.as_ref().map(|words| words.iter().map(Spot::to_string).collect());
+        publish.extend(command.map(Target::Command));
+    }
+    let after = |period: &Option<Spot<Written<Period>>>, default| {
+        period.as_ref().map_or(default, |period| After::Period(period.value))
+    };
+    let default = Retention::default();
     AuditSettings {
         origin: table.origin.as_ref().map(ToString::to_string),
-        heads: table
-            .heads
-            .iter()
-            .flat_map(|heads| heads.iter())
-            .map(|head| stores::beside(dir, &***head))
-            .collect(),
+        publish,
+        retention: Retention {
+            manifests: after(&table.keep_manifests, default.manifests),
+            entries: after(&table.keep_entries, default.entries),
+        },
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use crate::model::ids::StoreName;
 use crate::policy::compile::Defaults;
+use crate::state::heads::Target;
+use crate::state::retention::Retention;
 
 /// A configuration that was read without an error.
 #[derive(Clone, Debug)]
@@ -74,8 +76,10 @@ impl StoreSettings {
 pub struct AuditSettings {
     /// The log's name in its signed heads (C2SP `tlog-checkpoint`, the origin line); `None`: made up at genesis.
     pub origin: Option<String>,
-    /// Directories to which every new head is copied.
-    pub heads: Vec<PathBuf>,
+    /// Where every new head is copied to.
+    pub publish: Vec<Target>,
+    /// How long what of the log itself is kept.
+    pub retention: Retention,
 }
 
 /// `[notify]`: how people are told.

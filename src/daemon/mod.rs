@@ -2,6 +2,7 @@
 
 pub mod lifecycle;
 pub mod telemetry;
+pub mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::policy::rule::Policy;
 use crate::schedule::ticker::{Ticker, TickerError};
 use crate::schedule::worker::Worker;
 use lifecycle::{Lifecycle, Order};
+use upkeep::Upkeep;
 
 /// How long a stop waits for the running batches. Past that the process ends all the same: every open intent is
 /// resolved at the next start.
@@ -26,6 +28,8 @@ pub struct Loaded {
     pub engine: Engine,
     /// The policies.
     pub policies: Vec<Policy>,
+    /// What is done for the log beside the runs.
+    pub upkeep: Arc<Upkeep>,
 }
 
 /// Reads the configuration again. An error is a text that was shown or logged already in full.
@@ -58,6 +62,9 @@ async fn until_stopped(loaded: Loaded, load: Load) -> Result<(), DaemonError> {
     let mut lifecycle = Lifecycle::new()?;
     let stop = Arc::new(Stop::default());
     let names = loaded.policies.len();
+    let mut upkeep = loaded.upkeep;
+    // Publishing may wait for a program: it runs beside the runs, never twice at once.
+    let mut keeping = tokio::spawn(async {});
     let mut worker = Worker::new(loaded.engine, loaded.policies, Arc::clone(&stop));
     worker.recover()?;
     let wake = Arc::new(Notify::new());
@@ -74,6 +81,7 @@ async fn until_stopped(loaded: Loaded, load: Load) -> Result<(), DaemonError> {
                     match load() {
                         Ok(loaded) => {
                             tracing::info!(policies = loaded.policies.len(), "reloaded");
+                            upkeep = loaded.upkeep;
                             worker.replace(loaded.engine, loaded.policies);
                         }
                         Err(error) => tracing::error!(error, "the new configuration is invalid; the old one stays"),
@@ -84,6 +92,10 @@ async fn until_stopped(loaded: Loaded, load: Load) -> Result<(), DaemonError> {
             },
             () = wake.notified() => {
                 worker.look()?;
+                if keeping.is_finished() {
+                    let upkeep = Arc::clone(&upkeep);
+                    keeping = tokio::task::spawn_blocking(move || upkeep.look());
+                }
                 lifecycle.alive();
             }
         }

@@ -9,7 +9,7 @@ use crate::policy::rule::Policy;
 use crate::state::api::{Actor, Approval, Curve};
 
 use super::plan::{self, Circumstances, DataPlan};
-use super::{Engine, EngineError, companions, forecast};
+use super::{Engine, EngineError, forecast};
 
 /// What is offered for approval.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use crate::adapter::api::{Basis, Dispose, Job, Prepared, StoreError, StoreErrorK
 use crate::audit::commitment;
 use crate::audit::entry::{Companion, Intent, Outcome};
 use crate::crash;
-use crate::model::batch::{Applied, BatchLabel};
+use crate::model::batch::{Applied, BatchLabel, Leftover};
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, hex};
 use crate::state::api::{EpochKey, IntentAnswer, PauseScope, StateError};
@@ -24,6 +24,9 @@ const BATCH_TARGET: Duration = Duration::from_millis(250);
 const FIRST_BATCH: usize = 2_000;
 /// The bounds between which a batch's size adapts. The upper one bounds memory.
 const BATCH_SIZES: std::ops::RangeInclusive<usize> = 50..=50_000;
+
+/// How many records that were left an outcome names: 64 digits each.
+const MOST_NAMED: usize = 800;
 
 /// One stage's work on one collection.
 pub struct Assignment<'a> {
@@ -200,10 +203,14 @@ fn one_batch(
     match written {
         Ok(IntentAnswer::Written(_)) => {}
         Ok(IntentAnswer::Held(places)) => {
+            forget(engine, label);
             let keys = places.iter().map(|&place| prepared.records()[place].clone()).collect();
             return Ok(abort(prepared).unwrap_or(Batch::Held(keys)));
         }
-        Ok(IntentAnswer::Paused(scope)) => return Ok(abort(prepared).unwrap_or(Batch::Paused(scope))),
+        Ok(IntentAnswer::Paused(scope)) => {
+            forget(engine, label);
+            return Ok(abort(prepared).unwrap_or(Batch::Paused(scope)));
+        }
         Err(error) => {
             let _ = abort(prepared);
             return Err(error.into());
@@ -252,10 +259,8 @@ fn abort(prepared: Box<dyn Prepared + '_>) -> Option<Batch> {
     prepared.abort().err().map(|error| Batch::GivenUp(error.to_string()))
 }
 
-fn all_failed(records: usize, reason: &str) -> Vec<crate::model::batch::Leftover> {
-    (0..records)
-        .map(|place| crate::model::batch::Leftover { place, reason: reason.to_owned(), key: None })
-        .collect()
+fn all_failed(records: usize, reason: &str) -> Vec<Leftover> {
+    (0..records).map(|place| Leftover { place, reason: reason.to_owned(), key: None }).collect()
 }
 
 /// What the log will say of a batch.
@@ -299,7 +304,6 @@ fn record(
     applied: &Applied,
     basis: Basis,
 ) -> Result<(), AuditLost> {
-    let left = applied.skipped.iter().chain(&applied.failed);
     let outcome = Outcome {
         batch: label.batch,
         run: label.run,
@@ -307,10 +311,27 @@ fn record(
         done: applied.done,
         skipped: applied.skipped.len() as u64,
         failed: applied.failed.len() as u64,
-        not_done: left.map(|left| hex(&evidence.commitments[left.place])).collect(),
+        not_done: named(applied, |left| Some(hex(&evidence.commitments[left.place]))),
         basis: basis_word(basis).to_owned(),
     };
     Ok(engine.state.record_outcome(engine.clock.now(), None, &outcome)?)
+}
+
+/// The list of a batch that did not begin stands for nothing. Where it stays, the daily upkeep removes it.
+fn forget(engine: &Engine, label: &BatchLabel) {
+    if let Err(error) = engine.state.drop_manifest(&label.batch) {
+        tracing::warn!(%error, "the list of a batch that did not begin was not removed");
+    }
+}
+
+/// The commitments of the records that were left. An entry must fit into the log's export (64 KiB), so where there
+/// are too many of them none is named: then no record of the batch gets a certificate, which the counts tell.
+pub(super) fn named(applied: &Applied, commitment: impl Fn(&Leftover) -> Option<String>) -> Vec<String> {
+    let left = applied.skipped.len() + applied.failed.len();
+    if applied.done == 0 || left > MOST_NAMED {
+        return Vec::new();
+    }
+    applied.skipped.iter().chain(&applied.failed).filter_map(commitment).collect()
 }
 
 /// The word for it in an outcome.

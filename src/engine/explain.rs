@@ -1,23 +1,19 @@
 //! Why a record is still there, when it will go, or when and under which stage it went.
 
 use crate::adapter::api::StoreError;
-use crate::audit::commitment;
-use crate::audit::entry::Body;
 use crate::model::evaluate::World;
 use crate::model::hold::{Held, Hold};
-use crate::model::key::Key;
+use crate::model::key::{Key, KeyForm};
+use crate::model::pattern::Pattern;
 use crate::model::predicate::Predicate;
 use crate::model::schema::{ColumnKind, Schema};
 use crate::model::target::Target;
 use crate::policy::decide::{self, Decision};
 use crate::policy::rule::{Data, Policy};
-use crate::state::api::{Filter, Placed};
+use crate::state::api::Placed;
 
 use super::plan;
-use super::{Engine, EngineError};
-
-/// How many entries are read at once while the log is searched.
-const PAGE: usize = 1_000;
+use super::{Engine, EngineError, certify};
 
 /// What is known of a record.
 #[derive(Debug)]
@@ -26,6 +22,8 @@ pub struct Explanation {
     pub target: Target,
     /// The key as read.
     pub key: Key,
+    /// It is a path that the collection's pattern does not match: whatever lies there is none of the policy's.
+    pub elsewhere: bool,
     /// What the policy decides for it; `None` if it is not there.
     pub decision: Option<Decision>,
     /// The holds that cover it.
@@ -58,7 +56,7 @@ pub fn explain(
     let data = plan::with_references(data, &schema);
     let scope = plan::scope(&data, &circumstances);
     let row = store.read(&scope, &key)?;
-    let held = Held::of_data(circumstances.holds.iter(), &policy.id, &data.target);
+    let held = Held::of_data(&circumstances.holds.iter(), &policy.id, &data.target);
     let decision = match &row {
         Some(row) => {
             let mut trouble: Option<StoreError> = None;
@@ -91,13 +89,16 @@ pub fn explain(
         .holds
         .iter()
         .filter(|hold| {
-            let only = Held::of_data([*hold], &policy.id, &data.target);
+            let only = Held::of_data(&[*hold], &policy.id, &data.target);
             only.covers(&key)
         })
         .cloned()
         .collect();
     let history = history(engine, policy, &data.target, &key)?;
-    Ok(Explanation { target: (*data.target).clone(), key, decision, holds, history })
+    let target = (*data.target).clone();
+    let elsewhere = schema.key_form == KeyForm::Path
+        && Pattern::parse(&target.collection).is_ok_and(|pattern| !pattern.matches(key_text.as_bytes()));
+    Ok(Explanation { target, key, elsewhere, decision, holds, history })
 }
 
 /// Reads a key as the collection of one `[[data]]` spells its keys.
@@ -114,55 +115,18 @@ fn key(schema: &Schema, key_text: &str) -> Result<Key, EngineError> {
     Ok(Key::parse(key_text, schema.key_form, &texts)?)
 }
 
-/// Every batch of the policy on this collection whose manifest has the record's commitment.
+/// Every batch of the policy on this collection that names the record.
 fn history(engine: &Engine, policy: &Policy, target: &Target, key: &Key) -> Result<Vec<Past>, EngineError> {
-    let filter = Filter {
-        policy: Some(policy.id.clone()),
-        store: Some(target.store.clone()),
-        kind: Some("intent".to_owned()),
-        ..Filter::default()
+    let record = certify::Record {
+        store: target.store.clone(),
+        collection: target.collection.clone(),
+        form: crate::model::key::KeyForm::Columns,
+        key: key.clone(),
     };
-    let epoch = engine.state.epoch_key()?;
-    let mut found = Vec::new();
-    let mut after = None;
-    loop {
-        let page = engine.state.find(&filter, after, PAGE)?;
-        let Some(last) = page.last() else { return Ok(found) };
-        after = Some(last.index);
-        for placed in page {
-            let Body::Intent(intent) = &placed.entry.body else { continue };
-            let label = &intent.label;
-            if label.collection != target.collection || intent.epoch != epoch.epoch {
-                continue;
-            }
-            let Some(manifest) = engine.state.manifest(&label.batch)? else { continue };
-            let keys = std::slice::from_ref(key);
-            let wanted =
-                commitment::commit_all(&epoch.key, &label.batch, &target.store, &target.collection, keys);
-            let own = usize::try_from(intent.count).unwrap_or(usize::MAX).min(manifest.len());
-            if manifest[..own].binary_search(&wanted[0]).is_ok() {
-                let done = done(engine, &placed, &crate::model::key::hex(&wanted[0]))?;
-                found.push(Past { intent: placed, done });
-            }
-        }
-    }
-}
-
-fn done(engine: &Engine, intent: &Placed, commitment: &str) -> Result<Option<bool>, EngineError> {
-    let Body::Intent(body) = &intent.entry.body else { return Ok(None) };
-    let filter = Filter { kind: Some("outcome".to_owned()), run: Some(body.label.run), ..Filter::default() };
-    let mut after = Some(intent.index);
-    loop {
-        let page = engine.state.find(&filter, after, PAGE)?;
-        let Some(last) = page.last() else { return Ok(None) };
-        after = Some(last.index);
-        for placed in &page {
-            if let Body::Outcome(outcome) = &placed.entry.body
-                && outcome.batch == body.label.batch
-            {
-                let left = outcome.done == 0 || outcome.not_done.iter().any(|left| left == commitment);
-                return Ok(Some(!left));
-            }
-        }
-    }
+    let search = certify::search(&*engine.state, &record)?;
+    let own = search
+        .found
+        .into_iter()
+        .filter(|found| found.announced().is_some_and(|intent| intent.label.policy == policy.id));
+    Ok(own.map(|found| Past { done: found.done, intent: found.intent }).collect())
 }

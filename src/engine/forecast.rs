@@ -57,7 +57,7 @@ pub fn forecast(
     let selection = &plan.selections.stages[place];
     let Some(start) = &selection.start else { return Ok(None) };
     let now = circumstances.now;
-    let held = Held::of_data(circumstances.holds.iter(), &policy.id, &data.target);
+    let held = Held::of_data(&circumstances.holds.iter(), &policy.id, &data.target);
     let (predicate, _) = select::held(selection.base.clone(), &held);
     // What is due for a later stage already is that stage's: this one will never act on it.
     let later = plan.selections.stages.iter().filter(|later| {

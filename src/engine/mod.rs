@@ -3,6 +3,7 @@
 //! `approve` lets it adopt a store.
 
 pub mod approve;
+pub mod certify;
 pub mod companions;
 pub mod execute;
 pub mod explain;

@@ -116,7 +116,7 @@ pub fn plan(
     let all_changes = changes_of(data, &schema)?;
     let changes = |stage: &Stage| all_changes.of(stage);
     let selections = select::selections(policy, data, &changes, circumstances.now);
-    let held = Held::of_data(circumstances.holds.iter(), &policy.id, &data.target);
+    let held = Held::of_data(&circumstances.holds.iter(), &policy.id, &data.target);
     let scope = scope(data, circumstances);
 
     let groups = groups(policy, data, &selections, &held, circumstances);

@@ -1,5 +1,6 @@
 //! After a crash every open intent gets exactly one outcome: the store is asked, never guessed (DESIGN 6).
 
+use crate::audit::commitment;
 use crate::audit::entry::{Outcome, Recovery};
 use crate::model::batch::{Applied, Fate};
 use crate::model::ids::BatchId;
@@ -51,24 +52,13 @@ fn write_outcome(engine: &Engine, open: &OpenIntent, fate: &Fate) -> Result<(), 
         Fate::NotDone => (0, &nothing),
         Fate::Each(applied) => (applied.done, applied),
     };
-    let left = applied.skipped.iter().chain(&applied.failed);
-    let not_done = match engine.state.epoch_key() {
-        Ok(epoch) if epoch.epoch == intent.epoch => left
-            .filter_map(|left| left.key.as_ref())
-            .map(|key| {
-                let keys = std::slice::from_ref(key);
-                crate::audit::commitment::commit_all(
-                    &epoch.key,
-                    &label.batch,
-                    &label.store,
-                    &label.collection,
-                    keys,
-                )
-            })
-            .flat_map(|commitments| commitments.into_iter().map(|commitment| hex(&commitment)))
-            .collect(),
-        _ => Vec::new(),
-    };
+    // Where the key cannot be read nothing is named: no certificate, and still an outcome.
+    let epoch = engine.state.epoch_key_of(intent.epoch).unwrap_or(None);
+    let not_done = super::execute::named(applied, |left| {
+        let (key, epoch) = (left.key.as_ref()?, epoch.as_ref()?);
+        let opening = commitment::opening(&epoch.key, &label.batch, &label.store, &label.collection, key);
+        Some(hex(&commitment::commitment(&opening, &label.store, &label.collection, key)))
+    });
     let outcome = Outcome {
         batch: label.batch,
         run: label.run,

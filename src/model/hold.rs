@@ -82,7 +82,7 @@ impl Held {
     /// The part of `holds` that matters for the records of a target. What goes with a record is held with it: a hold
     /// on one of those collections holds every record, because which of them it means is not known before they go.
     pub fn of_data<'a>(
-        holds: impl IntoIterator<Item = &'a Hold> + Clone,
+        holds: &(impl IntoIterator<Item = &'a Hold> + Clone),
         policy: &PolicyId,
         target: &Target,
     ) -> Self {

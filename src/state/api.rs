@@ -1,17 +1,39 @@
 //! The promises of a state store: coarse methods, each one durable transaction that includes its audit entry.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::keeper::LogKeeper;
 use crate::audit::entry::{Body, Entry, Intent, Outcome, Recovery, RunNote};
+use crate::audit::tree::{Hash, leaf_hash};
 use crate::model::hold::Hold;
 use crate::model::ids::{BatchId, HoldId, PolicyId, RunId, StoreName};
 use crate::model::key::Key;
 use crate::model::predicate::EventBook;
 use crate::model::schema::Identity;
 use crate::time::Instant;
+
+/// A leaf of the log's tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leaf {
+    /// The bytes of an entry.
+    Entry(Vec<u8>),
+    /// The digest that stands for an entry whose text was pruned.
+    Pruned(Hash),
+}
+
+impl Leaf {
+    /// Its digest.
+    pub fn digest(&self) -> Hash {
+        match self {
+            Self::Entry(bytes) => leaf_hash(bytes),
+            Self::Pruned(digest) => *digest,
+        }
+    }
+}
 
 /// An entry with its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +132,8 @@ pub struct Filter {
     pub kind: Option<String>,
     /// Entries about this policy, with the outcomes and recoveries of its batches.
     pub policy: Option<PolicyId>,
+    /// Entries about this batch.
+    pub batch: Option<BatchId>,
     /// Entries of this run, with the outcomes and recoveries of its batches.
     pub run: Option<RunId>,
     /// Entries that name this store, with the outcomes and recoveries of its batches.
@@ -181,6 +205,29 @@ pub trait StateStore: Send + Sync {
     /// The sorted commitments of a batch; `None` if they were never kept or have been erased.
     fn manifest(&self, batch: &BatchId) -> Result<Option<Vec<[u8; 32]>>, StateError>;
 
+    /// Forgets the list again: the batch did not begin.
+    fn drop_manifest(&self, batch: &BatchId) -> Result<(), StateError>;
+
+    /// The place of a commitment among those of a batch in `range`, counted from its start; `None` if it is not
+    /// among them. An error says why the list cannot be searched: it is damaged, or not there any more.
+    fn place_of(&self, batch: &BatchId, range: Range<u64>, wanted: &Hash) -> Result<Option<u64>, StateError> {
+        let Some(all) = self.manifest(batch)? else { return Err(no_manifest(batch)) };
+        let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(all.len());
+        let part = &all[at(range.start)..at(range.end)];
+        Ok(part.binary_search(wanted).ok().map(|place| place as u64))
+    }
+
+    /// The commitment key of an epoch; `None` if it was destroyed.
+    fn epoch_key_of(&self, epoch: u32) -> Result<Option<EpochKey>, StateError> {
+        let newest = self.epoch_key()?;
+        Ok((newest.epoch == epoch).then_some(newest))
+    }
+
+    /// What else this state can do with its log.
+    fn keeper(&self) -> Option<&dyn LogKeeper> {
+        None
+    }
+
     /// The name behind a pseudonym of the log, while it is known.
     fn actor(&self, pseudonym: &str) -> Result<Option<Actor>, StateError>;
 
@@ -200,8 +247,13 @@ pub trait StateStore: Send + Sync {
     /// follow it, or earlier ones where the filter asks for the newest first.
     fn find(&self, filter: &Filter, after: Option<u64>, limit: usize) -> Result<Vec<Placed>, StateError>;
 
-    /// The leaf bytes from an index on, at most `limit`: what the tree is computed over.
+    /// The leaf bytes from an index on, at most `limit`; those of pruned entries are left out.
     fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, StateError>;
+
+    /// The leaves of the tree from an index on, at most `limit`, those too whose text was pruned.
+    fn tree(&self, from: u64, limit: usize) -> Result<Vec<Leaf>, StateError> {
+        Ok(self.leaves(from, limit)?.into_iter().map(Leaf::Entry).collect())
+    }
 
     /// The newest signed checkpoint; signs one first if the log grew since.
     fn checkpoint(&self, now: Instant) -> Result<String, StateError>;
@@ -301,6 +353,14 @@ pub trait StateStore: Send + Sync {
     fn settle(&self) -> Result<(), StateError>;
 }
 
+/// The list of a batch that should be there is not.
+pub fn no_manifest(batch: &BatchId) -> StateError {
+    StateError::Damaged {
+        what: format!("the list of commitments of batch {batch}"),
+        why: "it is not there".to_owned(),
+    }
+}
+
 /// Something that the state store could not do.
 #[derive(Debug, Error)]
 pub enum StateError {
@@ -347,6 +407,9 @@ pub enum StateError {
         /// How.
         why: String,
     },
+    /// Nothing is written, for a reason that only a person can deal with.
+    #[error("{0}")]
+    Refused(String),
     /// The intent has an outcome already, or never was.
     #[error("batch {batch} has no open intent")]
     NoOpenIntent {

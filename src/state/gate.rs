@@ -12,7 +12,7 @@ pub(super) fn objection<'a>(
     intent: &Intent,
     keys: &[Key],
     pauses: &[PauseScope],
-    holds: impl IntoIterator<Item = &'a Hold> + Clone,
+    holds: &(impl IntoIterator<Item = &'a Hold> + Clone),
 ) -> Option<IntentAnswer> {
     let label = &intent.label;
     if let Some(pause) = pauses.iter().find(|pause| covers(pause, label)) {

@@ -51,7 +51,7 @@ impl MemoryState {
         let key = LogKey::new(ORIGIN, &SECRET).expect("the name has neither blanks nor signs");
         let vkey = key.verifier().to_string();
         let state = Self { inner: Mutex::default(), leases: Arc::default(), key };
-        state.lock().append(now, Body::Genesis(Genesis { origin: ORIGIN.to_owned(), vkey }));
+        state.lock().append(now, Body::Genesis(Genesis { origin: ORIGIN.to_owned(), vkey, continues: None }));
         state
     }
 
@@ -78,6 +78,11 @@ impl StateStore for MemoryState {
 
     fn manifest(&self, batch: &BatchId) -> Result<Option<Vec<Hash>>, StateError> {
         Ok(self.lock().manifests.get(batch).cloned())
+    }
+
+    fn drop_manifest(&self, batch: &BatchId) -> Result<(), StateError> {
+        self.lock().manifests.remove(batch);
+        Ok(())
     }
 
     fn actor(&self, pseudonym: &str) -> Result<Option<Actor>, StateError> {
@@ -286,7 +291,7 @@ impl StateStore for MemoryState {
         gate::check_intent(intent, keys)?;
         let mut inner = self.lock();
         let holds = inner.holds.iter().map(|(hold, _)| hold);
-        if let Some(objection) = gate::objection(intent, keys, &inner.pauses, holds) {
+        if let Some(objection) = gate::objection(intent, keys, &inner.pauses, &holds) {
             return Ok(objection);
         }
         if inner.labels.contains_key(&intent.label.batch) {

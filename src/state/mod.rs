@@ -4,9 +4,14 @@
 
 pub mod api;
 pub mod check;
+pub mod export;
 mod gate;
+pub mod heads;
+pub mod keeper;
 pub mod memory;
 mod notes;
+pub mod prove;
+pub mod retention;
 pub mod sqlite;
 
 #[cfg(test)]

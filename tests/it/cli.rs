@@ -7,6 +7,7 @@ mod demo;
 mod exit_codes;
 mod screens;
 mod shapes;
+mod standing;
 
 use assert_cmd::Command;
 

@@ -97,6 +97,18 @@ impl Fixture {
         inserts.commit().unwrap();
     }
 
+    /// Adds rows that are due, with these ids.
+    pub(crate) fn more_calls(&self, from: usize, count: usize) {
+        let mut database = rusqlite::Connection::open(self.path("calls.db")).unwrap();
+        let inserts = database.transaction().unwrap();
+        for row in from..from + count {
+            let sql = "insert into call_log (id, called_at, caller) \
+                       values (?1, strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-40 days'), ?2)";
+            inserts.execute(sql, (i64::try_from(row).unwrap(), format!("+4798{row:06}"))).unwrap();
+        }
+        inserts.commit().unwrap();
+    }
+
     fn fill_cameras(&self, due: usize, kept: usize) {
         for row in 0..due + kept {
             let days: u64 = if row < due { 8 } else { 1 };

@@ -9,3 +9,4 @@ mod daemon;
 mod engine;
 mod fixture;
 mod policies;
+mod proof;

@@ -41,7 +41,7 @@ fn run() -> RunId {
 }
 
 fn genesis() -> Body {
-    Body::Genesis(Genesis { origin: "forfall/0f0f0f0f".into(), vkey: vkey() })
+    Body::Genesis(Genesis { origin: "forfall/0f0f0f0f".into(), vkey: vkey(), continues: None })
 }
 
 fn approval() -> Body {
@@ -242,4 +242,118 @@ fn a_flood_of_problems_is_counted() {
     let report = verify(&leaves, &head(&leaves), &vkey(), None);
     assert_eq!(report.problems.len(), LISTED + 1);
     assert_eq!(report.problems[LISTED].text, "50 further problems are not listed");
+}
+
+fn second_key() -> LogKey {
+    LogKey::new("forfall/0f0f0f0f", &[8; 32]).unwrap()
+}
+
+fn rotation() -> Body {
+    Body::KeyRotation(crate::audit::upkeep::KeyRotation {
+        of: "log".into(),
+        by: "op-00000000".into(),
+        epoch: None,
+        handover: Some(crate::audit::upkeep::Handover::sign(&key(), &second_key(), noon())),
+    })
+}
+
+fn signed_by(signer: &LogKey, leaves: &[Vec<u8>]) -> String {
+    let hashes: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+    signer.sign(hashes.len() as u64, crate::audit::tree::root(&hashes))
+}
+
+#[test]
+fn a_key_that_took_over_is_trusted_from_the_first_and_by_itself() {
+    let mut bodies = good();
+    bodies.push(rotation());
+    bodies.push(Body::Heartbeat {});
+    let leaves = leaves(bodies);
+    let new = second_key().verifier().to_string();
+    let head = signed_by(&second_key(), &leaves);
+    for vkey in [&vkey(), &new] {
+        let report = verify(&leaves, &head, vkey, Some(&signed_by(&key(), &leaves[..5])));
+        assert!(report.ok, "{report:#?}");
+    }
+    // The old key may have been stolen after it was given up: what only it signs is not believed.
+    let stolen = signed_by(&key(), &leaves);
+    assert!(!verify(&leaves, &stolen, &vkey(), None).ok);
+    assert!(!verify(&leaves, &stolen, &new, None).ok);
+    let overlap = second_key().sign_too(&stolen).unwrap();
+    assert!(verify(&leaves, &overlap, &vkey(), None).ok);
+    let third = LogKey::new("forfall/0f0f0f0f", &[9; 32]).unwrap();
+    assert!(!verify(&leaves, &signed_by(&third, &leaves), &vkey(), None).ok);
+    assert!(!verify(&leaves, &head, &third.verifier().to_string(), None).ok);
+}
+
+#[test]
+fn a_forged_handover_is_a_problem() {
+    let thief = LogKey::new("forfall/0f0f0f0f", &[9; 32]).unwrap();
+    let Body::KeyRotation(mut forged) = rotation() else { unreachable!() };
+    let handover = crate::audit::upkeep::Handover::sign(&thief, &thief, noon());
+    forged.handover = Some(crate::audit::upkeep::Handover { old: vkey(), ..handover });
+    let mut bodies = good();
+    bodies.push(Body::KeyRotation(forged));
+    assert_problem(bodies, 7, "not signed by both keys");
+}
+
+fn continued(kept: u64) -> Body {
+    let new = LogKey::new("forfall/0f0f0f0f/2", &[8; 32]).unwrap().verifier();
+    let continues =
+        crate::audit::upkeep::Continues::sign(&key(), &new.to_string(), 9, &[3; 32], kept, "op-0".into());
+    Body::Genesis(Genesis { origin: new.name().into(), vkey: new.to_string(), continues: Some(continues) })
+}
+
+#[test]
+fn a_log_that_goes_on_after_a_loss_says_what_was_lost() {
+    let mut bodies = good();
+    bodies.push(continued(7));
+    bodies.push(Body::Heartbeat {});
+    let leaves = leaves(bodies);
+    let new = LogKey::new("forfall/0f0f0f0f/2", &[8; 32]).unwrap();
+    let head = signed_by(&new, &leaves);
+    for vkey in [vkey(), new.verifier().to_string()] {
+        let report = verify(&leaves, &head, &vkey, Some(&signed_by(&key(), &leaves[..6])));
+        assert!(report.ok, "an older head within what is left: {report:#?}");
+        let lost = key().sign(9, [3; 32]);
+        let report = verify(&leaves, &head, &vkey, Some(&lost));
+        assert!(!report.ok && report.problems[0].text.contains("were lost"), "{report:#?}");
+    }
+    let mut moved = good();
+    moved.push(continued(6));
+    assert_problem(moved, 7, "another place");
+    let mut twice = good();
+    twice.push(genesis());
+    assert_problem(twice, 7, "only the first entry begins a log");
+}
+
+#[test]
+fn pruned_entries_must_be_declared() {
+    let mut bodies = good();
+    let declared = Body::Prune(crate::audit::upkeep::Prune {
+        what: "entries".into(),
+        phase: "begun".into(),
+        by: "op-0".into(),
+        epoch: None,
+        manifests: None,
+        minimum: Some(4),
+    });
+    bodies.push(declared);
+    let leaves = leaves(bodies);
+    let read = |pruned: usize, leaves: &[Vec<u8>]| {
+        let mut verifier = Verifier::new(&head(leaves), &vkey(), None);
+        leaves[..pruned].iter().for_each(|leaf| verifier.pruned(leaf_hash(leaf)));
+        leaves[pruned..].iter().for_each(|leaf| verifier.leaf(leaf));
+        verifier.finish()
+    };
+    for pruned in 0..=4 {
+        let report = read(pruned, &leaves);
+        assert!(report.ok && report.pruned == pruned as u64, "{pruned}: {report:#?}");
+    }
+    assert!(!read(5, &leaves).ok, "more than declared");
+    assert!(!read(1, &leaves[..7]).ok, "not declared at all");
+    let mut hole = Verifier::new(&head(&leaves), &vkey(), None);
+    for (index, leaf) in leaves.iter().enumerate() {
+        if index == 1 { hole.pruned(leaf_hash(leaf)) } else { hole.leaf(leaf) }
+    }
+    assert!(!hole.finish().ok, "only the oldest may be pruned");
 }

@@ -1,5 +1,6 @@
 //! What an entry means, in plain words.
 
+use super::upkeep;
 use crate::audit::entry::{Body, Intent, Outcome, Phase, RunNote};
 use crate::cli::phrase;
 use crate::time::Zone;
@@ -7,6 +8,9 @@ use crate::time::Zone;
 /// One line for a table.
 pub(super) fn short(body: &Body) -> String {
     match body {
+        Body::Genesis(genesis) if genesis.continues.is_some() => {
+            "the log goes on under another name".to_owned()
+        }
         Body::Genesis(_) => "the log begins".to_owned(),
         Body::Policy(seen) => format!("{}: new text", seen.policy),
         Body::Approval(given) => format!("{}: {} due", given.policy, phrase::number(given.count)),
@@ -23,6 +27,14 @@ pub(super) fn short(body: &Body) -> String {
         Body::Hold(hold) => format!("{} {}", hold.change, hold.reason),
         Body::Event(event) => format!("{} {}", event.change, event.name),
         Body::Pause(pause) => format!("{} {}", pause.change, pause.scope),
+        Body::KeyRotation(rotation) => match rotation.epoch {
+            Some(epoch) => format!("commitment key of epoch {epoch} begins"),
+            None => "a new key signs the log".to_owned(),
+        },
+        Body::Prune(prune) => match (prune.epoch, prune.minimum) {
+            (Some(epoch), _) => format!("keys of epoch {epoch}: destruction {}", prune.phase),
+            (None, minimum) => format!("entries below {}: pruning {}", minimum.unwrap_or(0), prune.phase),
+        },
         Body::Heartbeat {} => "the log is alive".to_owned(),
     }
 }
@@ -30,6 +42,7 @@ pub(super) fn short(body: &Body) -> String {
 /// Whole sentences.
 pub(super) fn long(body: &Body, zone: Zone) -> Vec<String> {
     match body {
+        Body::Genesis(genesis) if genesis.continues.is_some() => upkeep::beginning(genesis),
         Body::Genesis(genesis) => vec![
             format!("The log begins. Its origin is {}.", genesis.origin),
             format!("Its heads are signed with the key {}.", genesis.vkey),
@@ -81,6 +94,8 @@ pub(super) fn long(body: &Body, zone: Zone) -> Vec<String> {
             let change = if pause.change == "pause" { "paused" } else { "resumed" };
             vec![format!("{} {change} {}.", pause.by, pause.scope)]
         }
+        Body::KeyRotation(rotation) => upkeep::rotation(rotation, zone),
+        Body::Prune(prune) => upkeep::prune(prune),
         Body::Heartbeat {} => vec!["Nothing happened, and the log is alive.".to_owned()],
     }
 }

@@ -25,12 +25,48 @@ pub(super) struct Summary {
     pub(super) reason: Option<String>,
 }
 
+/// Comma-separated values (RFC 4180), one line for each entry under a line of names.
+pub(super) fn csv(found: &[Placed]) -> String {
+    let mut text = String::from(
+        "index,time,kind,policy,run,batch,action,count,store,collection,class,stage,state,reason\r\n",
+    );
+    for placed in found {
+        let entry = Summary::of(placed);
+        let some = |value: Option<String>| value.unwrap_or_default();
+        let fields = [
+            entry.index.to_string(),
+            entry.time.to_rfc3339(),
+            entry.kind.to_owned(),
+            some(entry.policy),
+            some(entry.run),
+            some(entry.batch),
+            some(entry.action),
+            some(entry.count.map(|count| count.to_string())),
+            some(entry.store),
+            some(entry.collection),
+            some(entry.class),
+            some(entry.stage.map(|stage| stage.to_string())),
+            some(entry.state),
+            some(entry.reason),
+        ];
+        text.push_str(&fields.map(quoted).join(","));
+        text.push_str("\r\n");
+    }
+    text
+}
+
+/// A field, quoted where it must be. One that a spreadsheet would take for a formula is made a text.
+fn quoted(field: String) -> String {
+    let field = if field.starts_with(['=', '+', '-', '@']) { format!("'{field}") } else { field };
+    if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
+}
+
 impl Summary {
     pub(super) fn of(placed: &Placed) -> Self {
         let mut summary = Self {
             index: placed.index,
             time: placed.entry.time,
-            kind: kind(&placed.entry.body),
+            kind: placed.entry.body.kind(),
             policy: None,
             run: None,
             batch: None,
@@ -51,6 +87,12 @@ impl Summary {
         let text = |value: &dyn std::fmt::Display| Some(value.to_string());
         match body {
             Body::Genesis(_) | Body::Heartbeat {} => {}
+            Body::KeyRotation(rotation) => self.action = text(&rotation.of),
+            Body::Prune(prune) => {
+                self.action = text(&prune.what);
+                self.state = text(&prune.phase);
+                self.count = prune.manifests.or(prune.minimum);
+            }
             Body::Policy(seen) => self.policy = text(&seen.policy),
             Body::Approval(given) => {
                 self.policy = text(&given.policy);
@@ -101,22 +143,5 @@ impl Summary {
                 self.reason = text(&pause.scope);
             }
         }
-    }
-}
-
-/// The word for an entry's kind, as in the log itself.
-pub(super) fn kind(body: &Body) -> &'static str {
-    match body {
-        Body::Genesis(_) => "genesis",
-        Body::Policy(_) => "policy",
-        Body::Approval(_) => "approval",
-        Body::Run(_) => "run",
-        Body::Intent(_) => "intent",
-        Body::Outcome(_) => "outcome",
-        Body::Recovery(_) => "recovery",
-        Body::Hold(_) => "hold",
-        Body::Event(_) => "event",
-        Body::Pause(_) => "pause",
-        Body::Heartbeat {} => "heartbeat",
     }
 }

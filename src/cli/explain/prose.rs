@@ -150,6 +150,10 @@ fn last(told: &Explanation) -> Option<(&Past, &Intent)> {
 
 fn gone(policy: &Policy, told: &Explanation) -> (Tone, String) {
     let Some((past, intent)) = last(told) else {
+        if told.elsewhere {
+            let text = "Not touched: no pattern of this policy matches the path, so nothing there is a record of it.";
+            return (Tone::Strong, text.to_owned());
+        }
         let text = "There is no record with this key, and no batch in the audit log deleted it.";
         return (Tone::Strong, text.to_owned());
     };
@@ -164,6 +168,7 @@ fn no_more(page: &mut Page, policy: &Policy, told: &Explanation) {
     }
     match last(told) {
         Some((_, intent)) => page.item("policy", &format!("its text then has SHA-256 {}", intent.hash)),
+        None if told.elsewhere => {}
         None => page.item(
             "perhaps",
             "the key is spelled otherwise, the record never was, or something else than forfall removed it",

@@ -77,6 +77,7 @@ impl Remembered {
         let store = body.store().or(label.map(|label| &label.store));
         filter.kind.as_ref().is_none_or(|kind| kind == body.kind())
             && filter.policy.as_ref().is_none_or(|wanted| policy == Some(wanted))
+            && filter.batch.is_none_or(|wanted| body.batch() == Some(wanted))
             && filter.run.is_none_or(|wanted| run == Some(wanted))
             && filter.store.as_ref().is_none_or(|wanted| store == Some(wanted))
             && filter.from.is_none_or(|from| entry.time >= from)

@@ -1,7 +1,7 @@
 //! The files beside the state file: secret keys, lists of commitments, and locks.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::{Path, PathBuf};
 
 use fs_err::os::unix::fs::OpenOptionsExt as _;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::model::ids::{BatchId, PolicyId};
 use crate::model::key::hex;
-use crate::state::api::StateError;
+use crate::state::api::{StateError, no_manifest};
 
 /// The first line of a list of commitments; 32 bytes for each follow.
 const MANIFEST_HEAD: &[u8] = b"forfall-manifest 1\n";
@@ -56,9 +56,118 @@ impl Layout {
         self.dir.join("keys/log.key.new")
     }
 
+    /// The secret key with that number among those of the log.
+    pub(super) fn log_key_of(&self, number: u64) -> PathBuf {
+        match number {
+            1 => self.log_key(),
+            number => self.dir.join(format!("keys/log-{number}.key")),
+        }
+    }
+
     /// The commitment key of an epoch.
     pub(super) fn epoch_key(&self, epoch: u32) -> PathBuf {
         self.dir.join(format!("keys/epoch-{epoch}.key"))
+    }
+
+    /// The commitment key of an epoch as systemd offers it (`LoadCredentialEncrypted=forfall-epoch-N:..`), which is
+    /// preferred: the state directory and its backups hold no key then.
+    pub(super) fn offered_epoch_key(epoch: u32) -> Option<PathBuf> {
+        let offered = std::env::var_os("CREDENTIALS_DIRECTORY")?;
+        Some(PathBuf::from(offered).join(format!("forfall-epoch-{epoch}"))).filter(|path| path.is_file())
+    }
+
+    /// Reads the commitment key of an epoch, from where it is offered or beside the state.
+    pub(super) fn read_epoch_key(&self, epoch: u32) -> Result<Secret, StateError> {
+        read_secret(&Self::offered_epoch_key(epoch).unwrap_or_else(|| self.epoch_key(epoch)))
+    }
+
+    /// Overwrites a secret and removes its file. Where it is already gone nothing is left to do.
+    pub(super) fn destroy(&self, path: &Path) -> Result<(), StateError> {
+        let what = "a secret key cannot be destroyed";
+        match fs_err::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(broken(what)(error)),
+            Ok(_) => {}
+        }
+        let mut options = OpenOptions::new();
+        let overwritten = options.write(true).open(path).and_then(|mut file| {
+            file.write_all(&[0; 32])?;
+            file.sync_all()
+        });
+        overwritten.and_then(|()| fs_err::remove_file(path)).map_err(broken(what))?;
+        self.sync_dir("keys")
+    }
+
+    fn manifest(&self, batch: &BatchId) -> PathBuf {
+        self.dir.join("manifests").join(batch.to_string())
+    }
+
+    /// Every list of commitments that is there, with the time at which it was written.
+    pub(super) fn manifests(&self) -> Result<Vec<(BatchId, std::time::SystemTime)>, StateError> {
+        let what = "the lists of commitments cannot be listed";
+        let mut found = Vec::new();
+        for entry in fs_err::read_dir(self.dir.join("manifests")).map_err(broken(what))? {
+            let entry = entry.map_err(broken(what))?;
+            let name = entry.file_name();
+            let Some(batch) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            let written = entry.metadata().and_then(|file| file.modified()).map_err(broken(what))?;
+            found.push((batch, written));
+        }
+        Ok(found)
+    }
+
+    /// Removes a list of commitments; none is no error.
+    pub(super) fn remove_manifest(&self, batch: &BatchId) -> Result<(), StateError> {
+        match fs_err::remove_file(self.manifest(batch)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(broken("a list of commitments cannot be removed")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes removals survive a loss of power.
+    pub(super) fn sync_manifests(&self) -> Result<(), StateError> {
+        self.sync_dir("manifests")
+    }
+
+    /// The place of a commitment in a part of a list, by a search in the file: nothing else of it is read.
+    pub(super) fn place_of(
+        &self,
+        batch: &BatchId,
+        range: std::ops::Range<u64>,
+        wanted: &[u8; 32],
+    ) -> Result<Option<u64>, StateError> {
+        let path = self.manifest(batch);
+        let what = "a list of commitments cannot be read";
+        let damaged =
+            |why: &str| StateError::Damaged { what: path.display().to_string(), why: why.to_owned() };
+        let file = match File::open(&path) {
+            Ok(file) => file.into_file(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(no_manifest(batch)),
+            Err(error) => return Err(broken(what)(error)),
+        };
+        let head = MANIFEST_HEAD.len() as u64;
+        let mut first = [0; MANIFEST_HEAD.len()];
+        if file.read_exact_at(&mut first, 0).is_err() || first != *MANIFEST_HEAD {
+            return Err(damaged("its first line is another"));
+        }
+        let length = file.metadata().map_err(broken(what))?.len();
+        if !(length - head).is_multiple_of(32) || length < head + range.end * 32 {
+            return Err(damaged("it is shorter than its batch, or cut off"));
+        }
+        let (mut low, mut high) = (range.start, range.end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let mut there = [0; 32];
+            file.read_exact_at(&mut there, head + middle * 32).map_err(broken(what))?;
+            match there.cmp(wanted) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Ok(Some(middle - range.start)),
+            }
+        }
+        Ok(None)
     }
 
     /// Makes what was created in this directory and in `keys` survive a loss of power.

@@ -5,12 +5,12 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params, params_from_iter};
 
 use super::failure::{Failure, damaged};
+use super::ring::Ring;
 use super::values::{instant, micros, micros_up, signed, unsigned};
 use crate::audit::entry::{Body, Entry};
-use crate::audit::note::LogKey;
 use crate::audit::tree::{Frontier, leaf_hash};
 use crate::model::batch::BatchLabel;
-use crate::state::api::{Filter, Placed, StateError};
+use crate::state::api::{Filter, Leaf, Placed, StateError};
 use crate::time::Instant;
 
 /// A transaction that may append.
@@ -18,7 +18,7 @@ pub(super) struct Ledger<'a> {
     /// The transaction that the entry belongs to.
     pub(super) tx: &'a Transaction<'a>,
     /// What signs the head.
-    pub(super) key: &'a LogKey,
+    pub(super) ring: &'a Ring,
     /// When.
     pub(super) now: Instant,
 }
@@ -60,7 +60,7 @@ impl Ledger<'_> {
             .execute(params![
                 frontier.to_bytes(),
                 micros(entry.time),
-                self.key.sign(frontier.size(), frontier.root())
+                self.ring.sign(self.now, frontier.size(), frontier.root())
             ])?;
         Ok(index)
     }
@@ -102,11 +102,48 @@ pub(super) fn note(connection: &Connection) -> Result<Option<String>, Failure> {
     Ok(query.query_row((), |row| row.get(0)).optional()?)
 }
 
-/// Leaf bytes in order.
+/// Leaves in order.
+pub(super) fn tree(connection: &Connection, from: u64, limit: usize) -> Result<Vec<Leaf>, Failure> {
+    let mut query =
+        connection.prepare_cached("SELECT leaf, digest FROM log WHERE idx >= ? ORDER BY idx LIMIT ?")?;
+    let rows = query.query_map(params![signed(from), signed(limit as u64)], |row| {
+        let digest: Option<[u8; 32]> = row.get(1)?;
+        digest.map_or_else(|| Ok(Leaf::Entry(row.get(0)?)), |digest| Ok(Leaf::Pruned(digest)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Leaf bytes in order; pruned ones are left out.
 pub(super) fn leaves(connection: &Connection, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, Failure> {
-    let mut query = connection.prepare_cached("SELECT leaf FROM log WHERE idx >= ? ORDER BY idx LIMIT ?")?;
+    let mut query = connection
+        .prepare_cached("SELECT leaf FROM log WHERE idx >= ? AND digest IS NULL ORDER BY idx LIMIT ?")?;
     let rows = query.query_map(params![signed(from), signed(limit as u64)], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The lowest index of an entry that still has its text.
+pub(super) fn minimum(connection: &Connection) -> Result<u64, Failure> {
+    let pruned: Option<i64> =
+        connection.query_row("SELECT max(idx) FROM log WHERE digest IS NOT NULL", (), |row| row.get(0))?;
+    pruned.map_or(Ok(0), |last| Ok(unsigned(last)? + 1))
+}
+
+/// Erases the text of entries below `minimum`, and what would find them.
+pub(super) fn prune(connection: &Connection, minimum: u64) -> Result<u64, Failure> {
+    let from = self::minimum(connection)?;
+    let mut erase = connection.prepare_cached(
+        "UPDATE log SET leaf = x'', digest = ?, policy = NULL, run = NULL, store = NULL, batch = NULL, kind = 'pruned' \
+         WHERE idx = ?",
+    )?;
+    let mut next = from;
+    while next < minimum {
+        let want = usize::try_from(minimum - next).unwrap_or(usize::MAX).min(1000);
+        for leaf in tree(connection, next, want)? {
+            erase.execute(params![leaf.digest(), signed(next)])?;
+            next += 1;
+        }
+    }
+    Ok(minimum.saturating_sub(from))
 }
 
 /// Entries that match.
@@ -116,7 +153,7 @@ pub(super) fn find(
     after: Option<u64>,
     limit: usize,
 ) -> Result<Vec<Placed>, Failure> {
-    let mut conditions = vec!["TRUE"];
+    let mut conditions = vec!["digest IS NULL"];
     let mut values: Vec<Value> = Vec::new();
     let mut only = |condition: &'static str, value: Option<Value>| {
         if let Some(value) = value {
@@ -126,6 +163,7 @@ pub(super) fn find(
     };
     only("kind = ?", filter.kind.clone().map(Value::from));
     only("policy = ?", filter.policy.as_ref().map(|policy| policy.to_string().into()));
+    only("batch = ?", filter.batch.map(|batch| batch.to_string().into()));
     only("run = ?", filter.run.map(|run| run.to_string().into()));
     only("store = ?", filter.store.as_ref().map(|store| store.to_string().into()));
     only("time >= ?", filter.from.map(|from| micros_up(from).into()));

@@ -5,15 +5,18 @@ mod batches;
 mod events;
 mod failure;
 mod holds;
+mod keeping;
 mod layout;
 mod log;
 mod open;
 mod people;
 mod policies;
+mod ring;
 mod runs;
 mod schema;
 mod values;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -22,17 +25,19 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use self::failure::{Failure, damaged};
-use self::layout::{Layout, read_secret};
+use self::layout::Layout;
 use self::log::Ledger;
+use self::ring::Ring;
 pub use self::schema::APPLICATION_ID;
 use super::api::{
-    Actor, Approval, Curve, EpochKey, EventRecord, Filter, IntentAnswer, Lease, OpenIntent, PastRun,
+    Actor, Approval, Curve, EpochKey, EventRecord, Filter, IntentAnswer, Leaf, Lease, OpenIntent, PastRun,
     PauseScope, Placed, SlotState, StateError, StateStore,
 };
 use super::gate;
+use super::keeper::LogKeeper;
 use crate::audit::commitment::{event_commitment, hold_commitment};
 use crate::audit::entry::{Body, Intent, Outcome, Recovery, RunNote};
-use crate::audit::note::LogKey;
+use crate::audit::tree::Hash;
 use crate::model::hold::Hold;
 use crate::model::ids::{BatchId, HoldId, PolicyId};
 use crate::model::key::{Key, hex};
@@ -50,7 +55,8 @@ pub struct SqliteState {
     layout: Layout,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
-    key: LogKey,
+    ring: Mutex<Ring>,
+    refused: Mutex<Option<String>>,
     failed: AtomicBool,
 }
 
@@ -77,7 +83,8 @@ impl SqliteState {
             layout: parts.layout,
             writer: Mutex::new(parts.writer),
             reader: Mutex::new(parts.reader),
-            key: parts.key,
+            ring: Mutex::new(parts.ring),
+            refused: Mutex::default(),
             failed: AtomicBool::new(false),
         })
     }
@@ -100,6 +107,9 @@ impl SqliteState {
         act: impl FnOnce(&Ledger<'_>) -> Result<T, Failure>,
     ) -> Result<T, StateError> {
         let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(why) = &*self.refused.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(StateError::Refused(why.clone()));
+        }
         if self.failed.load(Ordering::Acquire) {
             return Err(StateError::Broken {
                 what: format!("the state file {} is closed for writing", self.path.display()),
@@ -108,7 +118,8 @@ impl SqliteState {
                     .to_owned(),
             });
         }
-        let result = transact(&mut connection, &self.key, now, patience, act);
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = transact(&mut connection, &self.layout, &mut ring, now, patience, act);
         result.map_err(|failure| {
             if failure.is_disk_failure() {
                 self.failed.store(true, Ordering::Release);
@@ -120,14 +131,16 @@ impl SqliteState {
 
 fn transact<T>(
     connection: &mut Connection,
-    key: &LogKey,
+    layout: &Layout,
+    ring: &mut Ring,
     now: Instant,
     patience: Duration,
     act: impl FnOnce(&Ledger<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     connection.busy_timeout(patience)?;
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let result = act(&Ledger { tx: &tx, key, now })?;
+    ring.refresh(&tx, layout)?;
+    let result = act(&Ledger { tx: &tx, ring, now })?;
     tx.commit()?;
     Ok(result)
 }
@@ -141,7 +154,27 @@ impl StateStore for SqliteState {
     fn epoch_key(&self) -> Result<EpochKey, StateError> {
         let epoch = self.read(|db| people::meta(db, "epoch"))?;
         let epoch = epoch.ok_or_else(|| damaged("the epoch of the commitment key", "it is missing"))?;
-        Ok(EpochKey { epoch, key: read_secret(&self.layout.epoch_key(epoch))? })
+        Ok(EpochKey { epoch, key: self.layout.read_epoch_key(epoch)? })
+    }
+
+    fn epoch_key_of(&self, epoch: u32) -> Result<Option<EpochKey>, StateError> {
+        self.read_epoch(epoch)
+    }
+
+    fn keeper(&self) -> Option<&dyn LogKeeper> {
+        Some(self)
+    }
+
+    fn drop_manifest(&self, batch: &BatchId) -> Result<(), StateError> {
+        self.layout.remove_manifest(batch)
+    }
+
+    fn place_of(&self, batch: &BatchId, range: Range<u64>, wanted: &Hash) -> Result<Option<u64>, StateError> {
+        self.layout.place_of(batch, range, wanted)
+    }
+
+    fn tree(&self, from: u64, limit: usize) -> Result<Vec<Leaf>, StateError> {
+        self.read(|db| log::tree(db, from, limit))
     }
 
     fn keep_manifest(&self, batch: &BatchId, sorted: &[[u8; 32]]) -> Result<(), StateError> {
@@ -157,7 +190,7 @@ impl StateStore for SqliteState {
     }
 
     fn verifier_key(&self) -> Result<String, StateError> {
-        Ok(self.key.verifier().to_string())
+        self.read(ring::newest_vkey)
     }
 
     fn append(&self, now: Instant, body: Body) -> Result<u64, StateError> {

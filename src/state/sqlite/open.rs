@@ -8,9 +8,11 @@ use fs_err::OpenOptions;
 use fs_err::os::unix::fs::OpenOptionsExt as _;
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::failure::{Failure, damaged};
-use super::layout::{Layout, new_secret, read_secret, write_secret};
+use super::failure::Failure;
+use super::layout::{Layout, new_secret, write_secret};
 use super::log::Ledger;
+use super::ring::{self, Ring};
+use super::values::micros;
 use super::{PATIENCE, log, people, schema};
 use crate::audit::entry::{Body, Genesis};
 use crate::audit::note::LogKey;
@@ -26,7 +28,7 @@ pub(super) struct Parts {
     pub(super) layout: Layout,
     pub(super) writer: Connection,
     pub(super) reader: Connection,
-    pub(super) key: LogKey,
+    pub(super) ring: Ring,
 }
 
 /// Opens the state at `path`, or makes it if neither it nor its keys are there.
@@ -47,8 +49,8 @@ fn connect(path: &Path, layout: &Layout, now: Instant, origin: Option<&str>) -> 
     schema::inspect(&writer, path)?;
     prepare(&writer)?;
     schema::migrate(&mut writer)?;
-    let key = if let Some(vkey) = people::meta::<String>(&writer, "vkey")? {
-        load_key(&writer, layout, &vkey)?
+    let ring = if people::meta::<String>(&writer, "vkey")?.is_some() {
+        load_keys(&writer, layout)?
     } else {
         refuse_if_lost(path, layout)?;
         begin(&mut writer, layout, now, origin)?
@@ -57,7 +59,7 @@ fn connect(path: &Path, layout: &Layout, now: Instant, origin: Option<&str>) -> 
     let reader = Connection::open(path)?;
     prepare(&reader)?;
     reader.pragma_update(None, "query_only", true)?;
-    Ok(Parts { layout: layout.clone(), writer, reader, key })
+    Ok(Parts { layout: layout.clone(), writer, reader, ring })
 }
 
 /// No file, or one in which nothing was ever written.
@@ -117,7 +119,7 @@ fn begin(
     layout: &Layout,
     now: Instant,
     origin: Option<&str>,
-) -> Result<LogKey, Failure> {
+) -> Result<Ring, Failure> {
     let name = match origin {
         Some(origin) => origin.to_owned(),
         None => format!("forfall/{}", hex(&new_secret()?[..4])),
@@ -139,11 +141,20 @@ fn begin(
         insert.execute(params!["vkey", vkey])?;
         insert.execute(params!["secret", *new_secret()?])?;
         insert.execute(params!["epoch", FIRST_EPOCH])?;
+        let began = micros(now);
+        tx.execute("INSERT INTO epoch (number, began) VALUES (?, ?)", params![FIRST_EPOCH, began])?;
+        let first = "INSERT INTO log_key (number, origin, vkey, began) VALUES (1, ?, ?, ?)";
+        tx.execute(first, params![name, vkey, began])?;
     }
-    Ledger { tx: &tx, key: &key, now }.append(Body::Genesis(Genesis { origin: name, vkey }))?;
+    let ring = Ring::first(key);
+    Ledger { tx: &tx, ring: &ring, now }.append(Body::Genesis(Genesis {
+        origin: name,
+        vkey,
+        continues: None,
+    }))?;
     tx.commit()?;
     adopt_key(layout)?;
-    Ok(key)
+    Ok(ring)
 }
 
 /// Gives the key its final name.
@@ -152,19 +163,12 @@ fn adopt_key(layout: &Layout) -> Result<(), StateError> {
     layout.sync()
 }
 
-/// The key that the log began with.
-fn load_key(writer: &Connection, layout: &Layout, vkey: &str) -> Result<LogKey, Failure> {
+/// The keys that the log has had.
+fn load_keys(writer: &Connection, layout: &Layout) -> Result<Ring, Failure> {
     let is_there = |path: &Path| fs_err::exists(path).map_err(|error| broken_file(&error));
-    if !is_there(&layout.log_key())? && is_there(&layout.new_log_key())? {
+    let first_is_newest = ring::list(writer)?.len() == 1;
+    if first_is_newest && !is_there(&layout.log_key())? && is_there(&layout.new_log_key())? {
         adopt_key(layout)?;
     }
-    let name: Option<String> = people::meta(writer, "origin")?;
-    let name = name.ok_or_else(|| damaged("the name of the audit log", "it is missing"))?;
-    let seed = read_secret(&layout.log_key())?;
-    let key = LogKey::new(name, &seed).map_err(|error| damaged("the name of the audit log", error))?;
-    if key.verifier().to_string() != vkey {
-        let why = format!("it is not the key of this log, {vkey}");
-        return Err(damaged(layout.log_key().display().to_string(), why).into());
-    }
-    Ok(key)
+    Ring::load(writer, layout)
 }

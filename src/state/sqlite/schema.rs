@@ -8,10 +8,11 @@ use super::failure::Failure;
 use crate::state::api::StateError;
 
 /// What each version adds to the one before; the first makes version 1.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_begin.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_begin.sql"), include_str!("../migrations/0002_keys.sql")];
 
 /// The version that this program reads and writes.
-const NEWEST: i64 = 1;
+const NEWEST: i64 = 2;
 
 /// `forf` in ASCII: how a state file is recognised, so that no store is opened as one, nor one as a store.
 pub const APPLICATION_ID: i32 = 0x666f_7266;

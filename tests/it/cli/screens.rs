@@ -99,3 +99,15 @@ fn help_names_every_command() {
     let fixture = fixture();
     screen!("help", fixture, ["--help"], 0);
 }
+
+#[test]
+fn explain_tells_a_file_of_no_pattern_from_one_that_is_gone() {
+    let fixture = Fixture::new(3, 2);
+    fs_err::write(fixture.path("cameras/cam1/README.txt"), "lens cleaned").unwrap();
+    let asked = |key: &str| forfall(&fixture, &["explain", "clips", key]).expect(0).out;
+    let said = asked("cam1/README.txt");
+    assert!(said.contains("Not touched: no pattern of this policy matches"), "{said}");
+    assert!(!said.contains("perhaps"), "{said}");
+    let said = asked("cam1/missing.mp4");
+    assert!(said.contains("There is no record with this key"), "{said}");
+}

@@ -238,12 +238,14 @@ fn what_is_no_database_is_said_and_never_made() {
 #[test]
 fn only_times_are_shown_as_extremes() {
     let world = world(
-        "CREATE TABLE record (id INTEGER PRIMARY KEY, at INTEGER, day TEXT, name TEXT);
-         INSERT INTO record VALUES (1, 1700000000, '2023-01-02', 'Ada'), (2, 1700000001, '2023-01-03', 'Bob'),
-                                   (3, NULL, NULL, NULL);",
+        // DATETIME compares like a number with whatever looks like one, also with a text in our own statement.
+        "CREATE TABLE record (id INTEGER PRIMARY KEY, at INTEGER, day TEXT, name TEXT, stamp DATETIME, free);
+         INSERT INTO record VALUES (1, 1700000000, '2023-01-02', 'Ada', '2023-01-02 10:00:00', '1999-01-01'),
+                                   (2, 1700000001, '2023-01-03', 'Bob', '2023-01-03 10:00:00', '2000-01-01'),
+                                   (3, NULL, NULL, NULL, NULL, NULL);",
     );
     let listed = world.store.collections().unwrap();
     assert_eq!((listed[0].total.count, listed[0].total.exact), (3, true));
     let shown: Vec<bool> = listed[0].extremes.iter().map(Option::is_some).collect();
-    assert_eq!(shown, [false, true, true, false]);
+    assert_eq!(shown, [false, true, true, false, true, true]);
 }

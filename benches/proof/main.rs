@@ -1,0 +1,44 @@
+//! Measures what the audit log promises at scale.
+//!
+//! `cargo bench --bench proof -- [verify] [flips] [find] [--entries N] [--records N] [--dir DIR]`
+#![allow(clippy::print_stdout, reason = "a benchmark talks to a person")]
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop where it is")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures with the real clock")]
+
+mod find;
+mod log;
+
+use std::path::PathBuf;
+
+fn main() {
+    let (mut dir, mut entries, mut records, mut what) =
+        (std::env::temp_dir(), 10_000_000, 16_000_000, Vec::new());
+    let mut words = std::env::args().skip(1);
+    let number = |word: Option<String>| -> u64 { word.unwrap().parse().expect("a number follows") };
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--bench" => {}
+            "--dir" => dir = PathBuf::from(words.next().expect("--dir takes a directory")),
+            "--entries" => entries = number(words.next()),
+            "--records" => records = number(words.next()),
+            _ => what.push(word),
+        }
+    }
+    let wants = |name: &str| what.is_empty() || what.iter().any(|what| what == name);
+    if wants("verify") {
+        log::verify_many(entries);
+    }
+    if wants("flips") {
+        log::flip_every_bit();
+    }
+    if wants("find") {
+        find::find_one_among(&dir, i64::try_from(records).expect("a count of records fits"));
+    }
+}
+
+/// The largest resident set of this process so far, in MiB.
+fn peak() -> f64 {
+    let status = fs_err::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+}

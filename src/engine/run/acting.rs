@@ -1,0 +1,233 @@
+//! What a run does once it may: each stage batch by batch, then the recount.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use super::{Begun, EVENTS, Part, outside_window};
+use crate::adapter::api::{Act, Job, StoreError};
+use crate::audit::entry::{Body, StageDone};
+use crate::engine::execute::{Assignment, AuditLost, Executed, Halt};
+use crate::engine::plan::{Circumstances, DataPlan};
+use crate::engine::progress::{Progress, Stop};
+use crate::engine::{EngineError, companions, execute, forecast, plan};
+use crate::model::action::Action;
+use crate::model::batch::BatchLabel;
+use crate::model::hold::Held;
+use crate::model::ids::BatchId;
+use crate::model::run::RunState;
+use crate::policy::rule::{Data, Policy};
+use crate::policy::select;
+use crate::state::api::{Curve, Filter, Placed, StateError};
+
+impl Begun<'_> {
+    #[expect(clippy::too_many_arguments, reason = "one call, and each is a different thing")]
+    pub(super) fn act(
+        &self,
+        data: &Data,
+        plan: &DataPlan,
+        mut part: Part,
+        circumstances: &Circumstances,
+        curves: &mut Vec<Curve>,
+        progress: &dyn Progress,
+        stop: &Stop,
+    ) -> Result<Part, EngineError> {
+        let mut incomplete: Vec<String> =
+            plan.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)).collect();
+        let mut changed = false;
+        for (place, stage) in plan.stages.iter().enumerate() {
+            let executed = if stage.due == 0 || !stage.action.changes_the_store() {
+                Executed::default()
+            } else {
+                self.stage(data, plan, place, circumstances, progress, stop)?
+            };
+            changed |= executed.done > 0;
+            part.stages.push(StageDone {
+                store: part.store.clone(),
+                collection: part.collection.clone(),
+                class: stage.class.clone(),
+                stage: stage.stage,
+                action: stage.action.word().to_owned(),
+                due: stage.due,
+                done: executed.done,
+                skipped: executed.skipped,
+                failed: executed.failed,
+            });
+            incomplete.extend(executed.incomplete);
+            if let Some(why) = executed.closed {
+                return Ok(part.ended(RunState::Paused, format!("stopped in the middle: {why}")));
+            }
+            if let Some(scope) = executed.paused {
+                return Ok(part.ended(RunState::Paused, format!("paused in the middle ({scope:?})")));
+            }
+        }
+        for stage in
+            plan.stages.iter().filter(|stage| matches!(stage.action, Action::Escalate(_)) && stage.due > 0)
+        {
+            part.remarks.push(format!("{} records wait for a decision (stage {})", stage.due, stage.stage));
+        }
+        if plan.needed > 0 {
+            part.remarks.push(format!(
+                "kept for a later run because other records need them: {} of {}",
+                plan.needed, part.collection
+            ));
+        }
+        let store = self.engine.dispose(&data.target.store)?;
+        if changed && let Err(error) = store.settle(&plan.target) {
+            part.remarks.push(error.to_string());
+        }
+        match stop.is_asked() {
+            false => self.recount(data, plan, circumstances, curves, &mut incomplete)?,
+            true if incomplete.is_empty() => {
+                incomplete.push("stopped before it was counted again; the next run goes on".to_owned());
+            }
+            true => {}
+        }
+        match incomplete.is_empty() {
+            true => Ok(part),
+            false => Ok(part.ended(RunState::Incomplete, incomplete.join("; "))),
+        }
+    }
+
+    fn stage(
+        &self,
+        data: &Data,
+        plan: &DataPlan,
+        place: usize,
+        circumstances: &Circumstances,
+        progress: &dyn Progress,
+        stop: &Stop,
+    ) -> Result<Executed, AuditLost> {
+        let engine = self.engine;
+        let stage = &plan.stages[place];
+        let selection = &plan.selections.stages[place];
+        let Some(start) = &selection.start else { return Ok(Executed::default()) };
+        let held = Held::of_data(&circumstances.holds.iter(), &self.policy.id, &data.target);
+        let (predicate, _) = select::held(selection.acts.clone(), &held);
+        let mut scope = plan::scope(data, circumstances);
+        scope.target = Arc::clone(&plan.target);
+        let act = match &stage.action {
+            Action::Delete => Act::Delete,
+            _ => Act::Change(stage.changes.clone()),
+        };
+        let job = Job {
+            scope,
+            predicate,
+            start: Arc::clone(start),
+            due: selection.due.clone(),
+            act,
+            expected: stage.due,
+        };
+        let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
+        let label = BatchLabel {
+            batch: BatchId::at(self.now),
+            run: self.id,
+            policy: self.policy.id.clone(),
+            store: data.target.store.clone(),
+            collection: data.target.collection.clone(),
+            class: stage.class.clone(),
+            stage: stage.stage,
+            action: stage.action.word().to_owned(),
+        };
+        let seen = Cell::new(circumstances.log);
+        let halt = || self.halt(&seen);
+        let hash = &self.policy.hash;
+        let assignment = Assignment { label, hash, of: &of, job, most: usize::MAX, halt: &halt };
+        let what = format!("{} {} in {}", stage.action.word(), data.target.collection, data.target.store);
+        progress.begin(&what, stage.due);
+        let executed = if stage.action == Action::Delete && companions::elsewhere(&data.target) {
+            companions::execute(engine, data, &assignment, circumstances, progress, stop)
+        } else {
+            match engine.dispose(&data.target.store) {
+                Ok(store) => {
+                    execute::execute(engine, store, &assignment, &mut |_, _| Ok(Ok(())), progress, stop)
+                }
+                Err(error) => Ok(Executed { incomplete: vec![error.to_string()], ..Executed::default() }),
+            }
+        };
+        progress.end();
+        executed
+    }
+
+    /// Whether the window has closed, or an event was recorded of which the plan knows nothing: what it protects
+    /// would go, because events are part of the plan's conditions. `seen` is how much of the log is known.
+    fn halt(&self, seen: &Cell<u64>) -> Result<Option<Halt>, StateError> {
+        if let Some(why) = outside_window(self.policy, self.engine.clock.now()) {
+            return Ok(Some(Halt::Closed(why)));
+        }
+        let state = &self.engine.state;
+        let (size, _) = state.log_head()?;
+        let filter = Filter { kind: Some("event".to_owned()), ..Filter::default() };
+        let mut after = seen.replace(size).checked_sub(1);
+        loop {
+            let page = state.find(&filter, after, EVENTS)?;
+            let known = |placed: &Placed| match &placed.entry.body {
+                Body::Event(note) => !self.policy.names_event(&note.name),
+                _ => true,
+            };
+            if !page.iter().all(known) {
+                let why = "an event was recorded meanwhile, and what is due may be something else now; the next run \
+                           goes on";
+                return Ok(Some(Halt::Outdated(why.to_owned())));
+            }
+            match page.last() {
+                Some(last) if page.len() == EVENTS => after = Some(last.index),
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    /// Counts again what is due and unheld, and makes the next forecast, in one pass for each stage.
+    fn recount(
+        &self,
+        data: &Data,
+        plan: &DataPlan,
+        circumstances: &Circumstances,
+        curves: &mut Vec<Curve>,
+        incomplete: &mut Vec<String>,
+    ) -> Result<(), EngineError> {
+        let store = self.engine.inspect(&data.target.store)?;
+        // Holds that came during the run keep their records: they are not left over.
+        let fresh = Circumstances { holds: Arc::new(self.engine.state.holds()?), ..circumstances.clone() };
+        for (place, stage) in plan.stages.iter().enumerate() {
+            if !stage.action.changes_the_store() {
+                continue;
+            }
+            match forecast::forecast(store, self.policy, data, plan, place, &fresh) {
+                Ok(Some(forecast)) => {
+                    incomplete
+                        .extend(forecast.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
+                    if forecast.left > 0 {
+                        match exactly_left(store, self.policy, data, plan, place, &fresh) {
+                            Ok(0) => {}
+                            Ok(left) => incomplete
+                                .push(format!("counted again, {left} records are still due and not held")),
+                            Err(error) => incomplete.push(format!("could not be counted again: {error}")),
+                        }
+                    }
+                    // What this run has done is in the counts already: only what comes after is added to them.
+                    curves.push(Curve { made: self.engine.clock.now(), ..forecast.curve });
+                }
+                Ok(None) => {}
+                Err(error) => incomplete.push(format!("could not be counted again: {error}")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The recount by the whole predicate: the survey also counts what meanwhile belongs to a later stage.
+fn exactly_left(
+    store: &dyn crate::adapter::api::Inspect,
+    policy: &Policy,
+    data: &Data,
+    plan: &DataPlan,
+    place: usize,
+    circumstances: &Circumstances,
+) -> Result<u64, StoreError> {
+    let held = Held::of_data(&circumstances.holds.iter(), &policy.id, &data.target);
+    let (predicate, _) = select::held(plan.selections.stages[place].acts.clone(), &held);
+    let mut scope = plan::scope(data, circumstances);
+    scope.target = Arc::clone(&plan.target);
+    let group = crate::adapter::api::Group { predicate, start: None, samples: 0 };
+    Ok(store.count(&scope, &[group])?.tallies.first().map_or(0, |tally| tally.count))
+}

@@ -1,0 +1,169 @@
+//! Whether a run that has begun may act: every gate, before the first deletion.
+
+use std::sync::Arc;
+
+use super::Begun;
+use crate::engine::gate::Answer;
+use crate::engine::plan::{Circumstances, DataPlan};
+use crate::engine::{Engine, EngineError, forecast, gate, plan};
+use crate::model::action::Action;
+use crate::model::predicate::Predicate;
+use crate::model::run::RunState;
+use crate::policy::rule::{Data, Policy};
+use crate::policy::timing;
+use crate::state::api::{Approval, Curve};
+
+impl Begun<'_> {
+    pub(in crate::engine) fn gates(
+        &self,
+        data: &Data,
+        plan: &DataPlan,
+        approval: Option<&Approval>,
+        before: Option<&Policy>,
+        curves: &[Curve],
+        circumstances: &Circumstances,
+    ) -> Result<Answer, EngineError> {
+        let effects: Vec<_> = plan.schema.side_effects.iter().map(|effect| effect.text.clone()).collect();
+        let changes_anything = plan.stages.iter().any(|stage| stage.action.changes_the_store());
+        if changes_anything && !effects.is_empty() {
+            return Ok(Answer::Stop(effects.join("; ")));
+        }
+        if changes_anything && plan.schema.key.is_empty() {
+            return Ok(Answer::Stop(format!(
+                "{} in store {} has no key, so no record of it could ever be proven gone",
+                data.target.collection, data.target.store
+            )));
+        }
+        let mut answer = gate::approval::judge(
+            approval,
+            before,
+            self.policy,
+            data,
+            &plan.identity,
+            &plan.schema.fingerprint,
+        )
+        .and_then(|| self.waited(approval))
+        .and_then(|| gate::limits::judge(&self.policy.limit, plan.due(), plan.total));
+        for there in data.target.elsewhere() {
+            let (Answer::Open, Some(approval)) = (&answer, approval) else { break };
+            let identity = self.engine.inspect(&there.store)?.identity()?;
+            answer = gate::approval::same_store(approval, &there.store, &identity);
+        }
+        if answer != Answer::Open {
+            return Ok(answer);
+        }
+        let would_empty = would_empty(self.engine, data, plan, circumstances)?;
+        let deleting = || plan.stages.iter().filter(|stage| stage.action == Action::Delete);
+        let foreseen = deleting().filter_map(|stage| {
+            let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
+            let curve = curves.iter().find(|curve| curve.of == of)?;
+            Some(forecast::expected(curve, self.now))
+        });
+        let (going, foreseen) = (deleting().map(|stage| stage.due).sum(), foreseen.sum());
+        for (place, stage) in plan.stages.iter().enumerate() {
+            if !stage.action.changes_the_store() {
+                continue;
+            }
+            let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
+            let curve = curves.iter().find(|curve| curve.of == of);
+            let done_since = match curve {
+                Some(curve) => self.engine.state.done_since(&self.policy.id, &of, curve.made)?,
+                None => 0,
+            };
+            let Some(baseline) = self.baseline(data, plan, place)? else { continue };
+            let seen = gate::forecast::Seen {
+                curve,
+                now: self.now,
+                due: stage.due,
+                held: stage.held,
+                done_since,
+                baseline: baseline.0,
+                would_empty: would_empty && stage.action == Action::Delete,
+                going,
+                foreseen,
+                may_empty: self.policy.limit.may_empty,
+            };
+            answer = gate::forecast::judge(&seen);
+            if answer != Answer::Open {
+                return Ok(answer);
+            }
+        }
+        Ok(Answer::Open)
+    }
+
+    /// `wait`: a time between approval and action in which anybody may still object.
+    fn waited(&self, approval: Option<&Approval>) -> Answer {
+        let (Some(wait), Some(approval)) = (self.policy.wait, approval) else { return Answer::Open };
+        let ends = crate::time::due(
+            crate::time::StartValue::Instant(approval.at),
+            crate::time::After::Period(wait),
+            None,
+            self.policy.zone,
+        );
+        match ends {
+            Some(ends) if ends <= self.now => Answer::Open,
+            Some(ends) => Answer::Observe(format!(
+                "approved, and waiting until {} ({}) before it acts",
+                self.policy.zone.local(ends).format("%Y-%m-%d %H:%M:%S"),
+                self.policy.zone
+            )),
+            None => Answer::Observe("approved, and its waiting period never ends".to_owned()),
+        }
+    }
+
+    /// What the breaker compares with for one stage: `None` where it cannot compare at all and `[limit] records`
+    /// stands guard instead; `Some(Some(n))` where the largest of the last runs does.
+    fn baseline(&self, data: &Data, plan: &DataPlan, place: usize) -> Result<Option<Baseline>, EngineError> {
+        let selection = &plan.selections.stages[place];
+        let stage = plan::stage_of(data, selection);
+        if timing::unpredictable(stage) {
+            return Ok(None);
+        }
+        let Some(crate::time::After::Period(period)) = stage.after else { return Ok(None) };
+        let gap = self.policy.schedule.longest_gap(self.policy.zone, self.now);
+        if gap.is_none_or(|gap| chrono::TimeDelta::hours(period.min_hours()) >= gap) {
+            return Ok(Some(Baseline(None)));
+        }
+        let runs = self.engine.state.runs(&self.policy.id, gate::forecast::BASELINE_RUNS + 1)?;
+        let largest = runs
+            .iter()
+            .filter(|run| run.note.run != self.id && run.note.state == Some(RunState::Complete))
+            .map(|run| {
+                let of_stage = run.note.stages.iter().filter(|done| {
+                    done.collection == data.target.collection
+                        && done.class == selection.class
+                        && done.stage == stage.number
+                });
+                of_stage.map(|done| done.done).sum::<u64>()
+            })
+            .max();
+        // Before the first run the approval's own count is all that is known.
+        let approved = self.engine.state.approval(&self.policy.id)?.map_or(0, |approval| approval.count);
+        Ok(Some(Baseline(Some(largest.unwrap_or(0).max(approved)))))
+    }
+}
+
+/// A number of records to compare with, if the curve cannot serve.
+struct Baseline(Option<u64>);
+
+/// Whether nothing of the collection would be left: no record that every deleting stage leaves alone.
+fn would_empty(
+    engine: &Engine,
+    data: &Data,
+    plan: &DataPlan,
+    circumstances: &Circumstances,
+) -> Result<bool, EngineError> {
+    let deleting: Vec<_> =
+        plan.stages.iter().filter(|stage| stage.action == Action::Delete && stage.due > 0).collect();
+    let Some(first) = deleting.first() else { return Ok(false) };
+    if plan.held() + plan.undetermined + plan.waiting + plan.needed > 0 {
+        return Ok(false);
+    }
+    let goes: Vec<_> =
+        deleting.iter().map(|stage| plan.selections.stages[stage.selection].acts.clone().surely()).collect();
+    let stays = Predicate::Any(goes).negated();
+    let mut scope = plan::scope(data, circumstances);
+    scope.target = Arc::clone(&plan.target);
+    let start = plan.selections.stages[first.selection].start.as_ref();
+    Ok(!engine.inspect(&data.target.store)?.any(&scope, &stays, start)?)
+}

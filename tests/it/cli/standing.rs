@@ -1,0 +1,108 @@
+//! What the screens must not pass over: stores that are down, rules that can never act, records that others keep.
+
+use super::{forfall, write_policy};
+use crate::fixture::Fixture;
+
+fn database(fixture: &Fixture) -> rusqlite::Connection {
+    rusqlite::Connection::open(fixture.path("calls.db")).unwrap()
+}
+
+#[test]
+fn a_policy_none_of_whose_records_can_ever_go_is_not_fine() {
+    let fixture = Fixture::new(3, 2);
+    database(&fixture).execute_batch("update call_log set called_at = '1 November'").unwrap();
+    fixture.approve("calls", 0);
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    let said = forfall(&fixture, &["status", "calls"]).expect(0).out;
+    assert!(said.contains("Nothing is overdue; 1 policy needs somebody."), "{said}");
+    assert!(said.contains("every record is undetermined"), "{said}");
+    let status = fixture.run(&["status", "calls"]).expect(0).json();
+    assert_eq!(status["policies"][0]["state"], "undetermined");
+
+    database(&fixture)
+        .execute_batch("update call_log set called_at = '2026-11-01T12:00:00Z' where id = 1")
+        .unwrap();
+    let said = forfall(&fixture, &["status", "calls"]).expect(0).out;
+    assert!(!said.contains("every record is undetermined"), "one of them can be read: {said}");
+}
+
+#[test]
+fn a_store_that_is_down_is_not_called_up_to_date() {
+    let fixture = Fixture::new(3, 2);
+    fixture.approve("calls", 3);
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    fs_err::rename(fixture.path("calls.db"), fixture.path("gone.db")).unwrap();
+    let said = forfall(&fixture, &["status", "calls"]).expect(0).out;
+    assert!(said.contains("What is overdue cannot be told for 1 policy"), "{said}");
+    assert!(!said.contains("Nothing is overdue"), "{said}");
+}
+
+/// More than the breaker's allowance of a hundred: what a run did itself is no surprise to the next one.
+#[test]
+fn a_run_does_not_stop_the_one_after_it() {
+    let fixture = Fixture::new(150, 30);
+    fixture.approve("calls", 150);
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    let said = forfall(&fixture, &["run", "calls"]).expect(0);
+    assert!(said.out.contains("complete"), "{}", said.out);
+    assert_eq!(fixture.calls(), 30);
+}
+
+const PAGES: &str = r#"
+title = "Pages"
+owner = "library"
+
+[[data]]
+store        = "calls"
+collection   = "page"
+start.field  = "last"
+start.format = "date"
+
+[[stage]]
+after  = "30 days"
+action = "delete"
+"#;
+
+const VISITS: &str = r#"
+title = "Visits"
+owner = "library"
+
+[[data]]
+store        = "calls"
+collection   = "visit"
+start.field  = "at"
+start.format = "date"
+
+[[data.link]]
+name       = "page"
+collection = "page"
+by         = "page_id"
+
+[[stage]]
+after  = "30 days"
+action = "delete"
+"#;
+
+#[test]
+fn a_page_goes_in_the_same_run_as_its_visits_and_one_with_a_newer_visit_is_needed() {
+    let fixture = Fixture::new(0, 1);
+    write_policy(&fixture, "pages", PAGES);
+    write_policy(&fixture, "visits", VISITS);
+    database(&fixture)
+        .execute_batch(
+            "create table page (id integer primary key, last text);
+             create table visit (id integer primary key, page_id integer, at text);
+             create index visit_page on visit (page_id);
+             insert into page values (1, date('now', '-40 days')), (2, date('now', '-40 days')), (3, date('now'));
+             insert into visit values (1, 1, date('now', '-40 days')), (2, 2, date('now', '-1 day'));",
+        )
+        .unwrap();
+    fixture.approve("pages", 0);
+    fixture.approve("visits", 1);
+    let said = forfall(&fixture, &["run", "pages", "visits"]).expect(0).out;
+    assert!(said.contains("because other records need them: 1 of page"), "{said}");
+    let left: String = database(&fixture)
+        .query_row("select group_concat(id) from (select id from page order by id)", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, "2,3");
+}
