@@ -1,6 +1,6 @@
 //! A batch of files, and how it is carried out.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -206,11 +206,11 @@ impl<'a> Work<'a> {
     fn run(&self, places: std::ops::Range<usize>) {
         let mut directory: Option<&Arc<[u8]>> = None;
         let mut parent: Result<Arc<OwnedFd>, Errno> = Err(Errno::NOENT);
-        for place in places {
+        // What already has an end is a record whose companions stay.
+        let kept: HashSet<usize> =
+            self.ends().keys().copied().filter(|place| places.contains(place)).collect();
+        for place in places.filter(|place| !kept.contains(place)) {
             let item = &self.items[place];
-            if self.ends().contains_key(&place) {
-                continue;
-            }
             if directory.is_none_or(|directory| *directory != item.directory) {
                 directory = Some(&item.directory);
                 parent = self.parent(&item.directory);

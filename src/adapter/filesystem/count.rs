@@ -106,7 +106,7 @@ impl Visitor for Counting<'_> {
             if let Some((at, value)) = at {
                 counter.reach(at, value);
             }
-            if group.samples > 0 && counter.wants(at.map(|(at, _)| at), group.samples) {
+            if group.samples > 0 && counter.wants(at.map(|(at, _)| at), seen.path(), group.samples) {
                 counter.sample((at.is_none(), at.map(|(at, _)| at), seen.key()), group.samples);
             }
         }
@@ -125,9 +125,12 @@ impl Counter {
     }
 
     /// Whether a file with that start may be among the examples; asked before its key is made.
-    fn wants(&self, at: Option<Instant>, most: usize) -> bool {
+    fn wants(&self, at: Option<Instant>, path: &[u8], most: usize) -> bool {
         self.samples.len() < most
-            || self.samples.peek().is_some_and(|(none, last, _)| (at.is_none(), at) <= (*none, *last))
+            || self
+                .samples
+                .peek()
+                .is_some_and(|(none, last, key)| (at.is_none(), at, path) < (*none, *last, key.as_bytes()))
     }
 
     fn sample(&mut self, sample: Sample, most: usize) {

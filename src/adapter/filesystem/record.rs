@@ -33,6 +33,11 @@ impl<'a> Seen<'a> {
         Self { pattern, path, ask, meta, failed: Cell::new(None), located: OnceCell::new() }
     }
 
+    /// From the root.
+    pub(super) fn path(&self) -> &[u8] {
+        self.path
+    }
+
     /// What the file system says; an answer that was built without it while it failed is worth nothing.
     pub(super) fn meta(&self) -> Result<Meta, Errno> {
         if let Some(meta) = self.meta.get() {
