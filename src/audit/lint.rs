@@ -19,12 +19,13 @@ pub enum Personal {
 
 /// What in the text looks like a person. Blanks within a number do not hide it, nor does the prefix of the country.
 pub fn personal(text: &str) -> Option<Personal> {
-    let text = &text.replace("+47", "+ ").replace("0047", "+ ");
     if text.split_whitespace().any(is_address) {
         return Some(Personal::Email);
     }
+    // As it stands too: what looks like the country's prefix may be the middle of a longer number.
+    let without_prefix = text.replace("+47", "+ ").replace("0047", "+ ");
     let mut found = None;
-    for run in runs(text) {
+    for run in runs(text).into_iter().chain(runs(&without_prefix)) {
         match run {
             11 => return Some(Personal::Identity),
             8 => found = Some(Personal::Telephone),
@@ -92,6 +93,8 @@ mod tests {
             ("fnr 01019012345", Personal::Identity),
             ("fnr 010190 12345", Personal::Identity),
             ("x01019012345y", Personal::Identity),
+            ("00000000047", Personal::Identity),
+            ("0047 99887766", Personal::Telephone),
         ] {
             assert_eq!(personal(text), Some(what), "{text}");
         }
