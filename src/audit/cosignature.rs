@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
-use super::note::{Checkpoint, NoteError, check_name, key_id, line, split};
+use super::note::{Checkpoint, NoteError, OTHER_HASH, check_name, key_id, line, read_key, split};
 use crate::time::Instant;
 
 /// The signature type of a timestamped Ed25519 cosignature.
@@ -103,19 +103,9 @@ impl std::fmt::Debug for CosignerKey {
 impl CosignerVerifier {
     /// Reads `NAME+HASH+KEY` with a key of type 4. One spelling is accepted for each key.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
-        let wrong = NoteError::BadVerifierKey;
-        let mut parts = text.splitn(3, '+');
-        let mut part = |why| parts.next().ok_or(wrong(why));
-        let (name, _, key) = (part("no name")?, part("no hash")?, part("no key")?);
-        check_name(name)?;
-        let bytes = BASE64.decode(key).map_err(|_| wrong("the key is not base64"))?;
-        let [COSIGNATURE, key @ ..] = bytes.as_slice() else {
-            return Err(wrong("the key is not of the type for cosignatures"));
-        };
-        let key = <&[u8; 32]>::try_from(key).map_err(|_| wrong("the key does not have 32 bytes"))?;
-        let key = VerifyingKey::from_bytes(key).map_err(|_| wrong("the key is no point of the curve"))?;
-        let parsed = Self { name: name.to_owned(), key };
-        if parsed.to_string() == text { Ok(parsed) } else { Err(wrong("the hash is another key's")) }
+        let (name, key) = read_key(text, COSIGNATURE, "the key is not of the type for cosignatures")?;
+        let parsed = Self { name, key };
+        if parsed.to_string() == text { Ok(parsed) } else { Err(NoteError::BadVerifierKey(OTHER_HASH)) }
     }
 
     /// The cosigner's name.

@@ -140,23 +140,36 @@ impl std::fmt::Debug for LogKey {
     }
 }
 
+/// Why a key is refused whose spelling is not the one that it would be given.
+pub(super) const OTHER_HASH: &str = "the hash is another key's";
+
+/// The name and the key in `NAME+HASH+KEY`, if the key is of that kind. The hash is for the caller to compare.
+pub(super) fn read_key(
+    text: &str,
+    kind: u8,
+    other_kind: &'static str,
+) -> Result<(String, VerifyingKey), NoteError> {
+    let wrong = NoteError::BadVerifierKey;
+    // Base64 may contain `+`, so the parts are taken from the left.
+    let mut parts = text.splitn(3, '+');
+    let mut part = |why| parts.next().ok_or(wrong(why));
+    let (name, _, key) = (part("no name")?, part("no hash")?, part("no key")?);
+    check_name(name)?;
+    let bytes = BASE64.decode(key).map_err(|_| wrong("the key is not base64"))?;
+    let Some((_, key)) = bytes.split_first().filter(|(found, _)| **found == kind) else {
+        return Err(wrong(other_kind));
+    };
+    let key = <&[u8; 32]>::try_from(key).map_err(|_| wrong("the key does not have 32 bytes"))?;
+    let key = VerifyingKey::from_bytes(key).map_err(|_| wrong("the key is no point of the curve"))?;
+    Ok((name.to_owned(), key))
+}
+
 impl VerifierKey {
     /// Reads `NAME+HASH+KEY`. One spelling is accepted for each key.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
-        let wrong = NoteError::BadVerifierKey;
-        // Base64 may contain `+`, so the parts are taken from the left.
-        let mut parts = text.splitn(3, '+');
-        let mut part = |why| parts.next().ok_or(wrong(why));
-        let (name, _, key) = (part("no name")?, part("no hash")?, part("no key")?);
-        check_name(name)?;
-        let bytes = BASE64.decode(key).map_err(|_| wrong("the key is not base64"))?;
-        let [ED25519, key @ ..] = bytes.as_slice() else {
-            return Err(wrong("the key is not of type Ed25519"));
-        };
-        let key = <&[u8; 32]>::try_from(key).map_err(|_| wrong("the key does not have 32 bytes"))?;
-        let key = VerifyingKey::from_bytes(key).map_err(|_| wrong("the key is no point of the curve"))?;
-        let parsed = Self { name: name.to_owned(), key };
-        if parsed.to_string() == text { Ok(parsed) } else { Err(wrong("the hash is another key's")) }
+        let (name, key) = read_key(text, ED25519, "the key is not of type Ed25519")?;
+        let parsed = Self { name, key };
+        if parsed.to_string() == text { Ok(parsed) } else { Err(NoteError::BadVerifierKey(OTHER_HASH)) }
     }
 
     /// The log's name.
