@@ -84,8 +84,9 @@ pub(super) fn head(connection: &Connection) -> Result<(u64, Option<Instant>), Fa
     Ok((frontier(connection)?.size(), time.map(instant).transpose()?))
 }
 
-/// Refuses a file whose entries are not as many as its head says: part of it was restored or cut off.
-pub(super) fn check_length(connection: &Connection) -> Result<(), Failure> {
+/// Refuses a file whose entries are not as many as its head says: part of it was restored or cut off. Wants a
+/// transaction: another process may append between the two questions.
+pub(super) fn check_length(connection: &Transaction<'_>) -> Result<(), Failure> {
     let size = frontier(connection)?.size();
     let there: i64 =
         connection.query_row("SELECT coalesce(max(idx) + 1, 0) FROM log", (), |row| row.get(0))?;

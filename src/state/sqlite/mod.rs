@@ -97,7 +97,9 @@ impl SqliteState {
     fn read<T>(&self, act: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, StateError> {
         // A panic cannot leave a connection in between: a transaction rolls back when it is dropped.
         let connection = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        act(&connection).map_err(|failure| failure.during("read", &self.path))
+        // One snapshot for all that is asked: another process may write between two statements.
+        let snapshot = connection.unchecked_transaction().map_err(Failure::from);
+        snapshot.and_then(|snapshot| act(&snapshot)).map_err(|failure| failure.during("read", &self.path))
     }
 
     fn write<T>(

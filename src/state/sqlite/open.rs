@@ -55,7 +55,7 @@ fn connect(path: &Path, layout: &Layout, now: Instant, origin: Option<&str>) -> 
         refuse_if_lost(path, layout)?;
         begin(&mut writer, layout, now, origin)?
     };
-    log::check_length(&writer)?;
+    log::check_length(&writer.transaction()?)?;
     let reader = Connection::open(path)?;
     prepare(&reader)?;
     reader.pragma_update(None, "query_only", true)?;
