@@ -183,6 +183,26 @@ impl Session {
         self.policies.iter().flat_map(|policy| policy.data.iter().map(move |data| (policy, data)))
     }
 
+    /// The policies by which records may go: those that are valid, and of those that are not, or whose file is gone,
+    /// the text that was approved last. A daemon may still carry it out.
+    pub(super) fn in_force(&self) -> Result<Vec<Policy>, Failure> {
+        let mut all = self.policies.clone();
+        for id in self.state.approved_policies()? {
+            if all.iter().any(|policy| policy.id == id) {
+                continue;
+            }
+            let approval = self.state.approval(&id)?;
+            all.extend(approval.and_then(|approval| (self.engine.recompile)(&id, &approval.text)));
+        }
+        Ok(all)
+    }
+
+    /// Policies that somebody approved and whose file is no longer there: nothing is done under them.
+    pub(super) fn vanished(&self) -> Result<Vec<PolicyId>, Failure> {
+        let is_there = |id: &PolicyId| self.config.policies.join(format!("{id}.toml")).exists();
+        Ok(self.state.approved_policies()?.into_iter().filter(|id| !is_there(id)).collect())
+    }
+
     /// Whether some policy asks for that event.
     pub(super) fn event_is_used(&self, name: &str) -> bool {
         self.policies.iter().any(|policy| policy.names_event(name))
