@@ -199,7 +199,7 @@ fn user(name: &str) -> (u32, u32) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::io::{Read as _, Write as _};
 
     /// Both answer on their port, as servers of their kind do.
     #[test]
@@ -209,7 +209,6 @@ mod tests {
         std::net::TcpStream::connect(("127.0.0.1", port)).unwrap().read_exact(&mut greeting).unwrap();
         assert_eq!(greeting[4], 10, "the protocol's version 10");
 
-        use std::io::Write as _;
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", super::postgres().port)).unwrap();
         // The request for encryption, which this server declines.
         stream.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).unwrap();
