@@ -3,13 +3,15 @@
 
 mod record;
 
+pub(super) use record::has_no_lasting_key;
+
 use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::Session;
-use super::{Context, actor, phrase};
+use super::{Context, actor, orphans, phrase};
 use crate::audit::lint;
 use crate::model::hold::{Hold, HoldScope};
 use crate::model::ids::{HoldId, PolicyId, StoreName};
@@ -191,6 +193,9 @@ fn known_collection(store: &str, collection: &str, session: &Session) -> Result<
 }
 
 fn list(session: &Session, context: &Context) -> Result<Exit, Failure> {
+    for warning in orphans::warnings(session)? {
+        context.output.warn(warning);
+    }
     let holds = session.state.holds()?;
     if context.output.is_json() {
         context.output.json(&Holds { holds: holds.iter().map(|hold| entry(hold, session)).collect() })?;

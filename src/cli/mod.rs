@@ -13,6 +13,7 @@ mod explain;
 mod hold;
 mod init;
 mod names;
+mod orphans;
 mod output;
 mod pause;
 mod phrase;

@@ -5,6 +5,7 @@ mod calc;
 mod companions;
 mod demo;
 mod exit_codes;
+mod holding;
 mod screens;
 mod shapes;
 mod standing;

@@ -37,9 +37,8 @@ struct Answer<'a> {
 pub(super) fn meant(text: &str, named: &HoldScope, session: &Session) -> Result<Meant, Failure> {
     let bound = session.in_force()?;
     let all = || bound.iter().flat_map(|policy| policy.data.iter().map(move |data| (policy, data)));
-    let covered = all().filter(|(policy, data)| {
-        named.touches(&policy.id, &data.target.store, &data.target.collection)
-    });
+    let covered =
+        all().filter(|(policy, data)| named.touches(&policy.id, &data.target.store, &data.target.collection));
     let mut answers = Vec::new();
     for (policy, data) in covered {
         answers.push(ask(text, policy, data, session)?);
@@ -61,7 +60,8 @@ pub(super) fn meant(text: &str, named: &HoldScope, session: &Session) -> Result<
             "the key means different records in different collections: add --store and --collection",
         ));
     }
-    let place = |answer: &Answer<'_>| (answer.data.target.store.clone(), answer.data.target.collection.clone());
+    let place =
+        |answer: &Answer<'_>| (answer.data.target.store.clone(), answer.data.target.collection.clone());
     let one_place = answers.iter().all(|answer| place(answer) == place(first));
     let scope = match (one_place, place(first)) {
         // A path says by itself which file it is, whatever pattern a policy writes.
@@ -75,14 +75,16 @@ pub(super) fn meant(text: &str, named: &HoldScope, session: &Session) -> Result<
     };
     let unasked = answers.iter().filter_map(|answer| answer.is_there.as_ref().err());
     let warnings = unasked
-        .map(|error| format!("the hold is put on the key as typed, because it could not be looked up: {error}"))
+        .map(|error| {
+            format!("the hold is put on the key as typed, because it could not be looked up: {error}")
+        })
         .collect();
     Ok(Meant { scope, warnings, gone: answers.into_iter().flat_map(|answer| answer.gone).collect() })
 }
 
 fn ask<'a>(text: &str, policy: &Policy, data: &'a Data, session: &Session) -> Result<Answer<'a>, Failure> {
     let engine = &session.engine;
-    let store = engine.inspect(&data.target.store).map_err(not_in_force)?;
+    let store = engine.inspect(&data.target.store).map_err(EngineError::from).map_err(not_in_force)?;
     let schema = store.probe(&data.target).map_err(EngineError::from).map_err(not_in_force)?;
     if has_no_lasting_key(&schema) {
         return Err(Failure::usage(format!(
@@ -120,8 +122,10 @@ pub(in crate::cli) fn has_no_lasting_key(schema: &Schema) -> bool {
 
 fn not_in_force(error: EngineError) -> Failure {
     let failure = Failure::from(error);
-    let message =
-        format!("{}. The hold is not in force: without --key the whole collection can be held at once", failure.message);
+    let message = format!(
+        "{}. The hold is not in force: without --key the whole collection can be held at once",
+        failure.message
+    );
     Failure { message, ..failure }
 }
 
