@@ -10,6 +10,7 @@ pub mod heads;
 pub mod keeper;
 pub mod memory;
 mod notes;
+pub mod outbox;
 pub mod prove;
 pub mod retention;
 pub mod sqlite;
