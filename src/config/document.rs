@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::{Schema, json_schema};
 use serde::Deserialize;
 
+use super::notify::{self, NotifyTable};
 use crate::policy::document::Day;
 use crate::policy::strict::{Count, Entries, Fault, Home, Language, Section, Spot, Text, Written};
 use crate::time::{Period, Schedule, Window, Zone};
@@ -46,12 +47,6 @@ pub(super) struct AuditTable {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(super) struct PublishTable {
     pub(super) directory: Option<Spot<Text>>,
-    pub(super) command: Option<Spot<Vec<Spot<Text>>>>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
-pub(super) struct NotifyTable {
     pub(super) command: Option<Spot<Vec<Spot<Text>>>>,
 }
 
@@ -125,13 +120,14 @@ impl Language for StateText {
 
 /// Every table of the configuration with its keys, the top level first.
 pub(super) fn homes() -> Vec<Home> {
-    vec![
+    let mut homes = vec![
         Home::of::<ConfigDocument>(""),
         Home::of::<AuditTable>("[audit]"),
         Home::of::<PublishTable>("[audit] publish"),
-        Home::of::<NotifyTable>("[notify]"),
         Home::of::<MetricsTable>("[metrics]"),
         Home::of::<SqliteTable>("a store with adapter = \"sqlite\""),
         Home::of::<FilesystemTable>("a store with adapter = \"filesystem\""),
-    ]
+    ];
+    homes.extend(notify::homes());
+    homes
 }

@@ -62,6 +62,21 @@ impl fmt::Display for Kind {
     }
 }
 
+/// The language of a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// Norwegian bokmål.
+    Bokmaal,
+}
+
+impl Language {
+    /// Every language with its tag (BCP 47).
+    pub const WORDS: [(&'static str, Self); 2] = [("en", Self::English), ("nb", Self::Bokmaal)];
+}
+
 /// How far records are on their way from due to their deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
