@@ -36,9 +36,9 @@ pub(super) fn line(notice: &Notice, zone: Zone) -> String {
                 0 => "ingenting på overtid".to_owned(),
                 some => format!("{} på overtid", counted(some)),
             };
-            format!("uken til {}, {late}", day(digest.slot, zone))
+            format!("ukesrapport {}, {late}", day(digest.slot, zone))
         }
-        Notice::TestAlarm { slot, code } => format!("vennligst kvitter {code} ({})", day(*slot, zone)),
+        Notice::TestAlarm { slot, code } => format!("kvitter med {code} ({})", day(*slot, zone)),
         Notice::Trial => "dette er en prøve".to_owned(),
     }
 }
@@ -114,7 +114,7 @@ fn text(notice: &Notice, zone: Zone) -> String {
         ),
         Notice::Digest(digest) => digest_text(digest, zone),
         Notice::TestAlarm { slot, code } => format!(
-            "Denne alarmen fra {} prøver om alarmer kommer fram. Vennligst skriv\n\n    forfall alarm ack {code}\n\nSå \
+            "Denne alarmen fra {} prøver om alarmer kommer fram. Kvitter ved å skrive\n\n    forfall alarm ack {code}\n\nSå \
              lenge ingen gjør det, vises den i status og i ukesrapporten.",
             time(*slot, zone)
         ),
@@ -133,10 +133,10 @@ fn overdue(
     zone: Zone,
 ) -> String {
     let Some(late) = lateness.filter(|_| level != Level::Cleared) else {
-        return format!("Etter regelen {policy} er ingenting lenger på overtid.");
+        return format!("Under regelen {policy} er ingenting lenger på overtid.");
     };
     let known = if forecast {
-        " Lageret svarer ikke: dette er det prognosen sier, minus det som er gjort siden."
+        " Datalageret svarer ikke: dette er det prognosen sier, minus det som er gjort siden."
     } else {
         ""
     };
@@ -152,7 +152,7 @@ fn overdue(
         Level::Breach | Level::Cleared => "",
     };
     format!(
-        "Etter regelen {policy} er {} på overtid, den eldste siden {}; {first}.{part}{known}\n\nSlik finner du ut \
+        "Under regelen {policy} er {} på overtid, den eldste siden {}; {first}.{part}{known}\n\nSlik finner du ut \
          hvorfor ingenting er gjort:\n\n    forfall status {policy}",
         counted(records),
         time(late.due, zone)
@@ -160,7 +160,7 @@ fn overdue(
 }
 
 fn digest_text(digest: &Digest, zone: Zone) -> String {
-    let mut text = format!("Slik står det til {}.\n", time(digest.slot, zone));
+    let mut text = format!("Status per {}.\n", time(digest.slot, zone));
     let late = digest.policies.iter().filter(|line| line.overdue > 0);
     match late.clone().count() {
         0 => text.push_str("\nIngenting er på overtid.\n"),
@@ -200,7 +200,7 @@ fn standing(line: &DigestLine, zone: Zone) -> String {
     let state = match line.state.as_str() {
         "ok" => "i orden",
         "unresolved" => "uavklart",
-        "unreachable" => "lageret svarer ikke",
+        "unreachable" => "datalageret svarer ikke",
         "not approved" => "ikke godkjent",
         "paused" => "satt på pause",
         "overdue" => "på overtid",
@@ -231,7 +231,7 @@ fn standing(line: &DigestLine, zone: Zone) -> String {
 fn came_to(counts: RunCounts) -> String {
     let RunCounts { due, done, skipped, failed } = counts;
     let mut text = format!("{} av {} er behandlet", number(done), counted(due));
-    for (count, what) in [(skipped, "er latt være i fred"), (failed, "mislyktes")] {
+    for (count, what) in [(skipped, "er hoppet over"), (failed, "mislyktes")] {
         if count > 0 {
             let _ = write!(text, ", {} {what}", number(count));
         }

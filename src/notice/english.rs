@@ -14,9 +14,11 @@ pub(super) fn line(notice: &Notice, zone: Zone) -> String {
             None => format!("records from {}", day(*from, zone)),
         },
         Notice::Review { records, reminder: false, .. } => {
-            format!("{} for a decision", waits(*records))
+            format!("{} for a decision", plural(*records, "record waits", "records wait"))
         }
-        Notice::Review { records, .. } => format!("{} still for a decision", waits(*records)),
+        Notice::Review { records, .. } => {
+            format!("{} for a decision", plural(*records, "record still waits", "records still wait"))
+        }
         Notice::RunIncomplete { .. } => "a run is incomplete".to_owned(),
         Notice::RunStopped { .. } => "a run was stopped before its first deletion".to_owned(),
         Notice::Overdue { level: Level::Cleared, .. } => "nothing is overdue any more".to_owned(),
@@ -74,7 +76,7 @@ fn text(notice: &Notice, zone: Zone) -> String {
             format!(
                 "{again}Under the policy {policy} {} for a decision since {}.{until} Until then everything is \
                  kept.\n\n    forfall review show {case}",
-                waits(*records),
+                plural(*records, "record has waited", "records have waited"),
                 time(*opened, zone)
             )
         }
@@ -222,10 +224,6 @@ fn came_to(counts: RunCounts) -> String {
         }
     }
     text
-}
-
-fn waits(records: u64) -> String {
-    plural(records, "record waits", "records wait")
 }
 
 fn is_or_are(records: u64) -> String {

@@ -16,4 +16,4 @@ pub mod retention;
 pub mod sqlite;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;

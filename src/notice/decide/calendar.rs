@@ -7,7 +7,8 @@ use crate::model::notice::{Digest, DigestLine, Kind, Notice};
 use crate::state::outbox::{Alarm, Book, Mark};
 use crate::time::{Instant, Schedule};
 
-/// The newest slot that has passed since the mark. Without a mark the slots count from now.
+/// The newest slot that has passed since the mark. Without a mark the slots count from now; so they do where the mark
+/// lies ahead, set while the clock was wrong.
 fn newest_slot(
     view: &View<'_>,
     book: &Book,
@@ -15,7 +16,7 @@ fn newest_slot(
     mark: &Mark,
     decision: &mut Decision,
 ) -> Option<Instant> {
-    let Some(since) = book.mark(mark, view.now) else {
+    let Some(since) = book.mark(mark).filter(|since| *since <= view.now) else {
         decision.marks.push((mark.clone(), view.now));
         return None;
     };

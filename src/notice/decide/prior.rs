@@ -43,8 +43,7 @@ pub fn ahead(policy: &Policy, book: &Book, now: Instant) -> Option<Ahead> {
     let horizon = later(policy, now, before)?;
     // The mark lies ahead on purpose: it is the newest slot told of. Further ahead than any notice reaches it was set
     // while the clock was wrong.
-    let told = book.marks.iter().find(|(name, _)| *name == mark(&policy.id)).map(|(_, at)| *at);
-    let told = told.filter(|at| *at <= later(policy, horizon, before).unwrap_or(horizon) + TimeDelta::days(1));
+    let told = book.mark(&mark(&policy.id)).filter(|at| *at <= later(policy, horizon, before).unwrap_or(horizon) + TimeDelta::days(1));
     let from = policy.schedule.next_after(told.unwrap_or(now).max(now), policy.zone)?;
     if from > horizon {
         return None;
