@@ -1,4 +1,4 @@
-//! A year in steps of ten minutes, over both clock changes: everything at its local time.
+//! A year in steps of half an hour, over both clock changes: everything at its local time.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use chrono::{Datelike as _, TimeDelta, Weekday};
 use super::*;
 use crate::time::StartValue;
 
-const STEP: TimeDelta = TimeDelta::minutes(10);
+const STEP: TimeDelta = TimeDelta::minutes(30);
 
 /// When a store is down, in days: one stretch around each clock change, one in summer.
 const DOWN: [(&str, &str); 3] = [
