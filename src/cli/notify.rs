@@ -97,11 +97,20 @@ fn list(all: bool, session: &Session, context: &Context) -> Result<Exit, Failure
         return Ok(Exit::Done);
     }
     if letters.is_empty() {
-        context.output.say(if all { "Nobody was told anything yet." } else { "Nothing waits to be delivered." });
+        context.output.say(if all {
+            "Nobody was told anything yet."
+        } else {
+            "Nothing waits to be delivered."
+        });
         return Ok(Exit::Done);
     }
-    let columns =
-        [Column::Text("id"), Column::Text("written"), Column::Text("to"), Column::Flexible("subject"), Column::Text("state")];
+    let columns = [
+        Column::Text("id"),
+        Column::Text("written"),
+        Column::Text("to"),
+        Column::Flexible("subject"),
+        Column::Text("state"),
+    ];
     let mut grid = Grid::new(context.output, &columns);
     let zone = session.zone();
     for posted in &letters {
@@ -118,8 +127,10 @@ fn list(all: bool, session: &Session, context: &Context) -> Result<Exit, Failure
     }
     grid.print()?;
     for posted in letters.iter().filter(|posted| posted.error.is_some()) {
-        let (id, why) = (posted.letter.id.get(..8).unwrap_or_default(), posted.error.as_deref().unwrap_or_default());
-        let next = posted.next.map_or_else(String::new, |at| format!("; next try {}", phrase::slot(at, zone)));
+        let (id, why) =
+            (posted.letter.id.get(..8).unwrap_or_default(), posted.error.as_deref().unwrap_or_default());
+        let next =
+            posted.next.map_or_else(String::new, |at| format!("; next try {}", phrase::slot(at, zone)));
         context.output.prose(&format!("{id}: {}{next}", phrase::safe(why)), 2)?;
     }
     Ok(Exit::Done)
@@ -148,8 +159,12 @@ fn found(id: &str, session: &Session, context: &Context) -> Result<Posted, Failu
     let mut matching = all.into_iter().filter(|posted| !id.is_empty() && posted.letter.id.starts_with(id));
     match (matching.next(), matching.next()) {
         (Some(posted), None) => Ok(posted),
-        (None, _) => Err(Failure::usage(format!("there is no message {id}: `forfall notify list --all` lists them"))),
-        (Some(_), Some(_)) => Err(Failure::usage(format!("several messages begin with {id}: write more of it"))),
+        (None, _) => {
+            Err(Failure::usage(format!("there is no message {id}: `forfall notify list --all` lists them")))
+        }
+        (Some(_), Some(_)) => {
+            Err(Failure::usage(format!("several messages begin with {id}: write more of it")))
+        }
     }
 }
 
@@ -201,7 +216,9 @@ fn test(names: &[String], session: &Session, context: &Context) -> Result<Exit, 
             let (tone, how) = if trial.delivered { (Tone::Good, "taken") } else { (Tone::Bad, "failed") };
             let answer = phrase::safe(&trial.answer);
             let how = context.output.paint(tone, how);
-            context.output.prose(&format!("{}, {} {}: {how}: {answer}", trial.role, trial.channel, trial.to), 2)?;
+            context
+                .output
+                .prose(&format!("{}, {} {}: {how}: {answer}", trial.role, trial.channel, trial.to), 2)?;
         }
     }
     Ok(if failed { Exit::Incomplete } else { Exit::Done })

@@ -13,9 +13,9 @@ use super::files;
 use super::notify::{self, NotifySettings};
 use super::settings::{AuditSettings, Config, MetricsSettings};
 use super::stores::{self, Stores};
+use crate::model::action::Action;
 use crate::policy::compile::{Basis, Defaults, compile};
 use crate::policy::diagnostic::{Diagnostic, Severity};
-use crate::model::action::Action;
 use crate::policy::rule::{Data, Policy};
 use crate::policy::strict::{Dropped, Home, Reader, Spot, Text, Written};
 use crate::state::heads::Target;
@@ -97,10 +97,11 @@ impl Loaded {
             return;
         }
         for policy in &self.policies {
-            let escalates = policy.data.iter().flat_map(Data::stages).filter_map(|(_, stage)| match &stage.action {
-                Action::Escalate(escalate) => Some(&escalate.to),
-                _ => None,
-            });
+            let escalates =
+                policy.data.iter().flat_map(Data::stages).filter_map(|(_, stage)| match &stage.action {
+                    Action::Escalate(escalate) => Some(&escalate.to),
+                    _ => None,
+                });
             let mut roles: Vec<&String> = std::iter::once(&policy.owner).chain(escalates.flatten()).collect();
             roles.dedup();
             for role in roles.into_iter().filter(|role| !notify.reaches(role)) {

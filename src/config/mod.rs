@@ -7,10 +7,10 @@ mod document;
 pub mod files;
 pub mod load;
 pub mod notify;
-pub mod secret;
+mod server;
 pub mod settings;
 mod stores;
 
 pub use load::{Loaded, load};
 pub use notify::NotifySettings;
-pub use settings::{AuditSettings, Config, MetricsSettings, StoreConfig, StoreSettings};
+pub use settings::{AuditSettings, Config, MetricsSettings, StoreConfig};

@@ -10,10 +10,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::document::{CommandTable, MailTable, RoleTable, Slots, WebhookTable};
 pub(super) use self::document::NotifyTable;
-use super::secret::{Secret, SecretTable, secret};
+use self::document::{CommandTable, MailTable, RoleTable, Slots, WebhookTable};
+use super::document::SecretTable;
+use super::server::kept;
 use super::stores::beside;
+use crate::adapter::secret::Secret;
 use crate::model::notice::{Kind, Language};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::strict::{Count, Home, OneOrMany, Section, Spot, Text, Written, nearest};
@@ -153,24 +155,39 @@ pub(super) fn notify(
     let mut reading = Reading { file, dir, found };
     let language = table.language.as_ref().map_or(Language::English, |language| language.value);
     let mail = table.mail.as_ref().and_then(|mail| reading.mail(mail));
-    let webhooks: Vec<_> =
-        table.webhook.iter().flat_map(|all| &all.0).filter_map(|(name, one)| reading.webhook(name, one)).collect();
-    let commands: Vec<_> =
-        table.command.iter().flat_map(|all| &all.0).filter_map(|(name, one)| reading.command(name, one)).collect();
+    let webhooks: Vec<_> = table
+        .webhook
+        .iter()
+        .flat_map(|all| &all.0)
+        .filter_map(|(name, one)| reading.webhook(name, one))
+        .collect();
+    let commands: Vec<_> = table
+        .command
+        .iter()
+        .flat_map(|all| &all.0)
+        .filter_map(|(name, one)| reading.command(name, one))
+        .collect();
     let known = Known {
         mail: table.mail.is_some(),
         webhooks: table.webhook.iter().flat_map(|all| &all.0).map(|(name, _)| name.to_string()).collect(),
         commands: table.command.iter().flat_map(|all| &all.0).map(|(name, _)| name.to_string()).collect(),
     };
-    let roles =
-        table.role.iter().flat_map(|all| &all.0).map(|(name, one)| reading.role(name, one, language, &known)).collect();
+    let roles = table
+        .role
+        .iter()
+        .flat_map(|all| &all.0)
+        .map(|(name, one)| reading.role(name, one, language, &known))
+        .collect();
     let slots = |written: &Option<Spot<Written<Slots>>>, default| {
         written.as_ref().map_or(default, |written| written.value.0.clone())
     };
     NotifySettings {
         digest: slots(&table.digest, default.digest),
         test_alarm: slots(&table.test_alarm, default.test_alarm),
-        undetermined_above: table.undetermined_above.as_ref().map_or(UNDETERMINED, |count| u64::from(count.0)),
+        undetermined_above: table
+            .undetermined_above
+            .as_ref()
+            .map_or(UNDETERMINED, |count| u64::from(count.0)),
         mail,
         webhooks,
         commands,
@@ -196,6 +213,13 @@ impl Reading<'_> {
         self.found.push(Diagnostic::error(self.file, span, message).with_help(help));
     }
 
+    fn secret(&mut self, table: &Section<SecretTable>) -> Option<Secret> {
+        let mut wrong = Vec::new();
+        let secret = kept(table, &table.span(), self.dir, &mut wrong);
+        self.found.extend(wrong.into_iter().map(|(span, fault)| fault.at(self.file, span)));
+        secret
+    }
+
     fn mail(&mut self, table: &Section<MailTable>) -> Option<MailSettings> {
         let security = table.security.as_ref().map_or(Security::StartTls, |security| security.value);
         let port = match &table.port {
@@ -210,7 +234,11 @@ impl Reading<'_> {
             }),
         };
         if table.server.is_none() {
-            self.error(table.span(), "mail has no `server`", "add for example `server = \"smtp.example.org\"`");
+            self.error(
+                table.span(),
+                "mail has no `server`",
+                "add for example `server = \"smtp.example.org\"`",
+            );
         }
         if let Some(server) = &table.server
             && security == Security::None
@@ -223,16 +251,17 @@ impl Reading<'_> {
             );
         }
         if table.from.is_none() {
-            self.error(table.span(), "mail has no `from`", "add for example `from = \"forfall@example.org\"`");
+            self.error(
+                table.span(),
+                "mail has no `from`",
+                "add for example `from = \"forfall@example.org\"`",
+            );
         }
         if let Some(from) = &table.from {
             self.address(from);
         }
         let login = match (&table.user, &table.password) {
-            (Some(user), Some(password)) => {
-                let secret = secret(password, "password", self.file, self.dir, self.found);
-                secret.map(|secret| (user.to_string(), secret))
-            }
+            (Some(user), Some(password)) => self.secret(password).map(|secret| (user.to_string(), secret)),
             (Some(user), None) => {
                 self.error(
                     user.span(),
@@ -281,7 +310,7 @@ impl Reading<'_> {
         if let Some(url) = &table.url {
             self.url(url);
         }
-        let secret = table.secret.as_ref().and_then(|it| secret(it, "secret", self.file, self.dir, self.found));
+        let secret = table.secret.as_ref().and_then(|table| self.secret(table));
         Some(WebhookSettings {
             name: name.to_string(),
             url: table.url.as_ref()?.to_string(),
@@ -316,11 +345,23 @@ impl Reading<'_> {
             self.error(name.span(), format!("the command `{name}` has no program to `run`"), help);
             return None;
         }
-        Some(CommandSettings { name: name.to_string(), run, timeout: timeout(table.timeout_seconds.as_ref()) })
+        Some(CommandSettings {
+            name: name.to_string(),
+            run,
+            timeout: timeout(table.timeout_seconds.as_ref()),
+        })
     }
 
-    fn role(&mut self, name: &Spot<Text>, table: &Section<RoleTable>, language: Language, known: &Known) -> Role {
-        let list = |names: &Option<OneOrMany>| -> Vec<Spot<Text>> { names.iter().flat_map(|all| all.0.clone()).collect() };
+    fn role(
+        &mut self,
+        name: &Spot<Text>,
+        table: &Section<RoleTable>,
+        language: Language,
+        known: &Known,
+    ) -> Role {
+        let list = |names: &Option<OneOrMany>| -> Vec<Spot<Text>> {
+            names.iter().flat_map(|all| all.0.clone()).collect()
+        };
         let (mail, webhooks, commands) = (list(&table.mail), list(&table.webhook), list(&table.command));
         if mail.is_empty() && webhooks.is_empty() && commands.is_empty() {
             let help = "add `mail = \"..\"`, `webhook = \"..\"` or `command = \"..\"`";
@@ -333,11 +374,16 @@ impl Reading<'_> {
                 self.error(address.span(), "there is no mail server", help);
             }
         }
-        for (names, there, what) in [(&webhooks, &known.webhooks, "webhook"), (&commands, &known.commands, "command")] {
+        for (names, there, what) in
+            [(&webhooks, &known.webhooks, "webhook"), (&commands, &known.commands, "command")]
+        {
             for name in names.iter().filter(|name| !there.contains(&name.to_string())) {
                 let text = name.to_string();
                 let near = nearest(&text, there.iter().map(String::as_str));
-                let help = near.map_or_else(|| format!("add `[notify.{what}.{text}]`"), |near| format!("write `{near}`"));
+                let help = near.map_or_else(
+                    || format!("add `[notify.{what}.{text}]`"),
+                    |near| format!("write `{near}`"),
+                );
                 self.error(name.span(), format!("there is no {what} `{text}`"), help);
             }
         }

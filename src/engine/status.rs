@@ -202,9 +202,7 @@ impl Standing {
             let seconds = (now - late.due).num_seconds();
             self.oldest_overdue_seconds = Some(self.oldest_overdue_seconds.unwrap_or(0).max(seconds));
         }
-        if (overdue || breach)
-            && self.lateness.is_none_or(|worst| worst.percent(now) < late.percent(now))
-        {
+        if (overdue || breach) && self.lateness.is_none_or(|worst| worst.percent(now) < late.percent(now)) {
             self.lateness = Some(late);
         }
     }
@@ -228,7 +226,8 @@ impl Standing {
             self.due += due_at(now);
             let overdue = slot.map_or(0, due_at);
             self.overdue += overdue;
-            if let Some(late) = forecast::oldest(curve, done).and_then(|due| by_forecast(policy, stage, due)) {
+            if let Some(late) = forecast::oldest(curve, done).and_then(|due| by_forecast(policy, stage, due))
+            {
                 self.late(late, overdue > 0, now);
             }
         }

@@ -13,7 +13,8 @@ use crate::time::{Instant, Zone};
 
 /// The recipients of one role.
 pub fn recipients_of(role: &Role) -> impl Iterator<Item = Recipient> + '_ {
-    let ways = [(Channel::Mail, &role.mail), (Channel::Webhook, &role.webhooks), (Channel::Command, &role.commands)];
+    let ways =
+        [(Channel::Mail, &role.mail), (Channel::Webhook, &role.webhooks), (Channel::Command, &role.commands)];
     ways.into_iter().flat_map(|(channel, names)| {
         names.iter().map(move |address| Recipient { channel, address: address.clone() })
     })
@@ -82,9 +83,8 @@ fn narrowed(notice: &Notice, role: &Role, policies: &[Policy]) -> Option<Notice>
         return Some(notice.clone());
     }
     let mut own = digest.clone();
-    own.policies.retain(|line| {
-        policies.iter().any(|policy| policy.id == line.policy && policy.owner == role.name)
-    });
+    own.policies
+        .retain(|line| policies.iter().any(|policy| policy.id == line.policy && policy.owner == role.name));
     own.gaps.clear();
     own.unacknowledged.clear();
     own.undelivered = 0;

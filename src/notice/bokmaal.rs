@@ -27,7 +27,9 @@ pub(super) fn line(notice: &Notice, zone: Zone) -> String {
             Some(late) => format!("{} på overtid, frist {}", counted(*records), time(late.deadline, zone)),
             None => format!("{} på overtid", counted(*records)),
         },
-        Notice::Undetermined { records, .. } => format!("{} uten kjent regel eller startdato", counted(*records)),
+        Notice::Undetermined { records, .. } => {
+            format!("{} uten kjent regel eller startdato", counted(*records))
+        }
         Notice::HoldReview { review, .. } => format!("en sperring skulle vurderes på nytt {}", date(*review)),
         Notice::Clock { .. } => "klokken er ikke til å stole på, ingenting slettes".to_owned(),
         Notice::Digest(digest) => {
@@ -119,7 +121,8 @@ fn text(notice: &Notice, zone: Zone) -> String {
             time(*slot, zone)
         ),
         Notice::Trial => {
-            "Noen prøver om meldinger kommer fram hit (forfall notify test). Du trenger ikke å gjøre noe.".to_owned()
+            "Noen prøver om meldinger kommer fram hit (forfall notify test). Du trenger ikke å gjøre noe."
+                .to_owned()
         }
     }
 }
@@ -273,7 +276,17 @@ fn day(at: Instant, zone: Zone) -> String {
 
 fn date(day: chrono::NaiveDate) -> String {
     const MONTHS: [&str; 12] = [
-        "januar", "februar", "mars", "april", "mai", "juni", "juli", "august", "september", "oktober", "november",
+        "januar",
+        "februar",
+        "mars",
+        "april",
+        "mai",
+        "juni",
+        "juli",
+        "august",
+        "september",
+        "oktober",
+        "november",
         "desember",
     ];
     format!("{}. {} {}", day.day(), MONTHS[day.month0() as usize], day.year())

@@ -10,11 +10,11 @@ mod conditions;
 mod people;
 mod prior;
 
+use crate::engine::status::Standing;
 use crate::model::hold::Hold;
 use crate::model::ids::{PolicyId, StoreName};
 use crate::model::notice::{Kind, Notice};
 use crate::policy::rule::Policy;
-use crate::engine::status::Standing;
 use crate::state::api::PastRun;
 use crate::state::outbox::{Alarm, Book, Mark, Recipient};
 use crate::time::{Instant, Period, Schedule, Zone};

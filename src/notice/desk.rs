@@ -136,6 +136,7 @@ impl Desk {
 fn code() -> String {
     const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let mut random = [0; 8];
-    getrandom::fill(&mut random).expect("the system gives random numbers, as the keys of the log needed them before");
+    getrandom::fill(&mut random)
+        .expect("the system gives random numbers, as the keys of the log needed them before");
     random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
 }

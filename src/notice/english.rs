@@ -120,7 +120,8 @@ fn text(notice: &Notice, zone: Zone) -> String {
             time(*slot, zone)
         ),
         Notice::Trial => {
-            "Somebody tries whether messages arrive here (forfall notify test). There is nothing to do.".to_owned()
+            "Somebody tries whether messages arrive here (forfall notify test). There is nothing to do."
+                .to_owned()
         }
     }
 }
@@ -168,7 +169,8 @@ fn digest_text(digest: &Digest, zone: Zone) -> String {
         _ => text.push_str("\nOverdue:\n\n"),
     }
     for line in late {
-        let oldest = line.oldest_overdue_seconds.map_or_else(String::new, |s| format!(", the oldest for {}", span(s)));
+        let oldest =
+            line.oldest_overdue_seconds.map_or_else(String::new, |s| format!(", the oldest for {}", span(s)));
         let _ = writeln!(text, "    {}: {}{oldest}", line.policy, counted(line.overdue));
     }
     if !digest.policies.is_empty() {

@@ -52,7 +52,8 @@ fn message(settings: &MailSettings, letter: &Letter, now: Instant) -> Result<Mes
         .message_id(Some(format!("<{}@{domain}>", letter.id)));
     let policy = letter.policy.as_ref().map(|policy| ("X-Forfall-Policy", policy.to_string()));
     // RFC 3834: nobody answers a machine.
-    let marks = [("Auto-Submitted", "auto-generated".to_owned()), ("X-Forfall-Kind", letter.kind.to_string())];
+    let marks =
+        [("Auto-Submitted", "auto-generated".to_owned()), ("X-Forfall-Kind", letter.kind.to_string())];
     for (name, value) in marks.into_iter().chain(policy) {
         builder = builder.raw_header(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
     }
@@ -68,9 +69,8 @@ fn transport(settings: &MailSettings) -> Result<SmtpTransport, Trouble> {
         let mut parameters = TlsParameters::builder(settings.server.clone());
         if let Some(file) = &settings.ca {
             let pem = fs_err::read(file).map_err(|error| Trouble::of_the_configuration(error.to_string()))?;
-            let certificate = Certificate::from_pem(&pem).map_err(|error| {
-                Trouble::of_the_configuration(format!("{}: {error}", file.display()))
-            })?;
+            let certificate = Certificate::from_pem(&pem)
+                .map_err(|error| Trouble::of_the_configuration(format!("{}: {error}", file.display())))?;
             parameters = parameters.add_root_certificate(certificate);
         }
         parameters.build().map_err(|error| Trouble::of_the_configuration(told(&error)))
@@ -85,7 +85,7 @@ fn transport(settings: &MailSettings) -> Result<SmtpTransport, Trouble> {
         .tls(tls)
         .timeout(Some(settings.timeout));
     if let Some((user, secret)) = &settings.login {
-        let password = secret.read().map_err(|error| Trouble::of_the_configuration(error.to_string()))?;
+        let password = secret.read().map_err(|error| Trouble::of_a_secret(&error))?;
         builder = builder.credentials(Credentials::new(user.clone(), password.to_string()));
     }
     Ok(builder.build())

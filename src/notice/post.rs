@@ -9,6 +9,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::{command, mail, webhook};
+use crate::adapter::secret::SecretError;
 use crate::config::NotifySettings;
 use crate::state::api::StateError;
 use crate::state::outbox::{Asked, Attempt, Channel, Letter, Outbox, PATIENCE, Posted, Recipient};
@@ -37,6 +38,11 @@ impl Trouble {
     /// The other side cannot be reached, or does not answer.
     pub(super) fn of_the_way(why: impl Into<String>) -> Self {
         Self { why: why.into(), way: true, lasting: false }
+    }
+
+    /// A password or key cannot be read.
+    pub(super) fn of_a_secret(error: &SecretError) -> Self {
+        Self::of_the_configuration(format!("{error}. {}", error.help))
     }
 
     /// The configuration has to be changed first.
@@ -78,7 +84,9 @@ impl Carrier {
             lasting: true,
         };
         match letter.to.channel {
-            Channel::Mail => mail::send(self.settings.mail.as_ref().ok_or_else(|| gone("mail server"))?, letter, now),
+            Channel::Mail => {
+                mail::send(self.settings.mail.as_ref().ok_or_else(|| gone("mail server"))?, letter, now)
+            }
             Channel::Webhook => {
                 let known = self.settings.webhooks.iter().find(|webhook| webhook.name == name);
                 webhook::send(known.ok_or_else(|| gone(&format!("webhook {name}")))?, letter, now)
@@ -145,6 +153,3 @@ fn again(posted: &Posted, trouble: &Trouble, now: Instant) -> Instant {
     let doubled = FIRST * (1 << posted.attempts.min(6));
     now + doubled.min(LONGEST)
 }
-
-#[cfg(test)]
-mod tests;

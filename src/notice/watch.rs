@@ -8,9 +8,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::decide::Ahead;
+use crate::engine::plan::{self, Circumstances};
 use crate::engine::status::{self, Standing};
 use crate::engine::{Engine, EngineError, forecast, run};
-use crate::engine::plan::{self, Circumstances};
 use crate::model::ids::{PolicyId, RunId, StoreName};
 use crate::policy::rule::Policy;
 use crate::time::Instant;
@@ -46,7 +46,12 @@ pub struct Watch {
 
 impl Watch {
     /// Looks at every policy whose look is due, and counts what prior notices will say.
-    pub fn look(&self, engine: &Engine, policies: &[Policy], ahead: &[(PolicyId, Ahead)]) -> Result<(), EngineError> {
+    pub fn look(
+        &self,
+        engine: &Engine,
+        policies: &[Policy],
+        ahead: &[(PolicyId, Ahead)],
+    ) -> Result<(), EngineError> {
         for policy in policies {
             if self.is_due(engine, policy)? {
                 self.look_at(engine, policy)?;

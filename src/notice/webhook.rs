@@ -57,13 +57,13 @@ fn sign(key: &[u8], id: &str, time: i64, body: &str) -> String {
 }
 
 fn key(settings: &WebhookSettings) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-    let secret = settings.secret.read().map_err(|error| Trouble::of_the_configuration(error.to_string()))?;
+    let secret = settings.secret.read().map_err(|error| Trouble::of_a_secret(&error))?;
     let decoded = secret.strip_prefix(PREFIX).and_then(|text| STANDARD.decode(text).ok()).map(Zeroizing::new);
     decoded.filter(|key| KEY_BYTES.contains(&key.len())).ok_or_else(|| {
         Trouble::of_the_configuration(format!(
             "{} is no key of a webhook: write {PREFIX} and 24 to 64 random bytes in base64, such as \
              `{PREFIX}$(openssl rand -base64 32)`",
-            settings.secret
+            settings.secret.whereabouts()
         ))
     })
 }
@@ -73,7 +73,8 @@ fn client(settings: &WebhookSettings) -> Result<Client, Trouble> {
     // One bad certificate among those of the system is no reason to trust none of the others.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(file) = &settings.ca {
-        let unfit = |why: &dyn std::fmt::Display| Trouble::of_the_configuration(format!("{}: {why}", file.display()));
+        let unfit =
+            |why: &dyn std::fmt::Display| Trouble::of_the_configuration(format!("{}: {why}", file.display()));
         let pem = fs_err::read(file).map_err(|error| unfit(&error))?;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             let certificate = certificate.map_err(|error| unfit(&error))?;
@@ -110,7 +111,10 @@ fn told(name: &str, error: &reqwest::Error) -> String {
         deepest = Some(inner.to_string());
         cause = inner.source();
     }
-    format!("the webhook {name} cannot be reached: {}", deepest.unwrap_or_else(|| "nobody knows why".to_owned()))
+    format!(
+        "the webhook {name} cannot be reached: {}",
+        deepest.unwrap_or_else(|| "nobody knows why".to_owned())
+    )
 }
 
 #[cfg(test)]

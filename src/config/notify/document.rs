@@ -3,7 +3,7 @@
 use schemars::{Schema, json_schema};
 use serde::Deserialize;
 
-use crate::config::secret::SecretTable;
+use crate::config::document::SecretTable;
 use crate::model::notice::{Kind, Language as Tongue};
 use crate::policy::document::language::{word, words};
 use crate::policy::strict::{Count, Entries, Fault, Language, OneOrMany, Section, Spot, Text, Written};

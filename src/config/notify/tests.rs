@@ -50,16 +50,25 @@ fn everything_is_read() {
     assert_eq!(notify.digest, "0 8 * * 1".parse().ok(), "a digest unless it is said otherwise");
     assert_eq!((notify.test_alarm, notify.undetermined_above), (None, 5));
     let mail = notify.mail.unwrap();
-    assert_eq!((mail.server.as_str(), mail.port, mail.security), ("smtp.example.org", 587, Security::StartTls));
+    assert_eq!(
+        (mail.server.as_str(), mail.port, mail.security),
+        ("smtp.example.org", 587, Security::StartTls)
+    );
     assert_eq!(mail.login, Some(("forfall".to_owned(), Secret::File(dir.path().join("smtp-password")))));
     assert_eq!(mail.timeout, Duration::from_secs(7));
-    assert_eq!(notify.webhooks[0].secret, Secret::Environment("PAGER_KEY".to_owned()));
+    assert_eq!(notify.webhooks[0].secret, Secret::Env("PAGER_KEY".to_owned()));
     assert_eq!(notify.commands[0].run, ["/usr/bin/wall", "-n"]);
     let [ops, duty] = notify.roles.try_into().unwrap();
     assert_eq!((ops.mail.len(), ops.language, ops.every_policy), (2, Language::Bokmaal, false));
     assert_eq!(ops.kinds, Some(vec![Kind::Overdue, Kind::RunStopped]));
-    assert_eq!((duty.name.as_str(), duty.language, duty.every_policy), ("operator on duty", Language::English, true));
-    assert_eq!((duty.webhooks, duty.commands, duty.kinds), (vec!["pager".to_owned()], vec!["wall".to_owned()], None));
+    assert_eq!(
+        (duty.name.as_str(), duty.language, duty.every_policy),
+        ("operator on duty", Language::English, true)
+    );
+    assert_eq!(
+        (duty.webhooks, duty.commands, duty.kinds),
+        (vec!["pager".to_owned()], vec!["wall".to_owned()], None)
+    );
 }
 
 /// Each edit of the configuration above, and what is said of it.
@@ -68,8 +77,12 @@ fn everything_is_read() {
 #[case("from     = \"Forfall <forfall@example.org>\"", "from = \"forfall\"", "`forfall` is no mail address")]
 #[case("user     = \"forfall\"\n", "", "a `password` without a `user`")]
 #[case("password = { file = \"smtp-password\" }\n", "", "a `user` without a `password`")]
-#[case("{ file = \"smtp-password\" }", "{ file = \"a\", env = \"B\" }", "the secret `password` is in several places")]
-#[case("{ file = \"smtp-password\" }", "{}", "nothing says where the secret `password` is")]
+#[case(
+    "{ file = \"smtp-password\" }",
+    "{ file = \"a\", env = \"B\" }",
+    "a secret is kept in exactly one place"
+)]
+#[case("{ file = \"smtp-password\" }", "{}", "a secret is kept in exactly one place")]
 #[case("{ file = \"smtp-password\" }", "\"hunter2\"", "`password`")]
 #[case("from     =", "security = \"none\"\nfrom =", "would be readable on its way")]
 #[case("from     =", "security = \"ssl\"\nfrom =", "`ssl` is not known here")]
@@ -87,8 +100,16 @@ fn everything_is_read() {
 #[case("test-alarm = \"never\"", "test-alarm = \"weekly\"", "weekly")]
 #[case("undetermined-above = 5", "undetermined-above = 0", "0 is out of range")]
 #[case("every-policy = true", "every-policies = true", "unknown key `every-policies`")]
-#[case("webhook  = \"pager\"\ncommand  = \"wall\"\n", "", "nothing says how the role `operator on duty` is reached")]
-fn what_is_wrong_is_said_with_its_place_and_remedy(#[case] from: &str, #[case] to: &str, #[case] message: &str) {
+#[case(
+    "webhook  = \"pager\"\ncommand  = \"wall\"\n",
+    "",
+    "nothing says how the role `operator on duty` is reached"
+)]
+fn what_is_wrong_is_said_with_its_place_and_remedy(
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] message: &str,
+) {
     assert!(CONFIG.contains(from), "{from}");
     let (loaded, _dir) = read(&CONFIG.replace(from, to));
     assert!(loaded.config.is_none(), "accepted: {to}");
@@ -100,7 +121,14 @@ fn what_is_wrong_is_said_with_its_place_and_remedy(#[case] from: &str, #[case] t
 
 #[test]
 fn mail_in_clear_is_for_this_machine_only() {
-    for (host, here) in [("localhost", true), ("127.0.0.1", true), ("::1", true), ("[::1]", true), ("127.0.0.1.example.org", false), ("10.0.0.1", false)] {
+    for (host, here) in [
+        ("localhost", true),
+        ("127.0.0.1", true),
+        ("::1", true),
+        ("[::1]", true),
+        ("127.0.0.1.example.org", false),
+        ("10.0.0.1", false),
+    ] {
         assert_eq!(is_this_machine(host), here, "{host}");
     }
 }
@@ -114,8 +142,15 @@ fn a_role_that_nobody_has_is_worth_a_warning() {
     fs_err::write(dir.path().join("forfall.toml"), &without).unwrap();
     let day = "2026-11-20".parse().unwrap();
     let loaded = load(&dir.path().join("forfall.toml"), day);
-    assert!(loaded.diagnostics.iter().any(|found| found.message == "nobody is told as `security`"), "{:?}", loaded.diagnostics);
+    assert!(
+        loaded.diagnostics.iter().any(|found| found.message == "nobody is told as `security`"),
+        "{:?}",
+        loaded.diagnostics
+    );
     fs_err::write(dir.path().join("forfall.toml"), CONFIG).unwrap();
     let loaded = load(&dir.path().join("forfall.toml"), day);
-    assert!(!loaded.diagnostics.iter().any(|found| found.message.contains("nobody")), "one hears of everything");
+    assert!(
+        !loaded.diagnostics.iter().any(|found| found.message.contains("nobody")),
+        "one hears of everything"
+    );
 }

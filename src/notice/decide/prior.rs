@@ -43,7 +43,9 @@ pub fn ahead(policy: &Policy, book: &Book, now: Instant) -> Option<Ahead> {
     let horizon = later(policy, now, before)?;
     // The mark lies ahead on purpose: it is the newest slot told of. Further ahead than any notice reaches it was set
     // while the clock was wrong.
-    let told = book.mark(&mark(&policy.id)).filter(|at| *at <= later(policy, horizon, before).unwrap_or(horizon) + TimeDelta::days(1));
+    let told = book
+        .mark(&mark(&policy.id))
+        .filter(|at| *at <= later(policy, horizon, before).unwrap_or(horizon) + TimeDelta::days(1));
     let from = policy.schedule.next_after(told.unwrap_or(now).max(now), policy.zone)?;
     if from > horizon {
         return None;

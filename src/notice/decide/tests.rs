@@ -167,7 +167,10 @@ fn a_store_that_does_not_answer_raises_alarms_and_clears_none() {
     let seen = bench.standing.clone().unwrap();
     bench.standing = Some(Standing { unseen: true, ..seen });
     let told = bench.look(at("2026-05-02T01:00:00Z"));
-    assert!(matches!(&told[0].notice, Notice::Overdue { level: Level::Breach, forecast: true, .. }), "{told:?}");
+    assert!(
+        matches!(&told[0].notice, Notice::Overdue { level: Level::Breach, forecast: true, .. }),
+        "{told:?}"
+    );
     bench.standing = Some(Standing { unseen: true, undetermined: 0, ..standing() });
     assert!(bench.look(at("2026-05-02T02:00:00Z")).is_empty(), "not answering is no evidence");
     assert_eq!(bench.book.alarms.len(), 1);
@@ -252,7 +255,8 @@ fn a_test_alarm_has_a_code_for_each_recipient_and_counts_those_that_nobody_answe
     bench.book.alarms[0].acknowledged = Some((at("2026-05-04T08:00:00Z"), by));
     assert_eq!(unacknowledged(&bench.book).count(), 1);
     bench.look(at("2026-05-11T07:00:00Z"));
-    let levels: Vec<_> = bench.book.alarms.iter().map(|alarm| (alarm.subject.as_str(), alarm.level)).collect();
+    let levels: Vec<_> =
+        bench.book.alarms.iter().map(|alarm| (alarm.subject.as_str(), alarm.level)).collect();
     assert_eq!(levels, [("mail a@example.org", 1), ("mail b@example.org", 2)]);
     bench.recipients.pop();
     bench.look(at("2026-05-11T08:00:00Z"));
@@ -294,7 +298,8 @@ fn a_prior_notice_speaks_of_a_stretch_and_comes_in_time_for_each_slot_of_it() {
     bench.policy.notify_before = Some(sample::period("7 days"));
     bench.ahead = Some(50);
     let told = bench.look(at("2026-05-01T12:00:00Z"));
-    let [Told { notice: Notice::Prior { from, through, records: Some(50), .. }, .. }] = told.as_slice() else {
+    let [Told { notice: Notice::Prior { from, through, records: Some(50), .. }, .. }] = told.as_slice()
+    else {
         panic!("{told:?}")
     };
     assert_eq!((*from, *through), (at("2026-05-02T01:00:00Z"), at("2026-05-08T01:00:00Z")));

@@ -152,7 +152,10 @@ fn programs_read_the_facts() {
     assert_eq!(payload["timestamp"], "2026-11-23T08:00:01Z");
     let data = &payload["data"];
     assert_eq!((&data["id"], &data["notice"]), (&letter.id.as_str().into(), &"overdue".into()));
-    assert_eq!((&data["policy"], &data["level"], &data["records"]), (&"imdi/cctv".into(), &"breach".into(), &1204.into()));
+    assert_eq!(
+        (&data["policy"], &data["level"], &data["records"]),
+        (&"imdi/cctv".into(), &"breach".into(), &1204.into())
+    );
     assert_eq!(data["lateness"]["deadline"], "2026-11-21T02:00:00Z");
     assert_eq!(data["forecast"], true);
 }

@@ -69,7 +69,8 @@ fn told(kept: Kept) -> (Vec<(String, Instant)>, Instant) {
         Kept::ClockIsDistrusted => {}
     }
     let outbox: Arc<dyn Outbox> = Arc::<MemoryState>::clone(&state);
-    let desk = Desk::new(engine, outbox, vec![world.policy.clone()], settings(), Zone::UTC, Box::new(Vec::new));
+    let desk =
+        Desk::new(engine, outbox, vec![world.policy.clone()], settings(), Zone::UTC, Box::new(Vec::new));
     for _ in 0..12 * 52 {
         desk.look().unwrap();
         desk.decide(kept == Kept::ClockIsDistrusted).unwrap();

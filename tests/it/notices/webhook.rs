@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use forfall::adapter::secret::Secret;
 use forfall::config::NotifySettings;
 use forfall::config::notify::WebhookSettings;
-use forfall::config::secret::Secret;
 use forfall::model::notice::{Language, Notice};
 use forfall::notice::letter;
 use forfall::notice::post::Carrier;
@@ -85,12 +85,16 @@ fn a_receiver_that_fails_closes_and_delays_gets_the_same_message_until_it_takes_
     assert!(requests.iter().all(|request| request.is_signed_with(KEY)));
     assert!(!requests[0].is_signed_with("whsec_AAKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
     let body: serde_json::Value = serde_json::from_str(&requests[0].body).unwrap();
-    assert_eq!((&body["type"], &body["data"]["id"]), (&"forfall.trial".into(), &requests[0].headers["webhook-id"].as_str().into()));
+    assert_eq!(
+        (&body["type"], &body["data"]["id"]),
+        (&"forfall.trial".into(), &requests[0].headers["webhook-id"].as_str().into())
+    );
 }
 
 #[test]
 fn a_receiver_that_is_down_is_asked_once_in_a_round_and_loses_nothing() {
-    let receiver = Receiver::start(vec![Then::Status(503), Then::Status(204), Then::Status(204), Then::Status(204)]);
+    let receiver =
+        Receiver::start(vec![Then::Status(503), Then::Status(204), Then::Status(204), Then::Status(204)]);
     let sender = Sender::new(&receiver.url, KEY, 3);
     assert_eq!(sender.round().0, 0);
     receiver.request();

@@ -25,7 +25,8 @@ fn oldest_due(bench: &Bench, now: Instant) -> Option<Lateness> {
     if !DOWN.iter().any(|(from, to)| at(from) <= now && now < at(to) + TimeDelta::days(1)) {
         return None;
     }
-    let slots = bench.policy.schedule.slots_between(now - TimeDelta::days(12), now, bench.policy.zone, 400).oldest;
+    let slots =
+        bench.policy.schedule.slots_between(now - TimeDelta::days(12), now, bench.policy.zone, 400).oldest;
     let ran = slots.iter().rev().find(|slot| !is_down(**slot))?;
     let stage = &bench.policy.data[0].branches[0].stages[0];
     let first = *ran - TimeDelta::days(29) - TimeDelta::hours(3);
@@ -111,7 +112,10 @@ fn everything_comes_at_its_local_time_all_year_round() {
 /// slot that should have taken the record.
 fn the_levels_are_exact(levels: &[(Instant, Level, Option<Lateness>)]) {
     let first = |wanted: Level, from: &str| {
-        *levels.iter().find(|(now, level, _)| *level == wanted && *now >= at(from)).expect("each outage has each level")
+        *levels
+            .iter()
+            .find(|(now, level, _)| *level == wanted && *now >= at(from))
+            .expect("each outage has each level")
     };
     let count = |wanted: Level| levels.iter().filter(|(_, level, _)| *level == wanted).count();
     for level in [Level::Warning, Level::Urgent, Level::Cleared] {
