@@ -8,6 +8,7 @@ use super::session::Session;
 use super::table::{Column, Field, Grid};
 use super::{Context, phrase};
 use crate::config::notify::Role;
+use crate::model::ids::PolicyId;
 use crate::model::notice::Notice;
 use crate::notice::post::Carrier;
 use crate::notice::{address, letter};
@@ -141,7 +142,7 @@ fn entry(posted: &Posted) -> Entry<'_> {
     Entry {
         id: &letter.id,
         kind: letter.kind.word(),
-        policy: letter.policy.as_ref().map(|policy| policy.as_str()),
+        policy: letter.policy.as_ref().map(PolicyId::as_str),
         channel: letter.to.channel.word(),
         to: &letter.to.address,
         subject: &letter.subject,

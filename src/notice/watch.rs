@@ -16,13 +16,13 @@ use crate::policy::rule::Policy;
 use crate::time::Instant;
 
 /// A look is repeated after this, if it took no time at all.
-const SHORTEST: Duration = Duration::from_secs(4 * 60);
+const SHORTEST: Duration = Duration::from_mins(4);
 /// A look may take this part of the time between two: at most 2 %.
 const SHARE: u32 = 50;
 /// How long a look counts after it should have been repeated: then the forecast speaks.
-const STALE: Duration = Duration::from_secs(60);
+const STALE: Duration = Duration::from_mins(1);
 /// How often it is asked what of the stores no policy covers.
-const COVERAGE: Duration = Duration::from_secs(24 * 60 * 60);
+const COVERAGE: Duration = Duration::from_hours(24);
 
 /// What was seen at the last look at a policy.
 #[derive(Clone, Debug)]
@@ -36,12 +36,15 @@ struct Look {
     slot: Option<Instant>,
 }
 
+/// How much of each store no policy covers, and when that was asked, on the monotonic clock.
+type Gaps = (Duration, Vec<(StoreName, u64)>);
+
 /// What the looks have shown.
 #[derive(Debug, Default)]
 pub struct Watch {
     looks: Mutex<BTreeMap<PolicyId, Look>>,
     counted: Mutex<BTreeMap<PolicyId, Ahead>>,
-    gaps: Mutex<Option<(Duration, Vec<(StoreName, u64)>)>>,
+    gaps: Mutex<Option<Gaps>>,
 }
 
 impl Watch {

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 use crate::model::ids::{HoldId, PolicyId, RunId, StoreName};
 use crate::model::notice::{Digest, DigestLine, Kind, Lateness, Level, RunCounts};
@@ -84,7 +86,8 @@ fn all(language: Language) -> String {
     let mut text = String::new();
     for notice in samples() {
         let letter = write(&notice, "1", &to("ops@example.org"), language, zone, now);
-        text.push_str(&format!("Subject: {}\n\n{}\n{}\n\n", letter.subject, letter.body, "=".repeat(72)));
+        let line = "=".repeat(72);
+        let _ = write!(text, "Subject: {}\n\n{}\n{line}\n\n", letter.subject, letter.body);
     }
     text
 }
