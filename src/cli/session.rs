@@ -9,6 +9,7 @@ use super::{Context, names, registered};
 use crate::config::{self, Config, Loaded, diagnostic};
 use crate::engine::{Engine, Recompile};
 use crate::model::ids::{PolicyId, StoreName};
+use crate::notice::desk::Desk;
 use crate::policy::compile;
 use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::rule::{Data, Policy};
@@ -16,6 +17,7 @@ use crate::policy::{limits, overlap};
 use crate::state::api::{StateError, StateStore};
 use crate::state::heads::{self, Publisher};
 use crate::state::memory::MemoryState;
+use crate::state::outbox::Outbox;
 use crate::state::sqlite::SqliteState;
 use crate::time::{Clock, Instant, Zone};
 
@@ -28,6 +30,8 @@ pub struct Session {
     pub policies: Vec<Policy>,
     /// What is remembered.
     pub state: Arc<dyn StateStore>,
+    /// What people are told and were told.
+    pub outbox: Arc<dyn Outbox>,
     /// What carries policies out.
     pub engine: Engine,
     /// Where heads of the log go.
@@ -106,8 +110,7 @@ impl Session {
             Some(config) if is_new(&config.state) => {
                 // What is nowhere was not published either.
                 config.audit.publish = Vec::new();
-                let state = Arc::new(MemoryState::new(clock.now()));
-                Self::with(loaded, clock, move |_, _| Ok(state))
+                Self::with(loaded, clock, |_, now| Ok(Remembered::of(MemoryState::new(now))))
             }
             _ => Self::of(loaded, clock),
         }
@@ -123,14 +126,14 @@ impl Session {
 
     fn of(loaded: Loaded, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         Self::with(loaded, clock, |config, now| {
-            Ok(Arc::new(SqliteState::open_as(&config.state, now, config.audit.origin.as_deref())?))
+            Ok(Remembered::of(SqliteState::open_as(&config.state, now, config.audit.origin.as_deref())?))
         })
     }
 
     fn with(
         loaded: Loaded,
         clock: Arc<dyn Clock>,
-        open: impl FnOnce(&Config, Instant) -> Result<Arc<dyn StateStore>, StateError>,
+        open: impl FnOnce(&Config, Instant) -> Result<Remembered, StateError>,
     ) -> Result<Self, Failure> {
         let invalid = invalid(&loaded);
         let Some(config) = loaded.config else {
@@ -139,7 +142,7 @@ impl Session {
         let stores = registered::open(&config)?;
         let mut policies = loaded.policies;
         registered::reaches(&mut policies, &stores);
-        let state = open(&config, clock.now())?;
+        let Remembered { state, outbox } = open(&config, clock.now())?;
         let recompile = recompile(&config, &policies, &stores);
         let engine = Engine { clock, state: Arc::clone(&state), stores, recompile };
         let publisher = Arc::new(Publisher::new(config.audit.publish.clone()));
@@ -152,7 +155,19 @@ impl Session {
             clock: Arc::clone(&engine.clock),
             size: if publisher.published().1.is_empty() { Some(state.log_head()?.0) } else { None },
         };
-        Ok(Self { config, policies, state, engine, publisher, _at_end: at_end, invalid })
+        Ok(Self { config, policies, state, outbox, engine, publisher, _at_end: at_end, invalid })
+    }
+
+    /// What tells people.
+    pub(super) fn desk(&self) -> Desk {
+        Desk::new(
+            self.engine.clone(),
+            Arc::clone(&self.outbox),
+            self.policies.clone(),
+            self.config.notify.clone(),
+            self.zone(),
+            Box::new(Vec::new),
+        )
     }
 
     /// The zone of times that belong to no one policy.
@@ -235,6 +250,19 @@ impl Session {
     /// Whether some policy asks for that event.
     pub(super) fn event_is_used(&self, name: &str) -> bool {
         self.policies.iter().any(|policy| policy.names_event(name))
+    }
+}
+
+/// What is remembered, in its two roles.
+struct Remembered {
+    state: Arc<dyn StateStore>,
+    outbox: Arc<dyn Outbox>,
+}
+
+impl Remembered {
+    fn of<S: StateStore + Outbox + 'static>(state: S) -> Self {
+        let state = Arc::new(state);
+        Self { outbox: Arc::<S>::clone(&state), state }
     }
 }
 
