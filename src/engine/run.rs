@@ -1,6 +1,7 @@
 //! One execution of one policy: lease, recovery, plan, gates, batches, recount, and an honest state at the end.
 
 mod acting;
+mod freed;
 mod gating;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use super::plan::Circumstances;
 use super::progress::{Progress, Stop};
 use super::{Engine, EngineError, plan, recover};
 
-/// How many new events are read at once.
+/// How many entries of the log are read at once.
 const EVENTS: usize = 1_000;
 
 /// How much of a reason the log keeps, in characters.

@@ -83,6 +83,10 @@ pub struct Curve {
     pub remaining: u64,
     /// Cumulative counts at rising instants.
     pub points: Vec<(Instant, u64)>,
+    /// The same for records that other rows still reached: they go as soon as nothing needs them. Empty where the
+    /// stage has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needed: Vec<(Instant, u64)>,
 }
 
 /// A run that has ended, as `status` shows it.
