@@ -1,5 +1,6 @@
 //! `[store.NAME]`: which adapter, then that adapter's own strict table.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -206,7 +207,7 @@ pub(super) fn check_apart(
             reader.report(Diagnostic::error(file, store.place.clone(), message).with_help(help));
         };
         if let Some(state) = &state {
-            if *state == here {
+            if *state == here || is_same_file(state, &here) {
                 refuse(
                     format!("the store `{}` is the state file itself", store.name),
                     "the state is never a store: name another file",
@@ -220,7 +221,7 @@ pub(super) fn check_apart(
         }
         for other in &stores[..index] {
             let there = real(other.settings.location());
-            if there == here {
+            if there == here || is_same_file(&there, &here) {
                 refuse(
                     format!("the stores `{}` and `{}` are the same", other.name, store.name),
                     "register it once, and let several `[[data]]` tables name it",
@@ -242,6 +243,12 @@ impl StoreSettings {
     fn is_tree(&self) -> bool {
         matches!(self, Self::Filesystem { .. })
     }
+}
+
+/// Whether two paths lead to one file or directory: hard links, or one file system mounted at two places.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let place = |path| fs_err::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    place(one).is_some_and(|place_of_one| place(other) == Some(place_of_one))
 }
 
 /// A path of the configuration: relative ones count from the configuration file's directory.

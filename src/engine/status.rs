@@ -70,8 +70,10 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
         standing.next_slot = None;
         return Ok(standing);
     }
-    let circumstances =
-        Circumstances { overdue_at: previous_slot(policy, now), ..super::run::circumstances(engine, now)? };
+    let circumstances = Circumstances {
+        overdue_at: previous_slot(policy, now),
+        ..super::run::circumstances(engine, policy, now)?
+    };
     for data in &policy.data {
         let planned = engine
             .inspect(&data.target.store)
