@@ -163,3 +163,22 @@ fn legal_bases_supply_the_minimum_and_are_dated() {
         loaded(&[("forfall.toml", CONFIG), ("policies/bases.toml", wrong), ("policies/a.toml", &lawful)]);
     assert!(messages(&third).iter().any(|message| message.contains("unknown key `keep-at-leest`")));
 }
+
+#[test]
+fn one_file_under_two_names_is_one_store() {
+    let dir = tempfile::tempdir().unwrap();
+    fs_err::create_dir_all(dir.path().join("policies")).unwrap();
+    fs_err::create_dir_all(dir.path().join("state")).unwrap();
+    let told = |config: &str| {
+        fs_err::write(dir.path().join("forfall.toml"), config).unwrap();
+        let loaded = load(&dir.path().join("forfall.toml"), "2026-11-20".parse().unwrap());
+        loaded.diagnostics.iter().map(|found| found.message.clone()).collect::<Vec<_>>()
+    };
+    fs_err::write(dir.path().join("cdr.db"), "").unwrap();
+    fs_err::hard_link(dir.path().join("cdr.db"), dir.path().join("copy.db")).unwrap();
+    let twice = told(&format!("{CONFIG}\n[store.again]\nadapter = \"sqlite\"\npath = \"copy.db\"\n"));
+    assert!(twice.iter().any(|message| message.contains("are the same")), "{twice:?}");
+    fs_err::hard_link(dir.path().join("cdr.db"), dir.path().join("state/state.db")).unwrap();
+    let state = told(CONFIG);
+    assert!(state.iter().any(|message| message.contains("is the state file itself")), "{state:?}");
+}
