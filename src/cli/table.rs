@@ -234,10 +234,10 @@ mod tests {
         assert_eq!(
             grid.lines(0),
             [
-                "policy  collection                                  done",
-                "cctv    recordings/{camera}/{recorded:%Y%m%d-         89",
+                "policy  collection                             done",
+                "cctv    recordings/{camera}/{recorded:%Y%m%d-    89",
                 "        %H%M%S}.mp4",
-                "calls   call_log                                       7"
+                "calls   call_log                                  7"
             ]
         );
     }
