@@ -1,5 +1,6 @@
 //! `forfall run`: carries out now what is due and approved.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -64,7 +65,17 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             trouble.get_or_insert(Failure::new(Exit::Incomplete, "stopped by a signal"));
             continue;
         }
-        match engine_run::run(&session.engine, policy, &occasion, &*watcher, &stop) {
+        let carry_out =
+            AssertUnwindSafe(|| engine_run::run(&session.engine, policy, &occasion, &*watcher, &stop));
+        let Ok(ran) = catch_unwind(carry_out) else {
+            engine_run::abandon(&session.engine, &policy.id)?;
+            trouble = Some(Failure::new(
+                Exit::Internal,
+                format!("a fault in the program ended the run of policy {}: it is incomplete", policy.id),
+            ));
+            break;
+        };
+        match ran {
             Ok(report) => reports.push((policy, report)),
             // The log cannot be written: nothing more is deleted, under no policy. What happened is still told.
             Err(error) => {

@@ -1,6 +1,8 @@
 //! One execution of one policy: lease, recovery, plan, gates, batches, recount, and an honest state at the end.
 
+mod abandoned;
 mod acting;
+mod freed;
 mod gating;
 
 use std::sync::Arc;
@@ -16,9 +18,11 @@ use super::execute::AuditLost;
 use super::gate::Answer;
 use super::plan::Circumstances;
 use super::progress::{Progress, Stop};
-use super::{Engine, EngineError, plan, recover};
+use super::{Engine, EngineError, along, plan, recover};
 
-/// How many new events are read at once.
+pub use abandoned::abandon;
+
+/// How many entries of the log are read at once.
 const EVENTS: usize = 1_000;
 
 /// How much of a reason the log keeps, in characters.
@@ -194,7 +198,7 @@ impl Begun<'_> {
         if let Some(closed) = closed(engine, policy, self.now)? {
             return Ok((self.parts(RunState::Paused, &closed), None));
         }
-        let circumstances = circumstances(engine, self.now)?;
+        let circumstances = circumstances(engine, policy, self.now)?;
         let approval = engine.state.approval(&policy.id)?;
         let before = approval.as_ref().and_then(|approval| (engine.recompile)(&policy.id, &approval.text));
         let curves = engine.state.curves(&policy.id)?;
@@ -271,8 +275,8 @@ fn outside_window(policy: &Policy, now: Instant) -> Option<String> {
     Some(format!("outside its window {window}"))
 }
 
-/// What all plans of one moment share.
-pub fn circumstances(engine: &Engine, now: Instant) -> Result<Circumstances, EngineError> {
+/// What all plans of a policy at one moment share.
+pub fn circumstances(engine: &Engine, policy: &Policy, now: Instant) -> Result<Circumstances, EngineError> {
     // The log first: an event recorded between the two is then told of twice, and none is lost.
     let (log, _) = engine.state.log_head()?;
     Ok(Circumstances {
@@ -280,7 +284,7 @@ pub fn circumstances(engine: &Engine, now: Instant) -> Result<Circumstances, Eng
         log,
         overdue_at: None,
         events: Arc::new(engine.state.events()?),
-        holds: Arc::new(engine.state.holds()?),
+        holds: Arc::new(along::holds(engine, policy)?),
         samples: 0,
     })
 }

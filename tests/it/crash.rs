@@ -117,3 +117,29 @@ fn kills_without_end_leave_one_outcome_for_each_intent() {
     assert_eq!(done, rows as u64, "each record is done in exactly one batch");
     assert_eq!(fixture.calls(), KEPT);
 }
+
+#[test]
+fn another_database_in_the_place_of_the_approved_one_says_nothing_of_an_open_batch() {
+    let fixture = Fixture::new(DUE, KEPT);
+    fixture.approve("calls", DUE);
+    killed_at(&fixture, "calls", "committed");
+    // A copy from before the batch, with our marks in it: that batch's is not among them.
+    let (path, aside) = (fixture.path("calls.db"), fixture.path("aside.db"));
+    fs_err::rename(&path, &aside).unwrap();
+    let database = rusqlite::Connection::open(&aside).unwrap();
+    database.execute("vacuum into ?1", [path.to_str().unwrap()]).unwrap();
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute("delete from forfall_batch where length(batch) = 16", [])
+        .unwrap();
+    let run = fixture.run(&["run", "calls"]).expect(12).json();
+    let reason = run["runs"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("still open") && reason.contains("inode"), "{reason}");
+    let verified = fixture.run(&["audit", "verify"]).expect(0).json();
+    assert_eq!(verified["open"], 1, "{verified}");
+
+    drop(database);
+    fs_err::rename(&aside, &path).unwrap();
+    accounted_for(&fixture, "calls", "swapped and back");
+    assert_eq!(fixture.calls(), KEPT);
+}

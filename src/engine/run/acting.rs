@@ -9,7 +9,7 @@ use crate::audit::entry::{Body, StageDone};
 use crate::engine::execute::{Assignment, AuditLost, Executed, Halt};
 use crate::engine::plan::{Circumstances, DataPlan};
 use crate::engine::progress::{Progress, Stop};
-use crate::engine::{EngineError, companions, execute, forecast, plan};
+use crate::engine::{EngineError, along, companions, execute, forecast, plan};
 use crate::model::action::Action;
 use crate::model::batch::BatchLabel;
 use crate::model::hold::Held;
@@ -135,7 +135,7 @@ impl Begun<'_> {
         let what = format!("{} {} in {}", stage.action.word(), data.target.collection, data.target.store);
         progress.begin(&what, stage.due);
         let executed = if stage.action == Action::Delete && companions::elsewhere(&data.target) {
-            companions::execute(engine, data, &assignment, circumstances, progress, stop)
+            companions::execute(engine, self.policy, data, &assignment, circumstances, progress, stop)
         } else {
             match engine.dispose(&data.target.store) {
                 Ok(store) => {
@@ -187,7 +187,10 @@ impl Begun<'_> {
     ) -> Result<(), EngineError> {
         let store = self.engine.inspect(&data.target.store)?;
         // Holds that came during the run keep their records: they are not left over.
-        let fresh = Circumstances { holds: Arc::new(self.engine.state.holds()?), ..circumstances.clone() };
+        let fresh = Circumstances {
+            holds: Arc::new(along::holds(self.engine, self.policy)?),
+            ..circumstances.clone()
+        };
         for (place, stage) in plan.stages.iter().enumerate() {
             if !stage.action.changes_the_store() {
                 continue;
