@@ -280,6 +280,10 @@ fn tell(report: &Report, context: &Context) -> Result<Exit, Failure> {
             let place = problem.index.map_or("the log".to_owned(), |index| format!("entry {index}"));
             output.prose(&phrase::safe(&format!("  wrong: {place}: {}", problem.text)), 4)?;
         }
+        for remark in &report.remarks {
+            let place = remark.index.map_or("the log".to_owned(), |index| format!("entry {index}"));
+            output.prose(&phrase::safe(&format!("  remark: {place}: {}", remark.text)), 4)?;
+        }
         for checked in &report.checked {
             output.prose(&format!("  checked: {checked}"), 4)?;
         }

@@ -114,14 +114,15 @@ impl Session {
         let recompile = recompile(&config, &policies, &stores);
         let engine = Engine { clock, state: Arc::clone(&state), stores, recompile };
         let publisher = Arc::new(Publisher::new(config.audit.publish.clone()));
-        for warning in heads::guard(&*state, &publisher)? {
+        let published = publisher.published();
+        for warning in heads::guard(&*state, &published)? {
             tracing::warn!("{warning}");
         }
         let at_end = PublishAtEnd {
             publisher: Arc::clone(&publisher),
             state: Arc::clone(&state),
             clock: Arc::clone(&engine.clock),
-            size: if publisher.published().1.is_empty() { Some(state.log_head()?.0) } else { None },
+            size: if published.missing.is_empty() { Some(state.log_head()?.0) } else { None },
         };
         Ok(Self { config, policies, state, engine, publisher, _at_end: at_end, invalid })
     }

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::keeper::LogKeeper;
 use crate::audit::entry::{Body, Entry, Intent, Outcome, Recovery, RunNote};
-use crate::audit::tree::{Hash, leaf_hash};
+use crate::audit::tree::Hash;
 use crate::model::hold::Hold;
 use crate::model::ids::{BatchId, HoldId, PolicyId, RunId, StoreName};
 use crate::model::key::Key;
@@ -16,24 +16,7 @@ use crate::model::predicate::EventBook;
 use crate::model::schema::Identity;
 use crate::time::Instant;
 
-/// A leaf of the log's tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Leaf {
-    /// The bytes of an entry.
-    Entry(Vec<u8>),
-    /// The digest that stands for an entry whose text was pruned.
-    Pruned(Hash),
-}
-
-impl Leaf {
-    /// Its digest.
-    pub fn digest(&self) -> Hash {
-        match self {
-            Self::Entry(bytes) => leaf_hash(bytes),
-            Self::Pruned(digest) => *digest,
-        }
-    }
-}
+pub use crate::audit::leaf::Leaf;
 
 /// An entry with its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

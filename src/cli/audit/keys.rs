@@ -42,7 +42,7 @@ pub(in crate::cli) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Recover {
-    /// The published head that the log does not lead to [default: the one under `[audit] heads`]
+    /// The published head that the log does not lead to [default: the one published]
     #[arg(long, value_name = "FILE")]
     head: Option<PathBuf>,
     /// The log goes on under another name and key, and says what was lost
@@ -190,7 +190,7 @@ pub(super) fn recover(recover: &Recover, session: &Session, context: &Context) -
 /// The largest published head that the log does not lead to.
 fn forked(session: &Session) -> Result<String, Failure> {
     let mut worst: Option<(u64, String)> = None;
-    for (_, note) in session.publisher.published().0 {
+    for (_, note) in session.publisher.published().heads {
         if let Standing::Forked(head) = heads::compare(&*session.state, &note)?
             && worst.as_ref().is_none_or(|(size, _)| head.size > *size)
         {
