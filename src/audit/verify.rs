@@ -11,13 +11,13 @@ mod said;
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::entry::{Body, Entry};
+use super::entry::Body;
 use super::note::VerifierKey;
 use super::tree::{Frontier, Hash};
 use batches::Batches;
 use chain::Chain;
 use heads::Head;
-use reading::Read;
+use reading::{Read, Told, What};
 use said::{Check, Failed};
 
 use crate::model::key::hex;
@@ -170,7 +170,7 @@ impl Verifier {
             Read::Entry(digest, entry) => {
                 self.frontier.append(digest);
                 match entry {
-                    Ok(entry) => self.entry(index, entry),
+                    Ok(told) => self.told(index, told),
                     Err(error) => self.found.problem(Check::Form, Some(index), error.to_string()),
                 }
             }
@@ -194,14 +194,25 @@ impl Verifier {
         }
     }
 
-    fn entry(&mut self, index: u64, entry: Entry) {
-        self.time(index, entry.time);
+    fn told(&mut self, index: u64, told: Told) {
+        self.time(index, told.time);
         let (found, at) = (&mut self.found, Some(index));
-        if index == 0 && !matches!(entry.body, Body::Genesis(_)) {
+        let is_genesis = matches!(&told.what, What::Other(body) if matches!(**body, Body::Genesis(_)));
+        if index == 0 && !is_genesis {
             found.problem(Check::Keys, at, "the first entry is not the genesis entry");
         }
         let is_pruned = self.pruned > 0;
-        match entry.body {
+        let wrong = |check: Check, text: String| found.problem(check, at, text);
+        match told.what {
+            What::Begun(begun) => self.batches.intent(begun, is_pruned, wrong),
+            What::Ended(ended) => self.batches.outcome(index, &ended, is_pruned, wrong),
+            What::Other(body) => self.other(index, *body),
+        }
+    }
+
+    fn other(&mut self, index: u64, body: Body) {
+        let (found, at) = (&mut self.found, Some(index));
+        match body {
             Body::Genesis(genesis) => {
                 if let Some(wrong) = self.chain.genesis(index, &genesis) {
                     found.problem(Check::Keys, at, wrong);
@@ -214,17 +225,10 @@ impl Verifier {
             }
             Body::Prune(prune) => self.minimum = self.minimum.max(prune.minimum.unwrap_or(0)),
             Body::Approval(given) => self.batches.approved(given.policy),
-            Body::Intent(intent) => {
-                self.batches.intent(intent, is_pruned, |check, wrong| found.problem(check, at, wrong));
-            }
             Body::Recovery(recovery) => {
                 if let Some(wrong) = self.batches.recovery(index, &recovery) {
                     found.problem(Check::Recoveries, at, wrong);
                 }
-            }
-            Body::Outcome(outcome) => {
-                self.batches
-                    .outcome(index, &outcome, is_pruned, |check, wrong| found.problem(check, at, wrong));
             }
             _ => {}
         }

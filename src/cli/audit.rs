@@ -20,7 +20,7 @@ use crate::audit::entry::{Body, KINDS};
 use crate::audit::verify::Report;
 use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
 use crate::state::api::{Filter, Placed};
-use crate::state::check;
+use crate::state::{check, heads};
 use summary::Summary;
 
 /// How many entries are read at once.
@@ -259,9 +259,11 @@ fn worded_then(body: &Body, session: &Session, context: &Context) -> Result<(), 
     }
 }
 
-/// Reads the whole log against its signed head.
+/// Reads the whole log against its signed head, and against what was published of it.
 pub(super) fn verified(session: &Session, since: Option<&str>) -> Result<Report, Failure> {
-    Ok(check::verify(&*session.state, since)?)
+    let mut report = check::verify(&*session.state, since)?;
+    heads::tell(&*session.state, &session.publisher, &session.published, &mut report)?;
+    Ok(report)
 }
 
 fn read(file: Option<&PathBuf>) -> Result<Option<String>, Failure> {

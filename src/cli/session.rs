@@ -14,7 +14,7 @@ use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::{limits, overlap};
 use crate::state::api::StateStore;
-use crate::state::heads::{self, Publisher};
+use crate::state::heads::{self, Published, Publisher};
 use crate::state::sqlite::SqliteState;
 use crate::time::{Clock, Zone};
 
@@ -31,6 +31,8 @@ pub struct Session {
     pub engine: Engine,
     /// Where heads of the log go.
     pub publisher: Arc<Publisher>,
+    /// What was found there when the session began.
+    pub published: Published,
     /// Publishes at the end what this session added to the log.
     _at_end: PublishAtEnd,
     /// What is wrong with other policies, as it is shown.
@@ -124,7 +126,7 @@ impl Session {
             clock: Arc::clone(&engine.clock),
             size: if published.missing.is_empty() { Some(state.log_head()?.0) } else { None },
         };
-        Ok(Self { config, policies, state, engine, publisher, _at_end: at_end, invalid })
+        Ok(Self { config, policies, state, engine, publisher, published, _at_end: at_end, invalid })
     }
 
     /// The zone of times that belong to no one policy.

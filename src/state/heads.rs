@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use super::api::{StateError, StateStore};
 use crate::audit::note::{Checkpoint, VerifierKey};
 use crate::audit::tree::Frontier;
+use crate::audit::verify::{Problem, Report};
 use crate::time::Instant;
 
 pub use http::HeadUrl;
@@ -156,6 +157,40 @@ pub fn guard(state: &dyn StateStore, published: &Published) -> Result<Vec<String
         }
     }
     Ok(warnings)
+}
+
+/// Puts into a report on this state's log what the published heads say of it, and which of them could not be asked.
+pub fn tell(
+    state: &dyn StateStore,
+    publisher: &Publisher,
+    published: &Published,
+    report: &mut Report,
+) -> Result<(), StateError> {
+    for (place, note) in &published.heads {
+        match compare(state, note)? {
+            Standing::Follows => {
+                report.checked.push(format!("the log leads to the head published at {place}"));
+            }
+            Standing::Recovered => report
+                .not_checked
+                .push(format!("the head published at {place}: it is under a former name of the log")),
+            Standing::Foreign(why) => {
+                report.not_checked.push(format!("the head published at {place}: {why}"));
+            }
+            Standing::Forked(head) => {
+                let text = format!(
+                    "the head published at {place} is over {} entries that this log does not lead to",
+                    head.size
+                );
+                report.problems.push(Problem { index: None, text });
+                report.ok = false;
+            }
+        }
+    }
+    report.not_checked.extend(published.missing.iter().map(|why| format!("a published head: {why}")));
+    let silent = publisher.unreadable().map(|target| format!("what {target} did with the heads that it was given"));
+    report.not_checked.extend(silent);
+    Ok(())
 }
 
 #[cfg(test)]

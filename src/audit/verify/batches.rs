@@ -7,6 +7,46 @@ use super::said::Check;
 use crate::audit::entry::{Intent, Outcome, Recovery};
 use crate::model::ids::{BatchId, PolicyId, RunId};
 
+/// What counts of an intent here.
+#[derive(Debug)]
+pub(super) struct Begun {
+    batch: BatchId,
+    run: RunId,
+    policy: PolicyId,
+    count: u64,
+}
+
+/// What counts of an outcome here.
+#[derive(Debug)]
+pub(super) struct Ended {
+    batch: BatchId,
+    run: RunId,
+    policy: PolicyId,
+    done: u64,
+    left: u64,
+    named: u64,
+}
+
+impl From<Intent> for Begun {
+    fn from(intent: Intent) -> Self {
+        let label = intent.label;
+        Self { batch: label.batch, run: label.run, policy: label.policy, count: intent.count }
+    }
+}
+
+impl From<Outcome> for Ended {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            batch: outcome.batch,
+            run: outcome.run,
+            policy: outcome.policy,
+            done: outcome.done,
+            left: outcome.skipped.saturating_add(outcome.failed),
+            named: outcome.not_done.len() as u64,
+        }
+    }
+}
+
 /// The batches of the entries read so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Batches {
@@ -30,15 +70,14 @@ impl Batches {
     }
 
     /// Tells what is wrong with an intent. Where entries were pruned, an approval may be among them.
-    pub(super) fn intent(&mut self, intent: Intent, is_pruned: bool, mut wrong: impl FnMut(Check, String)) {
-        let label = intent.label;
-        if !is_pruned && !self.approved.contains(&label.policy) {
-            let text = format!("the policy {} acted before anybody had approved it", label.policy);
-            wrong(Check::Approvals, text);
+    pub(super) fn intent(&mut self, begun: Begun, is_pruned: bool, mut wrong: impl FnMut(Check, String)) {
+        let Begun { batch, run, policy, count } = begun;
+        if !is_pruned && !self.approved.contains(&policy) {
+            wrong(Check::Approvals, format!("the policy {policy} acted before anybody had approved it"));
         }
-        let open = Open { count: intent.count, run: label.run, policy: label.policy, recovered_at: None };
-        if self.closed.contains(label.batch) || self.open.insert(label.batch, open).is_some() {
-            wrong(Check::Batches, format!("batch {} has a second intent", label.batch));
+        let open = Open { count, run, policy, recovered_at: None };
+        if self.closed.contains(batch) || self.open.insert(batch, open).is_some() {
+            wrong(Check::Batches, format!("batch {batch} has a second intent"));
         }
     }
 
@@ -59,11 +98,11 @@ impl Batches {
     pub(super) fn outcome(
         &mut self,
         index: u64,
-        outcome: &Outcome,
+        ended: &Ended,
         is_pruned: bool,
         mut wrong: impl FnMut(Check, String),
     ) {
-        let batch = outcome.batch;
+        let Ended { batch, done, left, .. } = *ended;
         let Some(open) = self.open.remove(&batch) else {
             if self.closed.contains(batch) {
                 wrong(Check::Batches, format!("batch {batch} has a second outcome"));
@@ -75,18 +114,17 @@ impl Batches {
             return;
         };
         self.closed.insert(batch);
-        let left = outcome.skipped.saturating_add(outcome.failed);
-        if outcome.done.saturating_add(left) != open.count {
+        if done.saturating_add(left) != open.count {
             let text = format!(
-                "batch {batch} announced {} records and accounts for {} done and {left} left alone",
-                open.count, outcome.done
+                "batch {batch} announced {} records and accounts for {done} done and {left} left alone",
+                open.count
             );
             wrong(Check::Batches, text);
         }
-        if outcome.not_done.len() as u64 > left {
+        if ended.named > left {
             wrong(Check::Batches, format!("batch {batch} names more records than it left alone"));
         }
-        if outcome.run != open.run || outcome.policy != open.policy {
+        if ended.run != open.run || ended.policy != open.policy {
             let text = format!("batch {batch} ends under another run or policy than it began");
             wrong(Check::Batches, text);
         }

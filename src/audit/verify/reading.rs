@@ -5,10 +5,12 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::Verifier;
+use super::batches::{Begun, Ended};
 use crate::audit::canonical::EntryError;
-use crate::audit::entry::Entry;
+use crate::audit::entry::{Body, Entry};
 use crate::audit::leaf::Leaf;
 use crate::audit::tree::{Hash, leaf_hash};
+use crate::time::Instant;
 
 /// How many pages each thread may be ahead.
 const AHEAD: usize = 2;
@@ -17,14 +19,41 @@ const AHEAD: usize = 2;
 #[derive(Debug)]
 pub(super) enum Read {
     /// An entry, or why it is none.
-    Entry(Hash, Result<Entry, EntryError>),
+    Entry(Hash, Result<Told, EntryError>),
     /// Only the digest is left.
     Pruned(Hash),
 }
 
+/// What counts of an entry.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) time: Instant,
+    pub(super) what: What,
+}
+
+/// What an entry tells. Of intents and outcomes, of which a long log consists, only what is needed is handed on: the
+/// rest is given back on the thread that made it.
+#[derive(Debug)]
+pub(super) enum What {
+    Begun(Begun),
+    Ended(Ended),
+    Other(Box<Body>),
+}
+
+impl From<Entry> for Told {
+    fn from(entry: Entry) -> Self {
+        let what = match entry.body {
+            Body::Intent(intent) => What::Begun(intent.into()),
+            Body::Outcome(outcome) => What::Ended(outcome.into()),
+            other => What::Other(Box::new(other)),
+        };
+        Self { time: entry.time, what }
+    }
+}
+
 impl Read {
     pub(super) fn entry(bytes: &[u8]) -> Self {
-        Self::Entry(leaf_hash(bytes), Entry::parse(bytes))
+        Self::Entry(leaf_hash(bytes), Entry::parse(bytes).map(Told::from))
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::TimeZone as _;
 
 use super::*;
-use crate::audit::entry::{ApprovalGiven, Genesis, Intent, Outcome, Recovery};
+use crate::audit::entry::{ApprovalGiven, Entry, Genesis, Intent, Outcome, Recovery};
 use crate::audit::leaf::Leaf;
 use crate::audit::note::LogKey;
 use crate::audit::tree::leaf_hash;
@@ -389,6 +389,7 @@ fn pruned_entries_must_be_declared() {
         epoch: None,
         manifests: None,
         minimum: Some(4),
+        early: false,
     });
     bodies.push(declared);
     let leaves = leaves(bodies);
