@@ -60,7 +60,8 @@ impl Publisher {
         let Ok(head) = Checkpoint::unverified(&note) else { return Ok(Vec::new()) };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let mut failures = Vec::new();
-        for (target, last) in self.targets.iter().zip(last.iter_mut()).filter(|(_, last)| **last < head.size) {
+        for (target, last) in self.targets.iter().zip(last.iter_mut()).filter(|(_, last)| **last < head.size)
+        {
             match target.publish(&note, &head, now) {
                 Ok(()) => *last = head.size,
                 Err(why) => failures.push(why),
@@ -188,7 +189,8 @@ pub fn tell(
         }
     }
     report.not_checked.extend(published.missing.iter().map(|why| format!("a published head: {why}")));
-    let silent = publisher.unreadable().map(|target| format!("what {target} did with the heads that it was given"));
+    let silent =
+        publisher.unreadable().map(|target| format!("what {target} did with the heads that it was given"));
     report.not_checked.extend(silent);
     Ok(())
 }

@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn intents_and_outcomes_are_read_quickly() {
-        for body in [intent("calls", 3, None), intent("calls", 3, Some("hired".into())), outcome("calls", 2)] {
+        for body in [intent("calls", 3, None), intent("calls", 3, Some("hired".into())), outcome("calls", 2)]
+        {
             let bytes = entry(1_800_000_000_000_001, body);
             assert!(parse(&bytes).is_some(), "{}", String::from_utf8_lossy(&bytes));
         }

@@ -37,7 +37,10 @@ impl Head {
             Ok(says) => says,
         };
         if says.size > size {
-            Some(format!("the checkpoint is over {} entries, and {size} are there: the rest is lost", says.size))
+            Some(format!(
+                "the checkpoint is over {} entries, and {size} are there: the rest is lost",
+                says.size
+            ))
         } else if self.found != Some(says.root) {
             Some(format!(
                 "the root over the first {} entries is not the signed one: an entry was changed, removed, inserted \

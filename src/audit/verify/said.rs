@@ -44,7 +44,11 @@ impl Verifier {
         }
         let whole = self.pruned == 0;
         let sentences = [
-            (Check::Keys, whole, "the genesis entry is the first, and it or a signed handover names this key"),
+            (
+                Check::Keys,
+                whole,
+                "the genesis entry is the first, and it or a signed handover names this key",
+            ),
             (Check::Form, true, "every entry can be read and has its one canonical form"),
             (Check::Approvals, whole, "each policy was approved before its first batch"),
             (
@@ -80,7 +84,8 @@ impl Verifier {
                 not_checked.push("that the log goes on from the older checkpoint: it does not".to_owned());
             }
             Some(since) if since.size() < Some(self.frontier.size()) => {
-                not_checked.push("whether the entries after the older checkpoint were written anew".to_owned());
+                not_checked
+                    .push("whether the entries after the older checkpoint were written anew".to_owned());
             }
             Some(_) => {}
         }
@@ -90,11 +95,14 @@ impl Verifier {
                 self.pruned
             ));
         }
-        if let Some(beyond) = signed.and_then(|signed| self.frontier.size().checked_sub(signed)).filter(|n| *n > 0) {
+        if let Some(beyond) =
+            signed.and_then(|signed| self.frontier.size().checked_sub(signed)).filter(|n| *n > 0)
+        {
             not_checked.push(format!("the newest {beyond} entries: they are not under the checkpoint"));
         }
         if self.batches.open() > 0 {
-            not_checked.push(format!("what became of {} batches that have no outcome yet", self.batches.open()));
+            not_checked
+                .push(format!("what became of {} batches that have no outcome yet", self.batches.open()));
         }
         if self.found.backwards > 0 {
             not_checked.push(format!(
@@ -103,7 +111,8 @@ impl Verifier {
                 self.found.backwards
             ));
         } else {
-            not_checked.push("that the clock was right: times are what the operator's machine said".to_owned());
+            not_checked
+                .push("that the clock was right: times are what the operator's machine said".to_owned());
         }
         not_checked
             .push("which records stand behind the roots of the intents: see their certificates".to_owned());

@@ -267,8 +267,7 @@ fn many_threads_find_what_one_finds() {
     all[300] = b"x".to_vec();
     all[5].push(b' ');
     let pruned: Vec<Leaf> = all.iter().take(2).map(|leaf| Leaf::Pruned(leaf_hash(leaf))).collect();
-    let pages: Vec<Leaf> =
-        pruned.into_iter().chain(all.iter().skip(2).cloned().map(Leaf::Entry)).collect();
+    let pages: Vec<Leaf> = pruned.into_iter().chain(all.iter().skip(2).cloned().map(Leaf::Entry)).collect();
     let mut one = Verifier::new(&head, &vkey(), None);
     for leaf in &pages {
         match leaf {

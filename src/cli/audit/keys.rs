@@ -113,7 +113,12 @@ pub(super) fn run(command: &Command, session: &Session, context: &Context) -> Re
         }
         Command::Destroy { epoch, early, .. } => {
             retention::refuse_if_held(&*session.state)?;
-            let due = retention::due_epochs(&keeper.epochs()?, &session.config.audit.retention, session.zone(), now);
+            let due = retention::due_epochs(
+                &keeper.epochs()?,
+                &session.config.audit.retention,
+                session.zone(),
+                now,
+            );
             let is_early = !due.contains(epoch);
             if is_early && !early {
                 return Err(Failure::stopped(format!(

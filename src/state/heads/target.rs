@@ -46,7 +46,8 @@ impl Target {
                 if let Ok(Some(there)) = url.get() {
                     refuse_over(&there, head, url)?;
                 }
-                url.put(note).map_err(|why| format!("a head of the audit log was not published: {url}: {why}"))
+                url.put(note)
+                    .map_err(|why| format!("a head of the audit log was not published: {url}: {why}"))
             }
         }
     }

@@ -131,7 +131,9 @@ fn an_open_batch_keeps_its_entries_and_its_key() {
 fn the_epoch_in_force_and_unknown_ones_are_not_destroyed() {
     let (state, _dir) = new();
     let keeper = state.keeper().unwrap();
-    assert!(keeper.destroy_epoch(at(2026, 12), &by(), 1, false).unwrap_err().to_string().contains("in force"));
+    assert!(
+        keeper.destroy_epoch(at(2026, 12), &by(), 1, false).unwrap_err().to_string().contains("in force")
+    );
     assert!(
         keeper
             .destroy_epoch(at(2026, 12), &by(), 7, false)

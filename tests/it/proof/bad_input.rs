@@ -87,7 +87,9 @@ fn every_file_of_an_export_that_is_missing_cut_off_or_changed_is_noticed() {
         let mut changed = whole.clone();
         let middle = whole.len() / 2;
         changed[middle] ^= 4;
-        for bad in [Some(&whole[..middle]), Some(&whole[..whole.len() - 1]), Some(&changed[..]), Some(b""), None] {
+        for bad in
+            [Some(&whole[..middle]), Some(&whole[..whole.len() - 1]), Some(&changed[..]), Some(b""), None]
+        {
             match bad {
                 Some(bytes) => fs_err::write(&path, bytes).unwrap(),
                 None => fs_err::remove_file(&path).unwrap(),
@@ -110,7 +112,10 @@ fn a_newer_format_is_told_as_such() {
     let newer = br#"{"form":"unheard of","v":2}"#;
     let head = log.sign(1, forfall::audit::tree::leaf_hash(newer));
     let report = forfall::audit::verify::verify([newer], &head, &log.verifier().to_string(), None);
-    assert!(report.problems[0].text.contains("format version 2") && report.problems[0].text.contains("newer forfall"));
+    assert!(
+        report.problems[0].text.contains("format version 2")
+            && report.problems[0].text.contains("newer forfall")
+    );
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("x.certificate");
     fs_err::write(&file, "forfall-certificate/v9\n\nwords\nsha256 00\n").unwrap();
@@ -135,7 +140,8 @@ fn an_unreadable_list_refuses_its_batch_and_says_why() {
     let text = issued["certificates"][0]["certificate"].as_str().unwrap();
     let found = forfall::audit::certificate::Certificate::parse(text).unwrap();
     let intent: serde_json::Value = serde_json::from_slice(&found.intent.leaf).unwrap();
-    let list = fixture.path(&format!("state/manifests/{}", intent["body"]["label"]["batch"].as_str().unwrap()));
+    let list =
+        fixture.path(&format!("state/manifests/{}", intent["body"]["label"]["batch"].as_str().unwrap()));
     let whole = fs_err::read(&list).unwrap();
     let mut swapped = whole.clone();
     // Another commitment in the place of one that is not the record's: the search still finds it.

@@ -131,7 +131,8 @@ fn a_cosigned_head_is_still_a_signed_note_for_others() {
     let log = LogKey::new("forfall/0f0f0f0f", &[7; 32]).unwrap();
     let officer = CosignerKey::new("officer.example", &[9; 32]).unwrap();
     let note = log.sign(3, tree::leaf_hash(b"x"));
-    let cosigned = officer.cosign(&note, chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap()).unwrap();
+    let cosigned =
+        officer.cosign(&note, chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap()).unwrap();
     let (head, others) = opened(cosigned.as_bytes(), &log.verifier().to_string());
     assert_eq!((head.size(), others), (3, 1), "the cosignature is a line of somebody whom they do not know");
     assert_eq!(Checkpoint::unverified(&cosigned).unwrap().root, head.hash().0);

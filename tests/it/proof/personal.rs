@@ -59,9 +59,10 @@ fn nothing_of_what_was_deleted_is_anywhere() {
     fixture.run(&["audit", "export", text(&export)]).expect(0);
     heard.extend(fixture.run(&["audit", "list"]).expect(0).out.into_bytes());
     fs_err::write(fixture.path("state/heard"), heard).unwrap();
-    let values = Values::new(
-        (0..DUE).flat_map(|row| [format!("+4799{row:06}"), format!("clip-{row:05}"), format!("recording {row:05}")]),
-    );
+    let values =
+        Values::new((0..DUE).flat_map(|row| {
+            [format!("+4799{row:06}"), format!("clip-{row:05}"), format!("recording {row:05}")]
+        }));
     assert_eq!(values.under(&fixture.path("state")), []);
     // The search finds what is there.
     fs_err::write(fixture.path("state/trap"), "x+4799000003y").unwrap();
@@ -72,7 +73,8 @@ fn nothing_of_what_was_deleted_is_anywhere() {
 fn sample() -> Vec<String> {
     let callers = (0..3_000).map(|call| format!("+4700{:06}", call * 7919 % 1_000_000));
     let people = (1..=60).map(|number| format!("person{number}@example.org"));
-    let clips = (1..=3).flat_map(|camera| (0..72).map(move |clip| format!("sample clip {clip} of camera {camera}\n")));
+    let clips = (1..=3)
+        .flat_map(|camera| (0..72).map(move |clip| format!("sample clip {clip} of camera {camera}\n")));
     callers.chain(people).chain(clips).collect()
 }
 

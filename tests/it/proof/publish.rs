@@ -73,7 +73,11 @@ fn a_server_that_refuses_or_is_away_is_told_and_asked_again() {
     assert!(server.head().is_some());
     drop(server);
     let told = run(&fixture, &["resume"], &[]).expect(0);
-    assert!(told.err.contains("not compared with the audit log") && told.err.contains("cannot be read"), "{}", told.err);
+    assert!(
+        told.err.contains("not compared with the audit log") && told.err.contains("cannot be read"),
+        "{}",
+        told.err
+    );
     assert!(told.err.contains("was not published") && !told.err.contains("topsecret"), "{}", told.err);
     let report = run(&fixture, &["audit", "verify"], &[]).expect(0).json();
     assert!(report["not_checked"].to_string().contains("cannot be read"), "{report}");
@@ -96,7 +100,8 @@ fn a_server_must_show_a_certificate_that_the_machine_trusts() {
 
 #[test]
 fn an_address_that_is_none_is_refused_without_repeating_it() {
-    for bad in ["ftp://kari:topsecret@heads.example.org/x", "topsecret.example.org", "https://a/b#topsecret"] {
+    for bad in ["ftp://kari:topsecret@heads.example.org/x", "topsecret.example.org", "https://a/b#topsecret"]
+    {
         let told = run(&published_to(bad), &["check", "--offline"], &[]).expect(10);
         let said = format!("{}{}", told.out, told.err);
         assert!(said.contains("https://heads.example.org/forfall"), "{said}");

@@ -126,6 +126,10 @@ fn answer(stream: impl Read + Write, shelf: &Mutex<Shelf>) -> std::io::Result<()
         }
     };
     let stream = stream.get_mut();
-    write!(stream, "HTTP/1.1 {status} .\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}", text.len())?;
+    write!(
+        stream,
+        "HTTP/1.1 {status} .\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+        text.len()
+    )?;
     stream.flush()
 }
