@@ -32,7 +32,7 @@ impl HeadUrl {
 
     /// Leaves a head there.
     pub(super) fn put(&self, note: &str) -> Result<(), String> {
-        let answer = self.ask(|client| {
+        let answer = ask(|client| {
             client
                 .put(self.0.clone())
                 .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
@@ -45,7 +45,7 @@ impl HeadUrl {
 
     /// The head that is there; `None` if the server says that there is none.
     pub(super) fn get(&self) -> Result<Option<String>, String> {
-        let (status, body) = self.ask(|client| {
+        let (status, body) = ask(|client| {
             let answer = client.get(self.0.clone()).send()?;
             Ok((answer.status(), body(answer)))
         })?;
@@ -55,17 +55,12 @@ impl HeadUrl {
             other => Err(format!("it answered {other}")),
         }
     }
+}
 
-    /// Asks from a thread of its own: the client blocks, and would refuse to where a runtime drives the caller.
-    fn ask<T: Send>(
-        &self,
-        request: impl FnOnce(&Client) -> Result<T, reqwest::Error> + Send,
-    ) -> Result<T, String> {
-        let asked = std::thread::scope(|scope| {
-            scope.spawn(|| request(&client()?).map_err(|error| reason(error))).join()
-        });
-        asked.unwrap_or_else(|_| Err("the request ended by a fault in the program".to_owned()))
-    }
+/// Asks from a thread of its own: the client blocks, and would refuse to where a runtime drives the caller.
+fn ask<T: Send>(request: impl FnOnce(&Client) -> Result<T, reqwest::Error> + Send) -> Result<T, String> {
+    let asked = std::thread::scope(|scope| scope.spawn(|| request(&client()?).map_err(reason)).join());
+    asked.unwrap_or_else(|_| Err("the request ended by a fault in the program".to_owned()))
 }
 
 /// Follows no redirection: where heads go is said in the configuration, not by whoever answers.
