@@ -16,6 +16,7 @@ pub mod disposing;
 pub mod linking;
 pub mod random;
 pub mod reading;
+pub mod server;
 pub mod suite;
 
 use super::api::Dispose;

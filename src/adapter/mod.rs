@@ -10,6 +10,8 @@ pub mod faulty;
 pub mod filesystem;
 #[cfg(any(test, debug_assertions))]
 pub mod memory;
+pub mod place;
 pub mod registry;
+pub mod secret;
 mod sql;
 pub mod sqlite;

@@ -1,10 +1,10 @@
 //! The adapters that there are. A new one is one file and one line in [`ADAPTERS`].
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::api::Dispose;
 use super::filesystem::FilesystemStore;
+use super::place::Place;
 use super::sqlite::SqliteStore;
 use crate::model::ids::StoreName;
 
@@ -14,22 +14,23 @@ pub struct Adapter {
     /// The value of `adapter` in `[store.NAME]`.
     pub name: &'static str,
     /// Opens the store at a place. Connects to nothing: trouble shows when the store is asked.
-    pub open: fn(&StoreName, &Path) -> Arc<dyn Dispose>,
+    /// `None` for a place of another kind than this adapter's.
+    pub open: fn(&StoreName, &Place) -> Option<Arc<dyn Dispose>>,
 }
 
 /// All of them.
 pub const ADAPTERS: [Adapter; 2] = [
     Adapter {
         name: "sqlite",
-        open: |name, place| Arc::new(SqliteStore::open(name.clone(), place.to_owned())),
+        open: |name, place| Some(Arc::new(SqliteStore::open(name.clone(), place.path()?.to_owned()))),
     },
     Adapter {
         name: "filesystem",
-        open: |name, place| Arc::new(FilesystemStore::open(name.clone(), place.to_owned())),
+        open: |name, place| Some(Arc::new(FilesystemStore::open(name.clone(), place.path()?.to_owned()))),
     },
 ];
 
-/// Opens a store; `None` if no adapter has that name.
-pub fn open(adapter: &str, store: &StoreName, place: &Path) -> Option<Arc<dyn Dispose>> {
-    ADAPTERS.iter().find(|known| known.name == adapter).map(|known| (known.open)(store, place))
+/// Opens a store; `None` if no adapter has that name and reaches such a place.
+pub fn open(adapter: &str, store: &StoreName, place: &Place) -> Option<Arc<dyn Dispose>> {
+    ADAPTERS.iter().find(|known| known.name == adapter).and_then(|known| (known.open)(store, place))
 }

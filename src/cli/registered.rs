@@ -23,8 +23,7 @@ pub(super) fn open(config: &Config) -> Result<Arc<Stores>, Failure> {
         let unknown = || {
             Failure::invalid(format!("store {}: this program has no adapter {}", store.name, store.adapter))
         };
-        let opened =
-            registry::open(&store.adapter, &store.name, store.settings.location()).ok_or_else(unknown)?;
+        let opened = registry::open(&store.adapter, &store.name, &store.place).ok_or_else(unknown)?;
         stores.insert(store.name.clone(), opened);
     }
     Ok(Arc::new(stores))

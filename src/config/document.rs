@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::{Schema, json_schema};
 use serde::Deserialize;
 
+use super::server::{LagText, TlsText, UrlText};
 use crate::policy::document::Day;
 use crate::policy::strict::{Count, Entries, Fault, Home, Language, Section, Spot, Text, Written};
 use crate::state::heads::HeadUrl;
@@ -87,6 +88,32 @@ pub(super) struct FilesystemTable {
     pub(super) published: Option<Spot<bool>>,
 }
 
+/// `[store.NAME]` with an adapter for a database server.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct ServerTable {
+    /// Read before the rest, to know which table this is.
+    #[serde(rename = "adapter")]
+    pub(super) _adapter: Option<Spot<Text>>,
+    pub(super) url: Option<Spot<UrlText>>,
+    pub(super) planner_url: Option<Spot<UrlText>>,
+    pub(super) parallel: Option<Spot<Count>>,
+    pub(super) tls: Option<Spot<Written<TlsText>>>,
+    pub(super) ca: Option<Spot<Text>>,
+    pub(super) max_replica_lag: Option<Spot<Written<LagText>>>,
+    pub(super) earliest: Option<Spot<Written<Day>>>,
+    pub(super) published: Option<Spot<bool>>,
+}
+
+/// `url = { credential = ".." }`, `{ file = ".." }` or `{ env = ".." }`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct SecretTable {
+    pub(super) credential: Option<Spot<Text>>,
+    pub(super) file: Option<Spot<Text>>,
+    pub(super) env: Option<Spot<Text>>,
+}
+
 /// `bases.toml`: dated legal bases, each under its name.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
@@ -149,5 +176,6 @@ pub(super) fn homes() -> Vec<Home> {
         Home::of::<MetricsTable>("[metrics]"),
         Home::of::<SqliteTable>("a store with adapter = \"sqlite\""),
         Home::of::<FilesystemTable>("a store with adapter = \"filesystem\""),
+        Home::of::<ServerTable>("a store on a database server"),
     ]
 }

@@ -6,8 +6,9 @@ pub mod diagnostic;
 mod document;
 pub mod files;
 pub mod load;
+mod server;
 pub mod settings;
 mod stores;
 
 pub use load::{Loaded, load};
-pub use settings::{AuditSettings, Config, MetricsSettings, NotifySettings, StoreConfig, StoreSettings};
+pub use settings::{AuditSettings, Config, MetricsSettings, NotifySettings, StoreConfig};

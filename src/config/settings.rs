@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use crate::adapter::place::Place;
 use crate::model::ids::StoreName;
 use crate::policy::compile::Defaults;
 use crate::state::heads::Target;
@@ -36,39 +37,14 @@ pub struct StoreConfig {
     pub name: StoreName,
     /// The adapter's name.
     pub adapter: String,
-    /// What that adapter needs.
-    pub settings: StoreSettings,
+    /// Where it is: what that adapter needs to open it.
+    pub place: Place,
     /// A start before this day is implausible in this store.
     pub earliest: Option<chrono::NaiveDate>,
     /// It is a published copy, in which fields may be hidden.
     pub published: bool,
     /// Where its name stands in the configuration file.
-    pub place: Range<usize>,
-}
-
-/// What an adapter needs to open its store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreSettings {
-    /// A SQLite database.
-    Sqlite {
-        /// Its file.
-        path: PathBuf,
-    },
-    /// A directory tree.
-    Filesystem {
-        /// Its topmost directory.
-        root: PathBuf,
-    },
-}
-
-impl StoreSettings {
-    /// The file or directory that the store is.
-    pub fn location(&self) -> &PathBuf {
-        match self {
-            Self::Sqlite { path } => path,
-            Self::Filesystem { root } => root,
-        }
-    }
+    pub written: Range<usize>,
 }
 
 /// `[audit]`: how the log is known to others.

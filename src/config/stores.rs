@@ -6,17 +6,34 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::document::{FilesystemTable, SqliteTable};
-use super::settings::{StoreConfig, StoreSettings};
+use super::document::{FilesystemTable, ServerTable, SqliteTable};
+use super::server;
+use super::settings::StoreConfig;
+use crate::adapter::place::Place;
+use crate::adapter::registry;
 use crate::model::ids::StoreName;
 use crate::policy::compile::{KnownStore, StoreKind};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::document::Day;
 use crate::policy::strict::{Reader, Spot, Text, Written, nearest};
 
-/// Adapters that can be had, and those that are planned.
-const ADAPTERS: [&str; 2] = ["sqlite", "filesystem"];
-const PLANNED: [&str; 3] = ["postgres", "mysql", "mariadb"];
+/// Adapters for database servers, with the schemes of their URLs.
+const SERVERS: [(&str, &[&str]); 3] =
+    [("postgres", &["postgres", "postgresql"]), ("mysql", &["mysql"]), ("mariadb", &["mariadb", "mysql"])];
+
+/// Adapters that can be had, in the order in which they are named.
+fn available() -> impl Iterator<Item = &'static str> {
+    registry::ADAPTERS.iter().map(|adapter| adapter.name)
+}
+
+/// ``there are `sqlite` and `filesystem` ``
+fn there_are() -> String {
+    let names: Vec<String> = available().map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("there are {} and {last}", before.join(", ")),
+        _ => format!("there is {}", names.join("")),
+    }
+}
 
 /// The registered stores: those that can be opened, and all that policies may name.
 #[derive(Debug, Default)]
@@ -28,17 +45,18 @@ pub(super) struct Stores {
 /// A table that belongs to one adapter.
 trait AdapterTable: DeserializeOwned {
     const KIND: StoreKind;
+    /// The adapter's name.
+    const ADAPTER: &'static str;
 
     fn common(&self) -> (Option<&Spot<Written<Day>>>, Option<&Spot<bool>>);
 
     /// The key that says where the store is, with its value.
     fn location(&self) -> (&'static str, Option<&Spot<Text>>);
-
-    fn settings(location: PathBuf) -> StoreSettings;
 }
 
 impl AdapterTable for SqliteTable {
     const KIND: StoreKind = StoreKind::Rows;
+    const ADAPTER: &'static str = "sqlite";
 
     fn common(&self) -> (Option<&Spot<Written<Day>>>, Option<&Spot<bool>>) {
         (self.earliest.as_ref(), self.published.as_ref())
@@ -47,14 +65,11 @@ impl AdapterTable for SqliteTable {
     fn location(&self) -> (&'static str, Option<&Spot<Text>>) {
         ("path", self.path.as_ref())
     }
-
-    fn settings(location: PathBuf) -> StoreSettings {
-        StoreSettings::Sqlite { path: location }
-    }
 }
 
 impl AdapterTable for FilesystemTable {
     const KIND: StoreKind = StoreKind::Files;
+    const ADAPTER: &'static str = "filesystem";
 
     fn common(&self) -> (Option<&Spot<Written<Day>>>, Option<&Spot<bool>>) {
         (self.earliest.as_ref(), self.published.as_ref())
@@ -62,10 +77,6 @@ impl AdapterTable for FilesystemTable {
 
     fn location(&self) -> (&'static str, Option<&Spot<Text>>) {
         ("root", self.root.as_ref())
-    }
-
-    fn settings(location: PathBuf) -> StoreSettings {
-        StoreSettings::Filesystem { root: location }
     }
 }
 
@@ -95,6 +106,9 @@ pub(super) fn read(value: &Spanned<DeValue<'_>>, file: &Path, dir: &Path, reader
         match one.adapter(&inner).as_deref() {
             Some("sqlite") => one.read::<SqliteTable>(inner, &mut stores),
             Some("filesystem") => one.read::<FilesystemTable>(inner, &mut stores),
+            Some(adapter) if SERVERS.iter().any(|(name, _)| *name == adapter) => {
+                one.read_server(adapter, inner, &mut stores);
+            }
             other => {
                 let kind = if other.is_some() { StoreKind::Rows } else { StoreKind::Unknown };
                 stores.known.push(one.known(kind, None, false));
@@ -131,20 +145,19 @@ impl One<'_, '_> {
             );
             return None;
         };
-        if ADAPTERS.contains(&adapter.as_ref()) {
+        if available().any(|name| name == adapter.as_ref()) {
             return Some(adapter.to_string());
         }
-        if PLANNED.contains(&adapter.as_ref()) {
-            self.error(
-                value.span(),
-                format!("the adapter `{adapter}` is not available yet"),
-                "there are `sqlite` and `filesystem`",
-            );
+        let servers = SERVERS.iter().map(|(name, _)| *name);
+        if servers.clone().any(|name| name == adapter.as_ref()) {
+            // Its table is read all the same, so that everything that is wrong is told at once.
+            let wrong = format!("the adapter `{adapter}` is not available yet");
+            self.error(value.span(), wrong, &there_are());
             return Some(adapter.to_string());
         }
-        let help = match nearest(adapter, ADAPTERS.into_iter().chain(PLANNED)) {
+        let help = match nearest(adapter, available().chain(servers)) {
             Some(near) => format!("write `{near}`"),
-            None => "there are `sqlite` and `filesystem`".to_owned(),
+            None => there_are(),
         };
         self.error(value.span(), format!("there is no adapter `{adapter}`"), &help);
         None
@@ -171,15 +184,44 @@ impl One<'_, '_> {
         };
         stores.configs.push(StoreConfig {
             name: StoreName::new(self.name),
-            adapter: match T::KIND {
-                StoreKind::Files => "filesystem",
-                _ => "sqlite",
-            }
-            .to_owned(),
-            settings: T::settings(beside(self.dir, &***location)),
+            adapter: T::ADAPTER.to_owned(),
+            place: Place::Path(beside(self.dir, &***location)),
             earliest,
             published,
-            place: self.span.clone(),
+            written: self.span.clone(),
+        });
+    }
+
+    fn read_server(&mut self, adapter: &str, table: Spanned<DeTable<'_>>, stores: &mut Stores) {
+        let has_url = table.get_ref().contains_key("url");
+        let schemes =
+            SERVERS.iter().find(|(name, _)| *name == adapter).map_or(&[][..], |(_, schemes)| schemes);
+        let Some(table) = self.reader.read::<ServerTable>(table, &format!("[store.{}]", self.name)) else {
+            return;
+        };
+        let earliest = table.earliest.as_ref().map(|day| day.value.0);
+        let published = table.published.as_ref().is_some_and(|published| **published);
+        stores.known.push(self.known(StoreKind::Rows, earliest, published));
+        if !has_url {
+            self.error(
+                self.span.clone(),
+                format!("the store `{}` has no `url`", self.name),
+                "add `url = { credential = \"NAME\" }`, or a plain URL without a password",
+            );
+        }
+        let mut wrong = Vec::new();
+        let server = server::server(&table, schemes, self.dir, &mut wrong);
+        for (span, fault) in wrong {
+            self.reader.report(fault.at(self.file, span));
+        }
+        let Some(server) = server else { return };
+        stores.configs.push(StoreConfig {
+            name: StoreName::new(self.name),
+            adapter: adapter.to_owned(),
+            place: Place::Server(Box::new(server)),
+            earliest,
+            published,
+            written: self.span.clone(),
         });
     }
 
@@ -201,10 +243,19 @@ pub(super) fn check_apart(
 ) {
     let state = state.map(real);
     for (index, store) in stores.iter().enumerate() {
-        let here = real(store.settings.location());
         let mut refuse = |message: String, help: &str| {
-            reader.report(Diagnostic::error(file, store.place.clone(), message).with_help(help));
+            reader.report(Diagnostic::error(file, store.written.clone(), message).with_help(help));
         };
+        let Some(path) = store.place.path() else {
+            if let Some(other) = stores[..index].iter().find(|other| other.place == store.place) {
+                refuse(
+                    format!("the stores `{}` and `{}` are the same", other.name, store.name),
+                    "register it once, and let several `[[data]]` tables name it",
+                );
+            }
+            continue;
+        };
+        let here = real(path);
         if let Some(state) = &state {
             if *state == here {
                 refuse(
@@ -219,14 +270,14 @@ pub(super) fn check_apart(
             }
         }
         for other in &stores[..index] {
-            let there = real(other.settings.location());
+            let Some(there) = other.place.path().map(real) else { continue };
             if there == here {
                 refuse(
                     format!("the stores `{}` and `{}` are the same", other.name, store.name),
                     "register it once, and let several `[[data]]` tables name it",
                 );
-            } else if store.settings.is_tree()
-                && other.settings.is_tree()
+            } else if is_tree(store)
+                && is_tree(other)
                 && (here.starts_with(&there) || there.starts_with(&here))
             {
                 refuse(
@@ -238,10 +289,8 @@ pub(super) fn check_apart(
     }
 }
 
-impl StoreSettings {
-    fn is_tree(&self) -> bool {
-        matches!(self, Self::Filesystem { .. })
-    }
+fn is_tree(store: &StoreConfig) -> bool {
+    store.adapter == FilesystemTable::ADAPTER
 }
 
 /// A path of the configuration: relative ones count from the configuration file's directory.

@@ -66,7 +66,7 @@ fn everything_is_read_and_paths_count_from_the_file() {
     assert_eq!(config.defaults.grace.hours, 12);
     let switchboard = config.store(&crate::model::ids::StoreName::new("switchboard")).unwrap();
     assert_eq!(switchboard.adapter, "sqlite");
-    assert_eq!(switchboard.settings.location(), &dir.path().join("cdr.db"));
+    assert_eq!(switchboard.place.path(), Some(&*dir.path().join("cdr.db")));
     let policy = &loaded.policies[0];
     assert_eq!(policy.id.as_str(), "calls");
     let start = policy.data[0].branches[0].stages[0].start.as_ref().unwrap();
@@ -162,4 +162,43 @@ fn legal_bases_supply_the_minimum_and_are_dated() {
     let (_dir, third) =
         loaded(&[("forfall.toml", CONFIG), ("policies/bases.toml", wrong), ("policies/a.toml", &lawful)]);
     assert!(messages(&third).iter().any(|message| message.contains("unknown key `keep-at-leest`")));
+}
+
+const SERVER: &str = r#"
+[store.hr]
+adapter     = "postgres"
+url         = { credential = "hr-db" }
+planner-url = "postgres://reader@db/hr"
+parallel    = 2
+tls         = "verify"
+ca          = "ca.pem"
+max-replica-lag = "30 seconds"
+"#;
+
+#[test]
+fn mistakes_about_a_server_are_told_where_they_stand() {
+    let with = |was: &str, is: &str| {
+        assert!(SERVER.contains(was));
+        format!("{CONFIG}{}", SERVER.replace(was, is))
+    };
+    refused(&with("url         = { credential = \"hr-db\" }", ""), "the store `hr` has no `url`");
+    refused(&with("{ credential = \"hr-db\" }", "{ credential = \"a\", env = \"B\" }"), "exactly one place");
+    refused(&with("{ credential = \"hr-db\" }", "{ credential = \"../a\" }"), "no name for a credential");
+    refused(&with("{ credential = \"hr-db\" }", "{ secret = \"a\" }"), "unknown key `secret`");
+    refused(&with("{ credential = \"hr-db\" }", "5"), "expected a URL");
+    refused(&with("reader@db", "reader:hidden@db"), "a password does not belong into this file");
+    refused(&with("postgres://reader", "mysql://reader"), "not `mysql`");
+    refused(&with("parallel    = 2", "parallel = 0"), "out of range");
+    refused(&with("parallel    = 2", "parallel = 64"), "too many");
+    refused(&with("\"verify\"", "\"prefer\""), "no way to protect a connection");
+    refused(&with("\"verify\"", "\"off\""), "means nothing without encryption");
+    refused(&with("30 seconds", "30"), "no time to wait for replicas");
+    refused(&with("url         =", "uri ="), "unknown key `uri`");
+}
+
+#[test]
+fn a_password_is_never_repeated() {
+    let config = format!("{CONFIG}{}", SERVER.replace("reader@db", "reader:hidden@db"));
+    let (_dir, loaded) = loaded(&[("forfall.toml", &config)]);
+    assert!(!format!("{:?}", loaded.diagnostics).contains("hidden"));
 }

@@ -7,6 +7,7 @@ use crate::audit::entry::Body;
 use crate::state::api::{IntentAnswer, PauseScope, StateStore};
 use crate::state::check;
 use crate::state::contract::sample::{by, intent, keys, policy, size};
+use crate::state::sqlite::log;
 
 #[test]
 fn appends_of_several_processes_make_one_log() {
@@ -24,6 +25,19 @@ fn appends_of_several_processes_make_one_log() {
     assert_eq!(size(&first), 101);
     let report = check::verify(&first, None).unwrap();
     assert!(report.ok && report.size == 101, "{report:#?}");
+}
+
+#[test]
+fn what_one_question_reads_is_of_one_moment() {
+    let (one, dir) = fixture();
+    let other = open(&path(&dir));
+    let sizes = one.read(|db| {
+        let (before, _) = log::head(db)?;
+        other.append(noon(), Body::Heartbeat {}).unwrap();
+        Ok((before, log::head(db)?.0))
+    });
+    assert_eq!(sizes.unwrap(), (1, 1));
+    assert_eq!(size(&one), 2);
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! A text that is kept elsewhere than in the configuration: read when it is needed, wiped after use, never shown.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+/// Where a secret is found. Nothing of this is secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// Nothing in it is secret: it stands in the configuration.
+    Plain(String),
+    /// A credential that systemd hands over (`LoadCredential=`, `SetCredentialEncrypted=`).
+    Credential(String),
+    /// A file that holds nothing else.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+}
+
+/// A secret that cannot be read: what, why, and what to do.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{what}: {why}")]
+pub struct SecretError {
+    /// Where the secret should be.
+    pub what: String,
+    /// Why it is not there.
+    pub why: String,
+    /// What to do now.
+    pub help: String,
+}
+
+impl Secret {
+    /// Reads it, without the line break at its end.
+    pub fn read(&self) -> Result<Zeroizing<String>, SecretError> {
+        let text = match self {
+            Self::Plain(text) => return Ok(Zeroizing::new(text.clone())),
+            Self::Credential(name) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
+                Some(directory) => self.of_file(&PathBuf::from(directory).join(name))?,
+                None => {
+                    return Err(self.error(
+                        "systemd handed over no credentials (CREDENTIALS_DIRECTORY is not set)".to_owned(),
+                    ));
+                }
+            },
+            Self::File(path) => self.of_file(path)?,
+            Self::Env(name) => match std::env::var(name) {
+                Ok(text) => Zeroizing::new(text),
+                Err(std::env::VarError::NotPresent) => return Err(self.error("it is not set".to_owned())),
+                Err(std::env::VarError::NotUnicode(_)) => {
+                    return Err(self.error("it is no text".to_owned()));
+                }
+            },
+        };
+        let trimmed = text.trim_end_matches(['\n', '\r']);
+        if trimmed.trim().is_empty() {
+            return Err(self.error("it is empty".to_owned()));
+        }
+        Ok(Zeroizing::new(trimmed.to_owned()))
+    }
+
+    /// Where it is, in words.
+    pub fn whereabouts(&self) -> String {
+        match self {
+            Self::Plain(_) => "the configuration".to_owned(),
+            Self::Credential(name) => format!("credential {name}"),
+            Self::File(path) => format!("file {}", path.display()),
+            Self::Env(name) => format!("environment variable {name}"),
+        }
+    }
+
+    fn of_file(&self, path: &std::path::Path) -> Result<Zeroizing<String>, SecretError> {
+        fs_err::read_to_string(path).map(Zeroizing::new).map_err(|error| self.error(error.to_string()))
+    }
+
+    fn error(&self, why: String) -> SecretError {
+        let help = match self {
+            Self::Plain(_) => "write it into the configuration".to_owned(),
+            Self::Credential(name) => {
+                format!(
+                    "add `LoadCredential={name}:PATH` to the unit (`systemctl edit forfall`), or use `file`"
+                )
+            }
+            Self::File(_) => {
+                "make the file, readable for the user that forfall runs as and nobody else".to_owned()
+            }
+            Self::Env(name) => format!("set {name} for the service, or use `credential` or `file`"),
+        };
+        SecretError { what: self.whereabouts(), why, help }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_without_its_line_break() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("url");
+        fs_err::write(&path, "postgres://db/hr\n").unwrap();
+        let secret = Secret::File(path.clone());
+        assert_eq!(secret.read().unwrap().as_str(), "postgres://db/hr");
+        fs_err::write(&path, "\n").unwrap();
+        assert!(secret.read().unwrap_err().why.contains("empty"));
+        fs_err::remove_file(&path).unwrap();
+        let error = secret.read().unwrap_err();
+        assert!(error.to_string().contains("url") && !error.help.is_empty(), "{error}");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let error = Secret::Env("FORFALL_TEST_THAT_NOBODY_SETS".to_owned()).read().unwrap_err();
+        assert_eq!(error.why, "it is not set");
+        assert!(error.what.contains("FORFALL_TEST_THAT_NOBODY_SETS"));
+    }
+}
