@@ -3,8 +3,6 @@
 //! Reading is the strict opposite of writing: bytes are accepted only if writing the entry again gives the same
 //! bytes, so an unknown member, another order or another spelling of a time is an error and not a silent loss.
 
-mod quick;
-
 use chrono::SubsecRound as _;
 use thiserror::Error;
 
@@ -66,10 +64,6 @@ impl Entry {
 
     /// Reads leaf bytes. A newer version of the format is an error of its own, never a guess.
     pub fn parse(bytes: &[u8]) -> Result<Self, EntryError> {
-        quick::parse(bytes).map_or_else(|| Self::parse_slowly(bytes), Ok)
-    }
-
-    fn parse_slowly(bytes: &[u8]) -> Result<Self, EntryError> {
         #[derive(serde::Deserialize)]
         struct Versioned {
             v: u32,

@@ -249,25 +249,25 @@ pub struct StageDone {
     pub failed: u64,
 }
 
-/// What is about to be done: durable before anything of it is. Its members stand in the order of the canonical form.
+/// What is about to be done: durable before anything of it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
+    /// Which batch, of what.
+    pub label: BatchLabel,
+    /// SHA-256 of the policy's text.
+    pub hash: String,
+    /// How many records.
+    pub count: u64,
+    /// Root of the RFC 6962 tree over the sorted commitments, in hexadecimal.
+    pub root: String,
+    /// The epoch of the commitment key.
+    pub epoch: u32,
     /// What goes with the records in the same store.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub companions: Vec<Companion>,
-    /// How many records.
-    pub count: u64,
-    /// The epoch of the commitment key.
-    pub epoch: u32,
-    /// SHA-256 of the policy's text.
-    pub hash: String,
-    /// Which batch, of what.
-    pub label: BatchLabel,
-    /// Root of the RFC 6962 tree over the sorted commitments, in hexadecimal.
-    pub root: String,
 }
 
-/// Records that go with others. Its members stand in the order of the canonical form.
+/// Records that go with others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Companion {
     /// Their collection.
@@ -278,26 +278,26 @@ pub struct Companion {
     pub root: String,
 }
 
-/// What was done: exactly one for each intent. Its members stand in the order of the canonical form.
+/// What was done: exactly one for each intent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// `marked`: the store keeps a mark of the batch. `observed`: each record was looked at.
-    pub basis: String,
     /// The batch.
     pub batch: BatchId,
+    /// Its run.
+    pub run: RunId,
+    /// The policy.
+    pub policy: PolicyId,
     /// Records on which the action was carried out.
     pub done: u64,
+    /// Records that had changed meanwhile.
+    pub skipped: u64,
     /// Records that could not be dealt with.
     pub failed: u64,
     /// The commitments of the records of the intent that are still there.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub not_done: Vec<String>,
-    /// The policy.
-    pub policy: PolicyId,
-    /// Its run.
-    pub run: RunId,
-    /// Records that had changed meanwhile.
-    pub skipped: u64,
+    /// `marked`: the store keeps a mark of the batch. `observed`: each record was looked at.
+    pub basis: String,
 }
 
 impl Outcome {

@@ -5,6 +5,7 @@ mod batches;
 mod chain;
 mod closed;
 mod heads;
+mod quick;
 mod reading;
 mod said;
 

@@ -62,7 +62,7 @@ impl Upkeep {
     }
 }
 
-#[cfg(all(test, debug_assertions))]
+#[cfg(test)]
 mod tests {
     use std::path::Path;
 

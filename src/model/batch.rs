@@ -4,25 +4,25 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{BatchId, PolicyId, RunId, StoreName};
 
-/// What a batch does, told before it does it. Its members stand in the order of the log's canonical form.
+/// What a batch does, told before it does it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchLabel {
-    /// The action's word.
-    pub action: String,
     /// The batch.
     pub batch: BatchId,
-    /// The class whose stage it is; `None` for the policy's own stages.
-    pub class: Option<String>,
-    /// The collection.
-    pub collection: String,
-    /// The policy that it carries out.
-    pub policy: PolicyId,
     /// Its run.
     pub run: RunId,
-    /// The stage's place, counted from 1.
-    pub stage: usize,
+    /// The policy that it carries out.
+    pub policy: PolicyId,
     /// The store.
     pub store: StoreName,
+    /// The collection.
+    pub collection: String,
+    /// The class whose stage it is; `None` for the policy's own stages.
+    pub class: Option<String>,
+    /// The stage's place, counted from 1.
+    pub stage: usize,
+    /// The action's word.
+    pub action: String,
 }
 
 /// What became of the records of one intent.

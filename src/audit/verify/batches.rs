@@ -8,23 +8,23 @@ use crate::audit::entry::{Intent, Outcome, Recovery};
 use crate::model::ids::{BatchId, PolicyId, RunId};
 
 /// What counts of an intent here.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Begun {
-    batch: BatchId,
-    run: RunId,
-    policy: PolicyId,
-    count: u64,
+    pub(super) batch: BatchId,
+    pub(super) run: RunId,
+    pub(super) policy: PolicyId,
+    pub(super) count: u64,
 }
 
 /// What counts of an outcome here.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ended {
-    batch: BatchId,
-    run: RunId,
-    policy: PolicyId,
-    done: u64,
-    left: u64,
-    named: u64,
+    pub(super) batch: BatchId,
+    pub(super) run: RunId,
+    pub(super) policy: PolicyId,
+    pub(super) done: u64,
+    pub(super) left: u64,
+    pub(super) named: u64,
 }
 
 impl From<Intent> for Begun {
