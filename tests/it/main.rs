@@ -8,5 +8,6 @@ mod crash;
 mod daemon;
 mod engine;
 mod fixture;
+mod notices;
 mod policies;
 mod proof;
