@@ -244,6 +244,7 @@ impl Verifier {
                 BACKWARDS.num_minutes()
             );
             self.found.backwards(index, text);
+            self.batches.clock_was_set_back();
         }
         self.newest = Some(time);
     }

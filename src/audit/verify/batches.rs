@@ -134,6 +134,16 @@ impl Batches {
         }
     }
 
+    /// The clock was set back: the times in ids say less from here on.
+    pub(super) fn clock_was_set_back(&mut self) {
+        self.closed.clock_was_set_back();
+    }
+
+    /// Whether there are batches that would not be recognised if they came again.
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.closed.has_forgotten()
+    }
+
     /// How many have no outcome.
     pub(super) fn open(&self) -> u64 {
         self.open.len() as u64

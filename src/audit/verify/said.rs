@@ -104,6 +104,13 @@ impl Verifier {
             not_checked
                 .push(format!("what became of {} batches that have no outcome yet", self.batches.open()));
         }
+        if self.batches.has_forgotten() {
+            not_checked.push(
+                "whether a batch that ended long before the clock was set back comes again after it: old batches are \\
+                 recognised by the time in their ids"
+                    .to_owned(),
+            );
+        }
         if self.found.backwards > 0 {
             not_checked.push(format!(
                 "when entries were really written: the clock ran backwards {} times, see the remarks. Their order \
