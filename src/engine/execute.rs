@@ -70,6 +70,14 @@ pub struct Executed {
     pub held_along: Option<String>,
 }
 
+/// What the batches of a stage cost, and how much of that went into their commitments and the list of these.
+#[derive(Debug, Default)]
+struct Spent {
+    batches: u32,
+    whole: Duration,
+    evidence: Duration,
+}
+
 /// A failure after which nothing more may be deleted anywhere by this process.
 #[derive(Debug, thiserror::Error)]
 #[error("the audit log cannot be written, so nothing more is deleted: {0}")]
@@ -108,6 +116,7 @@ pub fn execute(
     let mut size = FIRST_BATCH.min(assignment.most);
     let mut without = HashSet::new();
     let mut busy = 0;
+    let mut spent = Spent::default();
     loop {
         if stop.is_asked() {
             executed.incomplete.push("stopped before its end; the next run goes on".to_owned());
@@ -147,7 +156,8 @@ pub fn execute(
             break;
         }
         match one_batch(engine, store, assignment, &epoch, &label, prepared, before_commit)? {
-            Batch::Applied(applied) => {
+            Batch::Applied { applied, evidence } => {
+                spent.add(engine.clock.monotonic().saturating_sub(began), evidence);
                 progress.advance(applied.done);
                 executed.add(&applied);
                 if applied.done == 0 && !applied.failed.is_empty() {
@@ -178,13 +188,16 @@ pub fn execute(
         let took = engine.clock.monotonic().saturating_sub(began);
         size = adapted(size, took, &BATCH_SIZES).min(assignment.most);
     }
+    let Spent { batches, whole, evidence } = spent;
+    let (whole, evidence) = (whole.as_micros(), evidence.as_micros());
+    tracing::debug!(policy = %assignment.label.policy, batches, whole_us = whole, evidence_us = evidence, "a stage ended");
     executed.incomplete.extend(walk.gaps().into_iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
     Ok(executed)
 }
 
 /// How one batch ended.
 enum Batch {
-    Applied(Applied),
+    Applied { applied: Applied, evidence: Duration },
     Held(Vec<Key>),
     Paused(PauseScope),
     HeldAlong(String),
@@ -201,9 +214,12 @@ fn one_batch(
     before_commit: BeforeCommit<'_>,
 ) -> Result<Batch, AuditLost> {
     crash::here("prepared");
+    let began = engine.clock.monotonic();
     let evidence = evidence(epoch, label, assignment.hash, &*prepared);
     // The manifest is durable before the commit: afterwards nobody could make it again.
-    let written = engine.state.keep_manifest(&label.batch, &evidence.sorted).and_then(|()| {
+    let kept = engine.state.keep_manifest(&label.batch, &evidence.sorted);
+    let spent = engine.clock.monotonic().saturating_sub(began);
+    let written = kept.and_then(|()| {
         crash::here("manifest");
         let spool = prepared.spool();
         engine.state.record_intent(
@@ -257,7 +273,7 @@ fn one_batch(
             crash::here("committed");
             record(engine, label, &evidence, &applied, basis)?;
             crash::here("outcome");
-            Ok(Batch::Applied(applied))
+            Ok(Batch::Applied { applied, evidence: spent })
         }
         // The commit may or may not have happened: the intent stays open, and the store is asked.
         Err(error) => {
@@ -296,6 +312,14 @@ pub(super) fn adapted(size: usize, took: Duration, sizes: &RangeInclusive<usize>
     )]
     let next = (size as f64 * factor.clamp(0.1, 4.0)) as usize;
     next.clamp(*sizes.start(), *sizes.end())
+}
+
+impl Spent {
+    fn add(&mut self, whole: Duration, evidence: Duration) {
+        self.batches += 1;
+        self.whole += whole;
+        self.evidence += evidence;
+    }
 }
 
 impl Executed {

@@ -8,8 +8,10 @@ use std::fmt;
 use std::ops::Range;
 
 pub use approval::{Approval, Curve};
-pub use log::{Filter, Leaf, Placed};
+pub use log::{Filter, Placed};
 pub use trouble::{StateError, no_manifest};
+
+pub use crate::audit::leaf::Leaf;
 
 use super::keeper::LogKeeper;
 use crate::audit::entry::{Body, Intent, Outcome, Recovery, RunNote};

@@ -1,28 +1,8 @@
 //! The log as it is read: leaves, entries with their places, and questions for some of them.
 
 use crate::audit::entry::Entry;
-use crate::audit::tree::{Hash, leaf_hash};
 use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
 use crate::time::Instant;
-
-/// A leaf of the log's tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Leaf {
-    /// The bytes of an entry.
-    Entry(Vec<u8>),
-    /// The digest that stands for an entry whose text was pruned.
-    Pruned(Hash),
-}
-
-impl Leaf {
-    /// Its digest.
-    pub fn digest(&self) -> Hash {
-        match self {
-            Self::Entry(bytes) => leaf_hash(bytes),
-            Self::Pruned(digest) => *digest,
-        }
-    }
-}
 
 /// An entry with its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
