@@ -49,6 +49,7 @@ pub fn execute(
         }
     };
     let mut after: Option<Key> = None;
+    let mut unnameable = 0;
     loop {
         let page =
             store.inspect().scan(&assignment.job.scope, &assignment.job.predicate, after.as_ref(), PAGE);
@@ -59,18 +60,30 @@ pub fn execute(
                 return Ok(total);
             }
         };
-        let Some(last) = page.rows.last() else { return Ok(total) };
+        let Some(last) = page.rows.last() else { return Ok(ended(total, unnameable)) };
         after = Some(last.key.clone());
-        let keys = page.rows.iter().map(|row| row.key.clone()).collect();
+        let (rows, kept): (Vec<&Row>, Vec<&Row>) =
+            page.rows.iter().partition(|row| data.target.with.iter().all(|with| can_be_named(with, row)));
+        unnameable += kept.len();
+        total.failed += kept.len() as u64;
+        if rows.is_empty() && page.more {
+            continue;
+        }
+        if rows.is_empty() {
+            return Ok(ended(total, unnameable));
+        }
+        let keys = rows.iter().map(|row| row.key.clone()).collect();
         let mut job = assignment.job.clone();
         job.predicate = job.predicate.and(Predicate::KeyIn(Arc::new(keys)));
-        job.expected = page.rows.len() as u64;
+        job.expected = rows.len() as u64;
         let of_page = Assignment { label: assignment.label.clone(), job, most: PAGE, ..*assignment };
+        let mut links = 0;
         let mut before_commit = |label: &BatchLabel, records: &[Key]| {
-            let rows: Vec<_> = page.rows.iter().filter(|row| records.contains(&row.key)).collect();
-            companions_of(engine, data, &rows, label, assignment, circumstances, stop)
+            let rows: Vec<_> = rows.iter().copied().filter(|row| records.contains(&row.key)).collect();
+            companions_of(engine, data, &rows, label, assignment, circumstances, stop, &mut links)
         };
         let executed = execute::execute(engine, store, &of_page, &mut before_commit, progress, stop)?;
+        total.links += links;
         total.done += executed.done;
         total.skipped += executed.skipped;
         total.failed += executed.failed;
@@ -78,9 +91,20 @@ pub fn execute(
         total.paused = executed.paused;
         total.closed = executed.closed;
         if total.paused.is_some() || total.closed.is_some() || !total.incomplete.is_empty() || !page.more {
-            return Ok(total);
+            return Ok(ended(total, unnameable));
         }
     }
+}
+
+/// The end of a stage, with the records that were kept because what belongs to them cannot be found.
+fn ended(mut executed: Executed, unnameable: usize) -> Executed {
+    if unnameable > 0 {
+        executed.incomplete.push(format!(
+            "records kept because a value of theirs can be no name of a file or directory (it holds a slash, for \
+             instance), so that what belongs to them cannot be found: {unnameable}"
+        ));
+    }
+    executed
 }
 
 /// Disposes of what belongs to these records elsewhere, and to no other record.
@@ -92,6 +116,7 @@ fn companions_of(
     assignment: &Assignment<'_>,
     circumstances: &Circumstances,
     stop: &Stop,
+    links: &mut u64,
 ) -> Result<Result<(), String>, AuditLost> {
     for with in &data.target.with {
         let Some(elsewhere) = &with.store else { continue };
@@ -131,6 +156,7 @@ fn companions_of(
                 "what belongs to the records in store {elsewhere} could not go: {reason}"
             )));
         }
+        *links += executed.links;
         if executed.paused.is_some() || executed.skipped > 0 {
             return Ok(Err(format!("what belongs to the records in store {elsewhere} is held or paused")));
         }
@@ -143,6 +169,18 @@ type Name = Vec<String>;
 
 fn parts_of(with: &With) -> Vec<String> {
     with.by.as_ref().map_or_else(|| pattern::parts(&with.collection), |by| vec![by.clone()])
+}
+
+/// Whether the record's values can stand in the names of what belongs to it. One that holds a slash would name another
+/// place than the one in which an application that pastes it into a path has put the files.
+fn can_be_named(with: &With, row: &Row) -> bool {
+    if with.store.is_none() || with.by.is_some() {
+        return true;
+    }
+    pattern::parts(&with.collection).iter().all(|part| match row.fields.get(&Field::own(part.as_str())) {
+        None | Some(Value::Null) => true,
+        Some(value) => value.as_event_key().is_some_and(|text| pattern::can_be_a_name(&text)),
+    })
 }
 
 fn name_of(with: &With, row: &Row) -> Option<Name> {

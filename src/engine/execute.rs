@@ -68,6 +68,8 @@ pub struct Executed {
     pub paused: Option<PauseScope>,
     /// The policy's window has closed.
     pub closed: Option<String>,
+    /// Links that lie where the collection reaches, and were left.
+    pub links: u64,
 }
 
 /// A failure after which nothing more may be deleted anywhere by this process.
@@ -165,6 +167,7 @@ pub fn execute(
         }
         size = adapted(size, engine.clock.monotonic().saturating_sub(began)).min(assignment.most);
     }
+    executed.links = walk.links();
     executed.incomplete.extend(walk.gaps().into_iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
     Ok(executed)
 }
