@@ -70,8 +70,9 @@ impl Begun<'_> {
             part.remarks.push(format!("{} records wait for a decision (stage {})", stage.due, stage.stage));
         }
         if links > 0 && companions::elsewhere(&data.target) {
-            part.remarks
-                .push(format!("{links} links among what goes with the records were not followed, and stay"));
+            part.remarks.push(format!(
+                "links among what goes with the records, which are never followed and stay: {links}"
+            ));
         }
         if plan.needed > 0 {
             part.remarks.push(format!(
