@@ -249,7 +249,8 @@ pub trait Dispose: Inspect {
     /// `spool` is what [`Prepared::spool`] gave. Never guesses: an error leaves the batch open.
     fn resolve(&self, label: &BatchLabel, target: &Target, spool: &[u8]) -> Result<Fate, StoreError>;
 
-    /// Called once at the end of a run that changed something: truncates write-ahead logs, prunes directories.
+    /// Called once at the end of a run that changed something, and again by the next one if a run did not end well:
+    /// truncates write-ahead logs, prunes directories. After an error the run is incomplete.
     fn settle(&self, target: &Target) -> Result<(), StoreError>;
 }
 
@@ -266,6 +267,11 @@ pub trait Walk {
 
     /// Parts of the collection that could not be walked.
     fn gaps(&self) -> Vec<Gap>;
+
+    /// Links that lie where the collection reaches: they are never followed and stay.
+    fn links(&self) -> u64 {
+        0
+    }
 }
 
 /// A batch that is frozen but not yet done: nothing destructive is durable or visible.

@@ -36,6 +36,7 @@ struct Ended<'a> {
     state: RunState,
     stages: Vec<Acted<'a>>,
     reason: Option<&'a str>,
+    remarks: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -118,6 +119,7 @@ fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
                 state: report.state,
                 stages: Vec::new(),
                 reason: report.reason.as_deref(),
+                remarks: &[],
             });
         }
         for part in &report.parts {
@@ -136,6 +138,7 @@ fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
                 state: part.state,
                 stages: part.stages.iter().map(stage).collect(),
                 reason: part.reason.as_deref(),
+                remarks: &part.remarks,
             });
         }
     }

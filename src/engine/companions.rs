@@ -61,6 +61,8 @@ pub fn execute(
     let mut size = FIRST_PAGE;
     // Records whose companions were held after the plan.
     let mut held = HashSet::new();
+    // Records whose companions cannot be found.
+    let mut unnameable = HashSet::new();
     loop {
         let began = engine.clock.monotonic();
         let page =
@@ -72,18 +74,23 @@ pub fn execute(
                 return Ok(total);
             }
         };
-        let Some(last) = page.rows.last() else { return Ok(total) };
-        let keys: HashSet<_> =
-            page.rows.iter().map(|row| row.key.clone()).filter(|key| !held.contains(key)).collect();
+        let Some(last) = page.rows.last() else { return Ok(ended(total, unnameable.len())) };
+        let (rows, kept): (Vec<&Row>, Vec<&Row>) =
+            page.rows.iter().partition(|row| data.target.with.iter().all(|with| can_be_named(with, row)));
+        unnameable.extend(kept.into_iter().map(|row| row.key.clone()));
+        let rows: Vec<&Row> = rows.into_iter().filter(|row| !held.contains(&row.key)).collect();
+        let keys: HashSet<_> = rows.iter().map(|row| row.key.clone()).collect();
         let mut job = assignment.job.clone();
         job.expected = keys.len() as u64;
         job.predicate = job.predicate.and(Predicate::KeyIn(Arc::new(keys)));
         let of_page = Assignment { label: assignment.label.clone(), job, most: size, ..*assignment };
+        let mut links = 0;
         let mut before_commit = |label: &BatchLabel, records: &[Key]| {
-            let rows: Vec<_> = page.rows.iter().filter(|row| records.contains(&row.key)).collect();
-            companions_of(engine, data, &rows, label, assignment, circumstances, stop)
+            let rows: Vec<_> = rows.iter().copied().filter(|row| records.contains(&row.key)).collect();
+            companions_of(engine, data, &rows, label, assignment, circumstances, stop, &mut links)
         };
         let executed = execute::execute(engine, store, &of_page, &mut before_commit, progress, stop)?;
+        total.links += links;
         total.done += executed.done;
         total.skipped += executed.skipped;
         total.failed += executed.failed;
@@ -108,14 +115,27 @@ pub fn execute(
             total.incomplete.push(reason);
         }
         if total.paused.is_some() || total.closed.is_some() || !total.incomplete.is_empty() || !page.more {
-            return Ok(total);
+            return Ok(ended(total, unnameable.len()));
         }
         after = Some(last.key.clone());
         size = execute::adapted(size, engine.clock.monotonic().saturating_sub(began), &PAGES);
     }
 }
 
+/// The end of a stage, with the records that were kept because what belongs to them cannot be found.
+fn ended(mut executed: Executed, unnameable: usize) -> Executed {
+    if unnameable > 0 {
+        executed.failed += unnameable as u64;
+        executed.incomplete.push(format!(
+            "records kept because a value of theirs can be no name of a file or directory (it holds a slash, for \
+             instance), so that what belongs to them cannot be found: {unnameable}"
+        ));
+    }
+    executed
+}
+
 /// Disposes of what belongs to these records elsewhere, and to no other record.
+#[expect(clippy::too_many_arguments, reason = "one call, and each is a different thing")]
 fn companions_of(
     engine: &Engine,
     data: &Data,
@@ -124,6 +144,7 @@ fn companions_of(
     assignment: &Assignment<'_>,
     circumstances: &Circumstances,
     stop: &Stop,
+    links: &mut u64,
 ) -> Result<Result<(), Kept>, AuditLost> {
     let failed = |why: String| Ok(Err(Kept::Failed(why)));
     for with in &data.target.with {
@@ -164,6 +185,7 @@ fn companions_of(
                 "what belongs to the records in store {elsewhere} could not go: {reason}"
             ));
         }
+        *links += executed.links;
         if executed.paused.is_some() {
             return failed(format!("store {elsewhere}, where something belongs to the records, is paused"));
         }
@@ -182,6 +204,18 @@ pub(super) type Name = Vec<String>;
 /// The parts of a companion's name: those of its pattern, or the column that names the record's key.
 pub(super) fn parts_of(with: &With) -> Vec<String> {
     with.by.as_ref().map_or_else(|| pattern::parts(&with.collection), |by| vec![by.clone()])
+}
+
+/// Whether the record's values can stand in the names of what belongs to it. One that holds a slash would name another
+/// place than the one in which an application that pastes it into a path has put the files.
+fn can_be_named(with: &With, row: &Row) -> bool {
+    if with.store.is_none() || with.by.is_some() {
+        return true;
+    }
+    pattern::parts(&with.collection).iter().all(|part| match row.fields.get(&Field::own(part.as_str())) {
+        None | Some(Value::Null) => true,
+        Some(value) => value.as_event_key().is_some_and(|text| pattern::can_be_a_name(&text)),
+    })
 }
 
 fn name_of(with: &With, row: &Row) -> Option<Name> {

@@ -68,6 +68,8 @@ pub struct Executed {
     /// A batch was taken back because something that belongs to its records is held: nothing failed, and nothing of
     /// it is in the counts.
     pub held_along: Option<String>,
+    /// Links that lie where the collection reaches, and were left.
+    pub links: u64,
 }
 
 /// What the batches of a stage cost, and how much of that went into their commitments and the list of these.
@@ -191,6 +193,7 @@ pub fn execute(
     let Spent { batches, whole, evidence } = spent;
     let (whole, evidence) = (whole.as_micros(), evidence.as_micros());
     tracing::debug!(policy = %assignment.label.policy, batches, whole_us = whole, evidence_us = evidence, "a stage ended");
+    executed.links = walk.links();
     executed.incomplete.extend(walk.gaps().into_iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
     Ok(executed)
 }

@@ -11,7 +11,7 @@ use crate::audit::entry::{Phase, RunNote, Slots, StageDone};
 use crate::model::ids::{RunId, StoreName};
 use crate::model::run::{RunState, Trigger};
 use crate::policy::rule::{Data, Policy};
-use crate::state::api::{Curve, PauseScope};
+use crate::state::api::{Curve, PastRun, PauseScope};
 use crate::time::{Instant, guard};
 
 use super::execute::AuditLost;
@@ -24,6 +24,9 @@ pub use abandoned::abandon;
 
 /// How many entries of the log are read at once.
 const EVENTS: usize = 1_000;
+
+/// So many runs that only observed or were stopped may follow one that left something to be settled.
+const LOOKED_BACK: usize = 30;
 
 /// How much of a reason the log keeps, in characters.
 const LONGEST_REASON: usize = 2_000;
@@ -101,7 +104,7 @@ pub fn run(
 ) -> Result<Report, EngineError> {
     let now = engine.clock.now();
     let id = RunId::at(now);
-    let begun = Begun { engine, policy, occasion, id, now };
+    let mut begun = Begun { engine, policy, occasion, id, now, left_unsettled: false };
     if let Some(question) = &policy.unresolved {
         return Ok(begun.not_begun(RunState::Observed, &format!("unresolved: {question}")));
     }
@@ -114,6 +117,8 @@ pub fn run(
         return Ok(begun.not_begun(RunState::Incomplete, "another process is running this policy"));
     };
     engine.state.see_policy(now, &policy.id, &policy.hash, &policy.text)?;
+    // A run that did not end well may have left things in a store that only the next one can finish.
+    begun.left_unsettled = left_unsettled(&engine.state.runs(&policy.id, LOOKED_BACK)?);
     engine.state.begin_run(now, &begun.note(Phase::Started))?;
     let recovered = recover::recover_open(engine, |open| open.intent.label.policy == policy.id)?;
     let outcome = match recovered.unresolved.first() {
@@ -146,13 +151,15 @@ pub(super) struct Begun<'a> {
     occasion: &'a Occasion,
     id: RunId,
     now: Instant,
+    /// The run before did not end well: its stores are settled even if this run changes nothing.
+    left_unsettled: bool,
 }
 
 impl<'a> Begun<'a> {
     /// For a dry run: only gates are asked, and nothing is written.
     pub(super) fn rehearsed(engine: &'a Engine, policy: &'a Policy, now: Instant) -> Self {
         const OCCASION: &Occasion = &Occasion { trigger: Trigger::Operator, slots: None };
-        Self { engine, policy, occasion: OCCASION, id: RunId::at(now), now }
+        Self { engine, policy, occasion: OCCASION, id: RunId::at(now), now, left_unsettled: false }
     }
 }
 
@@ -252,6 +259,14 @@ impl Begun<'_> {
         let complete = parts.iter().all(|part| part.state == RunState::Complete);
         Ok((parts, (complete && !new_curves.is_empty()).then_some(new_curves)))
     }
+}
+
+/// Whether the newest of these runs that did anything did not come to a good end; newest first.
+fn left_unsettled(past: &[PastRun]) -> bool {
+    let acted = |run: &&PastRun| !matches!(run.note.state, Some(RunState::Observed | RunState::Stopped));
+    past.iter()
+        .find(acted)
+        .map_or(past.len() == LOOKED_BACK, |run| run.note.state != Some(RunState::Complete))
 }
 
 /// Why nothing may be done now at all: a pause, or the policy's window.

@@ -229,3 +229,61 @@ fn a_hold_on_a_record_is_none_on_a_row_elsewhere_with_the_same_key() {
         .unwrap();
     assert_eq!((kept, fixture.calls()), (0, 5));
 }
+
+#[test]
+fn a_record_whose_files_cannot_be_found_by_name_stays() {
+    let fixture = fixture();
+    let policy = CALLS.replace("{caller}/*.wav", "{caller}/**");
+    fs_err::write(fixture.path("policies/calls.toml"), policy).unwrap();
+    database(&fixture).execute("update call_log set caller = 'a/b' where id = 2", []).unwrap();
+    fs_err::create_dir_all(fixture.path("recordings/a/b")).unwrap();
+    Fixture::clip(&fixture.path("recordings/a/b/c.wav"), 1);
+    fixture.approve("calls", 6);
+    let run = fixture.run(&["run", "calls"]).expect(12).json();
+    let reason = run["runs"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("no name of a file or directory") && reason.contains(": 1"), "{reason}");
+    assert!(!reason.contains("a/b"), "{reason}");
+    assert_eq!((fixture.calls(), notes(&fixture)), (5, 5), "the other five went");
+    assert!(fixture.path("recordings/a/b/c.wav").exists());
+}
+
+#[test]
+fn links_among_what_goes_along_are_told_of() {
+    let fixture = fixture();
+    let policy = CALLS.replace("{caller}/*.wav", "{caller}/**");
+    fs_err::write(fixture.path("policies/calls.toml"), policy).unwrap();
+    let link = fixture.path("recordings/+4799000001/link");
+    std::os::unix::fs::symlink(fixture.path("calls.db"), &link).unwrap();
+    fixture.approve("calls", 6);
+    let run = fixture.run(&["run", "calls"]).expect(0).json();
+    let remarks = &run["runs"][0]["remarks"];
+    assert!(remarks[0].as_str().unwrap().contains("links"), "{run}");
+    assert!(link.is_symlink() && fixture.path("calls.db").exists());
+}
+
+#[test]
+fn a_reader_that_keeps_what_was_deleted_in_the_log_makes_the_run_incomplete_until_it_has_gone() {
+    let fixture = fixture();
+    let reader = database(&fixture);
+    reader.execute_batch("pragma journal_mode = wal").unwrap();
+    fixture.approve("calls", 6);
+    reader.execute_batch("begin; select count(*) from call_log").unwrap();
+    let run = fixture.run(&["run", "calls"]).expect(12).json();
+    assert!(run["runs"][0]["reason"].as_str().unwrap().contains("write-ahead log"), "{run}");
+    assert_eq!(fixture.calls(), 4);
+    reader.execute_batch("commit").unwrap();
+    fixture.run(&["run", "calls"]).expect(0);
+    let log = fixture.path("calls.db-wal");
+    assert!(!log.exists() || fs_err::metadata(log).unwrap().len() == 0);
+}
+
+#[test]
+fn a_file_that_could_belong_to_two_records_is_refused() {
+    for pattern in ["{id}-{caller}.wav", "{caller}*.wav"] {
+        let fixture = fixture();
+        let policy = CALLS.replace("{caller}/*.wav", pattern);
+        fs_err::write(fixture.path("policies/calls.toml"), policy).unwrap();
+        let said = fixture.run(&["check", "--offline"]).expect(10);
+        assert!(said.out.contains("several records"), "{pattern}: {}", said.out);
+    }
+}

@@ -12,6 +12,7 @@ mod count;
 mod dialect;
 mod driver;
 mod effects;
+mod follow;
 mod given;
 mod listing;
 mod lookups;
