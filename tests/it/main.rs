@@ -9,4 +9,5 @@ mod daemon;
 mod engine;
 mod fixture;
 mod policies;
+mod postgres;
 mod proof;
