@@ -34,5 +34,6 @@ fn load(context: &Context) -> Result<Loaded, Failure> {
         session.config.audit.retention,
         session.zone(),
     );
-    Ok(Loaded { engine: session.engine, policies: session.policies, upkeep: Arc::new(upkeep) })
+    let desk = Arc::new(session.desk());
+    Ok(Loaded { engine: session.engine, policies: session.policies, upkeep: Arc::new(upkeep), desk })
 }

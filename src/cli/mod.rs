@@ -1,6 +1,7 @@
 //! The command line: one file per command, results on stdout, messages on stderr, exit codes in `exit`.
 
 mod actor;
+mod alarm;
 mod approve;
 mod audit;
 mod calc;
@@ -13,6 +14,7 @@ mod explain;
 mod hold;
 mod init;
 mod names;
+mod notify;
 mod output;
 mod pause;
 mod phrase;
@@ -104,6 +106,12 @@ enum Command {
     /// Record what starts a clock or decides a class
     #[command(subcommand)]
     Event(event::Command),
+    /// See what people are told, and try whether it arrives
+    #[command(subcommand)]
+    Notify(notify::Command),
+    /// See what is wrong and was told, and acknowledge test alarms
+    #[command(subcommand)]
+    Alarm(alarm::Command),
     /// Stop before the next batch
     Pause(pause::Args),
     /// Go on after a pause
@@ -152,6 +160,8 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
         Command::Policy(command) => policy::run(command, context),
         Command::Hold(command) => hold::run(command, context),
         Command::Event(command) => event::run(command, context),
+        Command::Notify(command) => notify::run(command, context),
+        Command::Alarm(command) => alarm::run(command, context),
         Command::Pause(args) => pause::pause(args, context),
         Command::Resume(args) => pause::resume(args, context),
         Command::Audit(command) => audit::run(command, context),

@@ -9,12 +9,14 @@ use super::{Context, names, registered};
 use crate::config::{self, Config, Loaded, diagnostic};
 use crate::engine::{Engine, Recompile};
 use crate::model::ids::{PolicyId, StoreName};
+use crate::notice::desk::Desk;
 use crate::policy::compile;
 use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::{limits, overlap};
 use crate::state::api::StateStore;
 use crate::state::heads::{self, Publisher};
+use crate::state::outbox::Outbox;
 use crate::state::sqlite::SqliteState;
 use crate::time::{Clock, Zone};
 
@@ -27,6 +29,8 @@ pub struct Session {
     pub policies: Vec<Policy>,
     /// What is remembered.
     pub state: Arc<dyn StateStore>,
+    /// What people are told and were told.
+    pub outbox: Arc<dyn Outbox>,
     /// What carries policies out.
     pub engine: Engine,
     /// Where heads of the log go.
@@ -109,8 +113,10 @@ impl Session {
         let stores = registered::open(&config)?;
         let mut policies = loaded.policies;
         registered::reaches(&mut policies, &stores);
-        let state: Arc<dyn StateStore> =
-            Arc::new(SqliteState::open_as(&config.state, clock.now(), config.audit.origin.as_deref())?);
+        let file = SqliteState::open_as(&config.state, clock.now(), config.audit.origin.as_deref())?;
+        let file = Arc::new(file);
+        let outbox: Arc<dyn Outbox> = Arc::<SqliteState>::clone(&file);
+        let state: Arc<dyn StateStore> = file;
         let recompile = recompile(&config, &policies, &stores);
         let engine = Engine { clock, state: Arc::clone(&state), stores, recompile };
         let publisher = Arc::new(Publisher::new(config.audit.publish.clone()));
@@ -123,7 +129,19 @@ impl Session {
             clock: Arc::clone(&engine.clock),
             size: if publisher.published().1.is_empty() { Some(state.log_head()?.0) } else { None },
         };
-        Ok(Self { config, policies, state, engine, publisher, _at_end: at_end, invalid })
+        Ok(Self { config, policies, state, outbox, engine, publisher, _at_end: at_end, invalid })
+    }
+
+    /// What tells people.
+    pub(super) fn desk(&self) -> Desk {
+        Desk::new(
+            self.engine.clone(),
+            Arc::clone(&self.outbox),
+            self.policies.clone(),
+            self.config.notify.clone(),
+            self.zone(),
+            Box::new(Vec::new),
+        )
     }
 
     /// The zone of times that belong to no one policy.

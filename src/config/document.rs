@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::{Schema, json_schema};
 use serde::Deserialize;
 
+use super::notify::{self, NotifyTable};
 use super::server::{LagText, TlsText, UrlText};
 use crate::policy::document::Day;
 use crate::policy::strict::{Count, Entries, Fault, Home, Language, Section, Spot, Text, Written};
@@ -47,12 +48,6 @@ pub(super) struct AuditTable {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(super) struct PublishTable {
     pub(super) directory: Option<Spot<Text>>,
-    pub(super) command: Option<Spot<Vec<Spot<Text>>>>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
-pub(super) struct NotifyTable {
     pub(super) command: Option<Spot<Vec<Spot<Text>>>>,
 }
 
@@ -152,14 +147,15 @@ impl Language for StateText {
 
 /// Every table of the configuration with its keys, the top level first.
 pub(super) fn homes() -> Vec<Home> {
-    vec![
+    let mut homes = vec![
         Home::of::<ConfigDocument>(""),
         Home::of::<AuditTable>("[audit]"),
         Home::of::<PublishTable>("[audit] publish"),
-        Home::of::<NotifyTable>("[notify]"),
         Home::of::<MetricsTable>("[metrics]"),
         Home::of::<SqliteTable>("a store with adapter = \"sqlite\""),
         Home::of::<FilesystemTable>("a store with adapter = \"filesystem\""),
         Home::of::<ServerTable>("a store on a database server"),
-    ]
+    ];
+    homes.extend(notify::homes());
+    homes
 }

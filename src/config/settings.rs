@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use super::notify::NotifySettings;
 use crate::adapter::place::Place;
 use crate::model::ids::StoreName;
 use crate::policy::compile::Defaults;
@@ -56,13 +57,6 @@ pub struct AuditSettings {
     pub publish: Vec<Target>,
     /// How long what of the log itself is kept.
     pub retention: Retention,
-}
-
-/// `[notify]`: how people are told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NotifySettings {
-    /// A program and its arguments: it gets one notice as JSON on its standard input.
-    pub command: Vec<String>,
 }
 
 /// `[metrics]`: how monitoring is told.

@@ -102,6 +102,13 @@ pub fn expected_by(curve: &Curve, at: Instant) -> u64 {
     curve.points.iter().find(|(point, _)| *point >= at).or(curve.points.last()).map_or(0, |(_, count)| *count)
 }
 
+/// When the oldest record that is still there became due, if `done` records are gone since the curve was made: it was
+/// after this instant, which is the point before the one that counts it. The first point counts what was due already.
+pub fn oldest(curve: &Curve, done: u64) -> Option<Instant> {
+    let place = curve.points.iter().position(|(_, count)| *count > done)?;
+    curve.points.get(place.saturating_sub(1)).map(|(at, _)| *at)
+}
+
 /// Whether the curve reaches as far as that instant.
 pub fn reaches(curve: &Curve, at: Instant) -> bool {
     curve.points.last().is_some_and(|(point, _)| *point >= at)

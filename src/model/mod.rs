@@ -10,6 +10,7 @@ pub mod hold;
 pub mod ids;
 pub mod key;
 pub mod method;
+pub mod notice;
 pub mod pattern;
 pub mod predicate;
 pub mod read_start;

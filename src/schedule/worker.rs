@@ -100,6 +100,11 @@ impl Worker {
         Ok(())
     }
 
+    /// Whether the clock was not trusted at the last look.
+    pub fn is_distrusted(&self) -> bool {
+        self.distrusted
+    }
+
     /// Whether any run is under way.
     pub fn is_idle(&self) -> bool {
         self.runs.is_empty()

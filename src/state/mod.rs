@@ -10,9 +10,10 @@ pub mod heads;
 pub mod keeper;
 pub mod memory;
 mod notes;
+pub mod outbox;
 pub mod prove;
 pub mod retention;
 pub mod sqlite;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;

@@ -2,7 +2,7 @@
 
 mod faults;
 mod gates;
-mod world;
+pub(crate) mod world;
 
 use forfall::audit::entry::Body;
 use forfall::engine::progress::{Stop, Unwatched};

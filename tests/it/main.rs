@@ -8,6 +8,7 @@ mod crash;
 mod daemon;
 mod engine;
 mod fixture;
+mod notices;
 mod policies;
 mod postgres;
 mod proof;
