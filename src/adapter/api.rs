@@ -205,6 +205,23 @@ pub trait Inspect: Send + Sync {
 
     /// Reads one record; `None` if there is none with that key in the collection.
     fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError>;
+
+    /// The statements by which the store's administrator gives a reading and a disposing role what they need.
+    fn grants(&self, _uses: &[Use]) -> Result<Vec<String>, StoreError> {
+        Err(StoreError::new(StoreErrorKind::Unsupported, "this store", "it has no roles of its own")
+            .with_help("Who may do what is decided by the file system: run forfall as a user that may"))
+    }
+}
+
+/// What policies do with one collection.
+#[derive(Clone, Debug)]
+pub struct Use {
+    /// The collection.
+    pub target: Arc<Target>,
+    /// Records go.
+    pub deletes: bool,
+    /// The columns that change; `None` for all of them.
+    pub changes: Option<Vec<String>>,
 }
 
 /// What a run wants done to every record for which the whole predicate is true.

@@ -11,4 +11,5 @@ mod fixture;
 mod needed;
 mod notices;
 mod policies;
+mod postgres;
 mod proof;

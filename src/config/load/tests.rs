@@ -101,7 +101,7 @@ fn one_wrong_policy_leaves_the_others() {
 #[test]
 fn stores_are_read_by_their_adapter() {
     refused(&CONFIG.replace("\"sqlite\"", "\"sqllite\""), "there is no adapter `sqllite`");
-    refused(&CONFIG.replace("\"sqlite\"", "\"postgres\""), "not available yet");
+    refused(&CONFIG.replace("\"sqlite\"", "\"mysql\""), "not available yet");
     refused(&CONFIG.replace("adapter = \"filesystem\"\n", ""), "has no `adapter`");
     refused(&CONFIG.replace("path     =", "root     ="), "unknown key `root` in `[store.switchboard]`");
     refused(&CONFIG.replace("path     = \"cdr.db\"\n", ""), "has no `path`");
