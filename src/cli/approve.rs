@@ -161,6 +161,20 @@ fn tell(given: &[Approval], session: &Session, context: &Context) -> Result<Exit
     }
     for approval in given {
         let policy = session.policy(approval.policy.as_str())?;
+        let people = engine_approve::people(&*session.state, approval)?;
+        if people < policy.approvers as usize {
+            context.output.prose(
+                &format!(
+                    "Approved {} by {people} of {} people: {} due now. Nothing is done until somebody else approves it \
+                     too.",
+                    approval.policy,
+                    policy.approvers,
+                    phrase::records(approval.count)
+                ),
+                2,
+            )?;
+            continue;
+        }
         let next = policy.schedule.next_after(context.clock.now(), policy.zone);
         let when = next
             .map_or(String::new(), |slot| format!(" The next slot is {}.", phrase::slot(slot, policy.zone)));

@@ -1,12 +1,14 @@
 //! Approval: somebody has seen the counts and says go. It makes the stores recognisable, binds to what was seen, and
 //! stores the first forecast.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::audit::entry::{ApprovalGiven, Body};
 use crate::policy::diagnostic::Severity;
 use crate::policy::fit;
 use crate::policy::rule::Policy;
-use crate::state::api::{Actor, Approval, Curve};
+use crate::state::api::{Actor, Approval, Curve, Filter, StateError, StateStore};
 
 use super::plan::{self, Circumstances, DataPlan};
 use super::{Engine, EngineError, forecast};
@@ -65,6 +67,34 @@ pub fn offer(engine: &Engine, policy: &Policy, samples: usize) -> Result<Offer, 
 /// Whether the present count is near enough to the one that was approved unseen (`--count`).
 pub fn near_enough(approved: u64, present: u64) -> bool {
     approved.abs_diff(present) <= (approved / 100).max(10)
+}
+
+/// How many of the newest approvals are looked through for other people's.
+const LOOKED_AT: usize = 1_000;
+
+/// How many different people gave this approval: the same text, for the same stores and collections, with about as
+/// many records due. Who approved what stands in the audit log; what cannot be read there any more does not count.
+pub fn people(state: &dyn StateStore, approval: &Approval) -> Result<usize, StateError> {
+    let all = Filter {
+        kind: Some("approval".to_owned()),
+        policy: Some(approval.policy.clone()),
+        newest_first: true,
+        ..Filter::default()
+    };
+    let entries = state.find(&all, None, LOOKED_AT)?;
+    let mut given = entries.iter().filter_map(|placed| match &placed.entry.body {
+        Body::Approval(given) => Some(given),
+        _ => None,
+    });
+    let Some(newest) = given.next().filter(|newest| newest.hash == approval.hash) else { return Ok(0) };
+    let same = |other: &&ApprovalGiven| {
+        other.hash == newest.hash
+            && other.bound_to == newest.bound_to
+            && near_enough(other.count, newest.count)
+    };
+    let people: HashSet<&str> =
+        std::iter::once(newest).chain(given.filter(same)).map(|given| given.by.as_str()).collect();
+    Ok(people.len())
 }
 
 /// Gives the approval: adopts the stores, counts again, and records everything.
@@ -148,6 +178,36 @@ fn curves_of(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::PolicyId;
+    use crate::state::memory::MemoryState;
+
+    #[test]
+    fn two_people_are_two_names_for_one_thing() {
+        let now = "2026-11-01T12:00:00Z".parse().unwrap();
+        let state = MemoryState::new(now);
+        let approval = |hash: &str, count: u64| Approval {
+            policy: PolicyId::new("calls"),
+            hash: hash.to_owned(),
+            text: String::new(),
+            footing: String::new(),
+            at: now,
+            count,
+            identities: Vec::new(),
+            fingerprints: Vec::new(),
+            curves: Vec::new(),
+        };
+        let people = |who: &str, hash: &str, count: u64| {
+            let given = approval(hash, count);
+            state.approve(now, &Actor(who.to_owned()), &given).unwrap();
+            people(&state, &given).unwrap()
+        };
+        assert_eq!(people("ada", "one", 100), 1);
+        assert_eq!(people("ada", "one", 100), 1, "the same person twice is one");
+        assert_eq!(people("bo", "one", 105), 2);
+        assert_eq!(people("cy", "one", 5_000), 1, "nobody else saw so many");
+        assert_eq!(people("ada", "two", 100), 1, "another text");
+        assert_eq!(people("bo", "two", 100), 2);
+    }
 
     #[test]
     fn ten_or_one_in_a_hundred_may_come_between() {

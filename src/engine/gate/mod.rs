@@ -2,6 +2,7 @@
 //! reason that an operator can act on.
 
 pub mod approval;
+pub mod approvers;
 pub mod forecast;
 pub mod limits;
 

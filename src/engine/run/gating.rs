@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Begun, freed};
 use crate::engine::gate::Answer;
 use crate::engine::plan::{Circumstances, DataPlan};
-use crate::engine::{Engine, EngineError, forecast, gate, plan};
+use crate::engine::{Engine, EngineError, approve, forecast, gate, plan};
 use crate::model::action::Action;
 use crate::model::predicate::Predicate;
 use crate::model::run::RunState;
@@ -44,6 +44,10 @@ impl Begun<'_> {
         )
         .and_then(|| self.waited(approval))
         .and_then(|| gate::limits::judge(&self.policy.limit, plan.due(), plan.total));
+        if let (Answer::Open, Some(approval)) = (&answer, approval) {
+            let people = approve::people(&*self.engine.state, approval)?;
+            answer = gate::approvers::judge(people, self.policy);
+        }
         for there in data.target.elsewhere() {
             let (Answer::Open, Some(approval)) = (&answer, approval) else { break };
             let identity = self.engine.inspect(&there.store)?.identity()?;
