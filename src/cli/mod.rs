@@ -6,6 +6,7 @@ mod approve;
 mod audit;
 mod calc;
 mod check;
+mod coverage;
 mod daemon;
 mod demo;
 mod event;
@@ -15,6 +16,7 @@ mod hold;
 mod init;
 mod names;
 mod notify;
+mod orphans;
 mod output;
 mod pause;
 mod phrase;
@@ -32,6 +34,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 pub use exit::{Exit, Failure};
 pub use output::Format;
@@ -93,6 +96,8 @@ enum Command {
     Daemon,
     /// Show how things stand, what is overdue first
     Status(status::Args),
+    /// Show what of the stores no policy covers
+    Coverage(coverage::Args),
     /// Say why a record is kept, when it will go, or when it went
     Explain(explain::Args),
     /// Compute due dates
@@ -155,6 +160,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(args, context),
         Command::Daemon => daemon::run(context),
         Command::Status(args) => status::run(args, context),
+        Command::Coverage(args) => coverage::run(args, context),
         Command::Explain(args) => explain::run(args, context),
         Command::Calc(args) => calc::run(args, context),
         Command::Policy(command) => policy::run(command, context),
@@ -168,11 +174,13 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
     }
 }
 
-/// Commands log what goes wrong beside their results; the daemon sets up its own log.
+/// Commands log what goes wrong beside their results, and more with `--verbose` or what `RUST_LOG` chooses; the daemon
+/// sets up its own log.
 fn log_to_stderr(verbose: bool) {
-    let level = if verbose { tracing::Level::INFO } else { tracing::Level::WARN };
+    let usual = if verbose { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(output::stderr_colours())
         .without_time()

@@ -171,6 +171,12 @@ impl StateStore for MemoryState {
         Ok(())
     }
 
+    fn approved_policies(&self) -> Result<Vec<PolicyId>, StateError> {
+        let mut policies: Vec<PolicyId> = self.lock().approvals.keys().cloned().collect();
+        policies.sort();
+        Ok(policies)
+    }
+
     fn approval(&self, policy: &PolicyId) -> Result<Option<Approval>, StateError> {
         Ok(self.lock().approvals.get(policy).cloned())
     }
@@ -302,7 +308,7 @@ impl StateStore for MemoryState {
         gate::check_intent(intent, keys)?;
         let mut inner = self.lock();
         let holds = inner.holds.iter().map(|(hold, _)| hold);
-        if let Some(objection) = gate::objection(intent, keys, &inner.pauses, &holds) {
+        if let Some(objection) = gate::objection(intent, of, keys, &inner.pauses, &holds) {
             return Ok(objection);
         }
         if inner.labels.contains_key(&intent.label.batch) {
