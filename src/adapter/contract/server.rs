@@ -35,8 +35,8 @@ struct Kind {
     taken: &'static str,
 }
 
-/// The one PostgreSQL server of this process. The superuser is `postgres`; every role but those whose name begins
-/// with `locked` connects without a password.
+/// The one PostgreSQL server of this process. The superuser is `postgres`; every role but `locked`
+/// connects without a password.
 pub fn postgres() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
@@ -49,7 +49,7 @@ pub fn postgres() -> &'static Server {
                 format!(
                     "{bin}/initdb --no-sync --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
                        --pgdata={directory}/data >{directory}/made 2>&1 && \
-                     printf '%s\\n' 'local all all trust' 'host all /^locked 127.0.0.1/32 scram-sha-256' \
+                     printf '%s\\n' 'local all all trust' 'host all locked 127.0.0.1/32 scram-sha-256' \
                        'host all all 127.0.0.1/32 trust' >{directory}/data/pg_hba.conf"
                 )
             },
