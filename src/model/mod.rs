@@ -14,6 +14,7 @@ pub mod notice;
 pub mod pattern;
 pub mod predicate;
 pub mod read_start;
+pub mod review;
 pub mod run;
 pub mod schema;
 mod spelling;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::keeper::LogKeeper;
+use super::review::ReviewBook;
 use crate::audit::entry::{Body, Entry, Intent, Outcome, Recovery, RunNote};
 use crate::audit::tree::{Hash, leaf_hash};
 use crate::model::hold::Hold;
@@ -192,7 +193,7 @@ pub struct EpochKey {
 pub trait Lease: Send + fmt::Debug {}
 
 /// What the program remembers.
-pub trait StateStore: Send + Sync {
+pub trait StateStore: ReviewBook + Send + Sync {
     /// Takes the lease of a policy, or `None` while another process or thread has it. Never waits.
     fn lease(&self, policy: &PolicyId) -> Result<Option<Box<dyn Lease>>, StateError>;
 
