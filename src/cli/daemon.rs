@@ -34,6 +34,14 @@ fn load(context: &Context) -> Result<Loaded, Failure> {
         session.config.audit.retention,
         session.zone(),
     );
-    let desk = Arc::new(session.desk());
-    Ok(Loaded { engine: session.engine, policies: session.policies, upkeep: Arc::new(upkeep), desk })
+    let desk = session.desk();
+    let textfile = session.config.metrics.textfile.clone();
+    let desk = Arc::new(if textfile.is_some() { desk.shown() } else { desk });
+    Ok(Loaded {
+        engine: session.engine,
+        policies: session.policies,
+        upkeep: Arc::new(upkeep),
+        desk,
+        textfile,
+    })
 }

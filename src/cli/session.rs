@@ -7,9 +7,10 @@ use super::exit::Failure;
 use super::registered::Stores;
 use super::{Context, names, registered};
 use crate::config::{self, Config, Loaded, diagnostic};
+use crate::engine::coverage::{self, StoreCoverage};
 use crate::engine::{Engine, Recompile};
 use crate::model::ids::{PolicyId, StoreName};
-use crate::notice::desk::Desk;
+use crate::notice::desk::{AskGaps, Desk};
 use crate::policy::compile;
 use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::rule::{Data, Policy};
@@ -140,8 +141,20 @@ impl Session {
             self.policies.clone(),
             self.config.notify.clone(),
             self.zone(),
-            Box::new(Vec::new),
+            self.gaps(),
         )
+    }
+
+    /// Whether every collection of every store is covered by a policy.
+    pub(super) fn coverage(&self) -> Vec<StoreCoverage> {
+        coverage::coverage(&self.engine, &self.policies, &self.config.out_of_scope)
+    }
+
+    /// Counts what is not, later and again.
+    fn gaps(&self) -> AskGaps {
+        let (engine, policies) = (self.engine.clone(), self.policies.clone());
+        let declared = self.config.out_of_scope.clone();
+        Box::new(move || coverage::gaps(&coverage::coverage(&engine, &policies, &declared)))
     }
 
     /// The zone of times that belong to no one policy.

@@ -3,6 +3,7 @@
 mod bad_input;
 mod calc;
 mod companions;
+mod coverage;
 mod demo;
 mod exit_codes;
 mod screens;
