@@ -16,7 +16,7 @@ use super::execute::AuditLost;
 use super::gate::Answer;
 use super::plan::Circumstances;
 use super::progress::{Progress, Stop};
-use super::{Engine, EngineError, plan, recover};
+use super::{Engine, EngineError, plan, recover, review};
 
 /// How many new events are read at once.
 const EVENTS: usize = 1_000;
@@ -203,6 +203,9 @@ impl Begun<'_> {
             let plan = engine
                 .inspect(&data.target.store)
                 .and_then(|store| plan::plan(store, policy, data, &circumstances));
+            if let Ok(plan) = &plan {
+                review::look(engine, policy, data, plan, self.now)?;
+            }
             let judged = plan.map_err(EngineError::Store).and_then(|plan| {
                 let answer =
                     self.gates(data, &plan, approval.as_ref(), before.as_ref(), &curves, &circumstances)?;
@@ -281,6 +284,7 @@ pub fn circumstances(engine: &Engine, now: Instant) -> Result<Circumstances, Eng
         overdue_at: None,
         events: Arc::new(engine.state.events()?),
         holds: Arc::new(engine.state.holds()?),
+        cases: Arc::new(engine.state.cases(false)?),
         samples: 0,
     })
 }

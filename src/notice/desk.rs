@@ -111,6 +111,8 @@ impl Desk {
         let (book, now) = (self.outbox.book()?, self.engine.clock.now());
         let sights = self.sights(&book)?;
         let holds = self.engine.state.holds()?;
+        let reviews: Vec<decide::Review> =
+            self.engine.state.cases(false)?.into_iter().filter(Case::is_open).map(review_of).collect();
         let recipients = address::hearing(&self.settings, Kind::TestAlarm);
         let view = View {
             now,
@@ -118,7 +120,7 @@ impl Desk {
             rhythm: &self.rhythm,
             sights: &sights,
             holds: &holds,
-            reviews: &[],
+            reviews: &reviews,
             distrusted,
             gaps: &self.watch.gaps(),
             undelivered: self.outbox.undelivered()?,
@@ -184,4 +186,17 @@ fn code() -> String {
     getrandom::fill(&mut random)
         .expect("the system gives random numbers, as the keys of the log needed them before");
     random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
+}
+
+/// A case as notices see it.
+fn review_of(case: Case) -> decide::Review {
+    decide::Review {
+        case: case.id.to_string(),
+        policy: case.waiting.seat.policy,
+        records: case.waiting.records,
+        opened: case.opened,
+        deadline: case.waiting.deadline,
+        remind: case.waiting.remind.and_then(|period| period.parse().ok()),
+        to: case.waiting.to,
+    }
 }

@@ -87,6 +87,7 @@ impl<'a> Course<'a> {
                 base: leg.map_or(Predicate::Always(false), |leg| self.base(leg)),
                 due: leg
                     .map_or(StartSet { instants: Vec::new(), dates_through: None }, |leg| leg.due.clone()),
+                decided: None,
             }
         };
         self.branch.stages.iter().enumerate().map(selection).collect()
