@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use super::review;
 use crate::adapter::api::{Gap, Group, Inspect, Scope, StoreError, StoreErrorKind, Tally, Total};
 use crate::model::action::{Action, Change, Fieldwork};
 use crate::model::hold::{Held, Hold};
 use crate::model::key::Key;
-use crate::model::review::Case;
 use crate::model::predicate::EventBook;
+use crate::model::review::Case;
 use crate::model::schema::{Identity, Schema};
 use crate::model::target::Target;
-use super::review;
 use crate::policy::rule::{Data, Policy, Stage};
 use crate::policy::select::{self, Selections, StageSelection};
 use crate::policy::{fieldwork, timing};

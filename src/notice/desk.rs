@@ -11,6 +11,7 @@ use crate::engine::status::Standing;
 use crate::engine::{Engine, EngineError};
 use crate::model::ids::{PolicyId, StoreName};
 use crate::model::notice::Kind;
+use crate::model::review::Case;
 use crate::policy::rule::Policy;
 use crate::state::api::StateError;
 use crate::state::outbox::{Book, Outbox, Post};
