@@ -42,7 +42,7 @@ struct PartEntry<'a> {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let session = Session::open(context)?;
+    let session = Session::look(context)?;
     for name in &args.stores {
         names::store_of(&session.config, name)?;
     }

@@ -16,6 +16,7 @@ mod hold;
 mod init;
 mod names;
 mod notify;
+mod orphans;
 mod output;
 mod pause;
 mod phrase;

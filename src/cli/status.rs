@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::Session;
 use super::table::{Column, Field, Grid, count, maybe};
-use super::{Context, pause, phrase};
+use super::{Context, orphans, pause, phrase};
 use crate::engine::coverage;
 use crate::engine::status::{self, Standing};
 use crate::model::ids::StoreName;
@@ -69,7 +69,7 @@ struct GapEntry<'a> {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let session = Session::open(context)?;
+    let session = Session::look(context)?;
     let now = context.clock.now();
     let mut standings = Vec::new();
     for policy in session.policies(&args.policies)? {
@@ -102,6 +102,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         }
     }
     session.warn_of_invalid(context);
+    for warning in orphans::warnings(&session)? {
+        context.output.warn(warning);
+    }
     Ok(if session.is_valid() { Exit::Done } else { Exit::Invalid })
 }
 

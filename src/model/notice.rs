@@ -156,8 +156,8 @@ pub enum Notice {
     Review {
         /// The policy.
         policy: PolicyId,
-        /// The case.
-        case: String,
+        /// The case; `None` where records of the policy wait without one.
+        case: Option<String>,
         /// Records that wait.
         records: u64,
         /// Since when.

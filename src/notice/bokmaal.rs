@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::Datelike as _;
 
 use crate::model::notice::{Digest, DigestLine, Lateness, Level, Notice, RunCounts};
-use crate::notice::letter::paragraphs;
+use crate::notice::letter::{look_at, paragraphs};
 use crate::time::{Instant, Zone};
 
 /// The rest of the subject line.
@@ -76,9 +76,10 @@ fn text(notice: &Notice, zone: Zone) -> String {
             });
             format!(
                 "{again}Etter regelen {policy} har {} ventet på en avgjørelse siden {}.{until} Alt beholdes til noen \
-                 har bestemt seg.\n\n    forfall review show {case}",
+                 har bestemt seg.\n\n    {}",
                 counted(*records),
-                time(*opened, zone)
+                time(*opened, zone),
+                look_at(case.as_deref(), policy)
             )
         }
         Notice::RunIncomplete { policy, run, ended, counts } => format!(

@@ -51,8 +51,8 @@ pub struct Sight<'a> {
 /// A review case that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Review {
-    /// The case.
-    pub case: String,
+    /// The case; `None` where records of the policy wait without one.
+    pub case: Option<String>,
     /// The policy.
     pub policy: PolicyId,
     /// Records that wait.
@@ -91,6 +91,13 @@ pub struct View<'a> {
     pub recipients: &'a [Recipient],
     /// Makes up the code of a test alarm.
     pub code: &'a dyn Fn() -> String,
+}
+
+impl Review {
+    /// What tells it from other reviews.
+    pub fn subject(&self) -> String {
+        self.case.clone().unwrap_or_else(|| format!("of {}", self.policy))
+    }
 }
 
 /// Who hears of it.

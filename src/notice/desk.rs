@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use super::address;
-use super::decide::{self, Ahead, Rhythm, Sight, View};
+use super::decide::{self, Ahead, Review, Rhythm, Sight, View};
 use super::post::{Carrier, Round};
 use super::watch::Watch;
 use crate::config::NotifySettings;
 use crate::engine::status::Standing;
 use crate::engine::{Engine, EngineError};
+use crate::model::action::Action;
 use crate::model::ids::{PolicyId, StoreName};
 use crate::model::notice::Kind;
-use crate::model::review::Case;
-use crate::policy::rule::Policy;
+use crate::policy::rule::{Data, Policy};
 use crate::state::api::StateError;
 use crate::state::outbox::{Book, Outbox, Post};
-use crate::time::Zone;
+use crate::time::{Instant, Zone};
 
 /// How many of the newest runs are looked through for one that has ended.
 const RUNS: usize = 3;
@@ -99,9 +99,8 @@ impl Desk {
             return Ok(());
         }
         let ahead = self.ahead(&self.outbox.book()?);
-        self.watch.look(&self.engine, &self.policies, &ahead)?;
         self.watch.look_for_gaps(&self.engine, &*self.ask_gaps);
-        Ok(())
+        self.watch.look(&self.engine, &self.policies, &ahead)
     }
 
     /// Decides what has to be told and keeps it. Asks no store. How many letters are new.
@@ -112,8 +111,6 @@ impl Desk {
         let (book, now) = (self.outbox.book()?, self.engine.clock.now());
         let sights = self.sights(&book)?;
         let holds = self.engine.state.holds()?;
-        let reviews: Vec<decide::Review> =
-            self.engine.state.cases(false)?.into_iter().filter(Case::is_open).map(review_of).collect();
         let recipients = address::hearing(&self.settings, Kind::TestAlarm);
         let view = View {
             now,
@@ -121,7 +118,7 @@ impl Desk {
             rhythm: &self.rhythm,
             sights: &sights,
             holds: &holds,
-            reviews: &reviews,
+            reviews: &reviews(&sights, &book, now),
             distrusted,
             gaps: &self.watch.gaps(),
             undelivered: self.outbox.undelivered()?,
@@ -180,6 +177,38 @@ impl Desk {
     }
 }
 
+/// What waits for a person's decision: the records that `escalate` stages keep. A store that does not answer has
+/// decided nothing.
+fn reviews(sights: &[Sight<'_>], book: &Book, now: Instant) -> Vec<Review> {
+    let of = |sight: &Sight<'_>| {
+        let stages = sight.policy.data.iter().flat_map(Data::stages);
+        let escalate = stages.filter_map(|(_, stage)| match &stage.action {
+            Action::Escalate(escalate) => Some(escalate),
+            _ => None,
+        });
+        let escalate: Vec<_> = escalate.collect();
+        let mut review = Review {
+            case: None,
+            policy: sight.policy.id.clone(),
+            records: sight.standing.as_ref().map_or(0, |standing| standing.escalated),
+            opened: now,
+            deadline: None,
+            remind: escalate.iter().find_map(|escalate| escalate.remind),
+            to: escalate.iter().flat_map(|escalate| escalate.to.clone()).collect(),
+        };
+        let open = book.alarm(Kind::Review, &review.subject());
+        if sight.standing.as_ref().is_none_or(|standing| standing.unseen) {
+            review.remind = None;
+            open?;
+        } else if review.records == 0 {
+            return None;
+        }
+        review.opened = open.map_or(now, |open| open.since);
+        Some(review)
+    };
+    sights.iter().filter_map(of).collect()
+}
+
 /// Eight letters and digits that nobody mistakes for one another, as Crockford's base 32 has them.
 fn code() -> String {
     const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -187,17 +216,4 @@ fn code() -> String {
     getrandom::fill(&mut random)
         .expect("the system gives random numbers, as the keys of the log needed them before");
     random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
-}
-
-/// A case as notices see it.
-fn review_of(case: Case) -> decide::Review {
-    decide::Review {
-        case: case.id.to_string(),
-        policy: case.waiting.seat.policy,
-        records: case.waiting.records,
-        opened: case.opened,
-        deadline: case.waiting.deadline,
-        remind: case.waiting.remind.and_then(|period| period.parse().ok()),
-        to: case.waiting.to,
-    }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::model::notice::{Digest, DigestLine, Level, Notice, RunCounts};
-use crate::notice::letter::paragraphs;
+use crate::notice::letter::{look_at, paragraphs};
 use crate::time::{Instant, Zone};
 
 /// The rest of the subject line.
@@ -75,9 +75,10 @@ fn text(notice: &Notice, zone: Zone) -> String {
             });
             format!(
                 "{again}Under the policy {policy} {} for a decision since {}.{until} Until then everything is \
-                 kept.\n\n    forfall review show {case}",
+                 kept.\n\n    {}",
                 plural(*records, "record has waited", "records have waited"),
-                time(*opened, zone)
+                time(*opened, zone),
+                look_at(case.as_deref(), policy)
             )
         }
         Notice::RunIncomplete { policy, run, ended, counts } => format!(

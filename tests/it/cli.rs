@@ -6,6 +6,7 @@ mod companions;
 mod coverage;
 mod demo;
 mod exit_codes;
+mod holding;
 mod review;
 mod screens;
 mod shapes;

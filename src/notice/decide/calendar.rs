@@ -28,6 +28,10 @@ fn newest_slot(
 /// The digest of its newest slot: one, however many slots were missed.
 pub(super) fn digest(view: &View<'_>, book: &Book, decision: &mut Decision) {
     let Some(schedule) = &view.rhythm.digest else { return };
+    // Just after the start: what nobody has looked at would be missing.
+    if view.sights.iter().any(|sight| sight.standing.is_none()) {
+        return;
+    }
     let mark = Mark("digest".to_owned());
     let Some(slot) = newest_slot(view, book, schedule, &mark, decision) else { return };
     let mut policies: Vec<DigestLine> = view

@@ -15,7 +15,8 @@ const REMIND_OF_HOLD: TimeDelta = TimeDelta::days(7);
 /// Cases that were opened since the last look, and those of which somebody has to be reminded.
 pub(super) fn reviews(view: &View<'_>, book: &Book, decision: &mut Decision) {
     for review in view.reviews {
-        let alarm = book.alarm(Kind::Review, &review.case);
+        let subject = review.subject();
+        let alarm = book.alarm(Kind::Review, &subject);
         let number = match alarm {
             None => 0,
             Some(alarm) if review.remind.is_some_and(|every| passed(alarm.told, every, view)) => {
@@ -31,10 +32,14 @@ pub(super) fn reviews(view: &View<'_>, book: &Book, decision: &mut Decision) {
             deadline: review.deadline,
             reminder: number > 0,
         };
-        decision.tell(notice, format!("{}/{number}", review.case), Audience::Roles(review.to.clone()));
-        decision.keep(Kind::Review, &review.case, number, review.opened, view.now);
+        decision.tell(
+            notice,
+            format!("{subject}/{}/{number}", review.opened.timestamp()),
+            Audience::Roles(review.to.clone()),
+        );
+        decision.keep(Kind::Review, subject, number, review.opened, view.now);
     }
-    let open = |case: &str| view.reviews.iter().any(|review| review.case == case);
+    let open = |subject: &str| view.reviews.iter().any(|review| review.subject() == subject);
     for alarm in book.alarms.iter().filter(|alarm| alarm.kind == Kind::Review && !open(&alarm.subject)) {
         decision.end(Kind::Review, &alarm.subject);
     }

@@ -287,6 +287,9 @@ fn slots_that_passed_while_nothing_ran_collapse_into_one_digest() {
     let mut bench = Bench::new();
     bench.rhythm.digest = "0 8 * * 1".parse().ok();
     assert!(bench.kinds("2026-05-01T12:00:00Z").is_empty(), "slots count from the first look");
+    bench.standing = None;
+    assert!(bench.kinds("2026-07-01T11:59:00Z").is_empty(), "it waits until somebody has looked");
+    bench.standing = Some(standing());
     let told = bench.look(at("2026-07-01T12:00:00Z"));
     let [Told { notice: Notice::Digest(digest), .. }] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(digest.slot, at("2026-06-29T06:00:00Z"));

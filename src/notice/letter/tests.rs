@@ -45,9 +45,9 @@ fn samples() -> Vec<Notice> {
     let hold = "0199f3c2-5d00-7000-8000-000000000002".parse::<HoldId>().unwrap();
     let ended = at("2026-10-25T00:45:00Z");
     let counts = RunCounts { due: 1_204, done: 1_100, skipped: 4, failed: 100 };
-    let review = |reminder| Notice::Review {
+    let review = |reminder: bool| Notice::Review {
         policy: policy(),
-        case: "2026-17".to_owned(),
+        case: reminder.then(|| "2026-17".to_owned()),
         records: 312,
         opened: at("2026-11-01T02:00:00Z"),
         deadline: Some(at("2026-12-01T02:00:00Z")),

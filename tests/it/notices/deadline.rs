@@ -108,6 +108,69 @@ fn a_breach_is_told_by_the_forecast_while_the_store_is_gone() {
     assert!(breach >= deadline - TimeDelta::hours(1), "{breach} for {deadline}");
 }
 
+const ESCALATES: &str = r#"
+title = "Calls"
+owner = "it"
+[[data]]
+store        = "calls"
+collection   = "call_log"
+start.field  = "called_at"
+start.format = "rfc3339"
+[[stage]]
+after  = "30 days"
+action = "escalate"
+to     = "archive"
+remind = "14 days"
+"#;
+
+#[test]
+fn what_waits_for_a_decision_is_told_to_those_who_decide_and_they_are_reminded() {
+    let world = World::new(ESCALATES, 5, 3);
+    let state = Arc::new(MemoryState::new(now()));
+    let engine = Engine { state: Arc::<MemoryState>::clone(&state), ..world.engine.clone() };
+    let outbox: Arc<dyn Outbox> = Arc::<MemoryState>::clone(&state);
+    let mut settings = settings();
+    settings.roles[0].name = "archive".to_owned();
+    settings.roles[0].kinds = Some(vec![Kind::Review]);
+    settings.roles[0].every_policy = false;
+    let desk = |engine: &Engine| {
+        let policies = vec![world.policy.clone()];
+        Desk::new(
+            engine.clone(),
+            Arc::clone(&outbox),
+            policies,
+            settings.clone(),
+            Zone::UTC,
+            Box::new(Vec::new),
+        )
+    };
+    let subjects = || -> Vec<String> {
+        let mut letters = state.letters(Asked::All, now(), 100).unwrap();
+        letters.reverse();
+        letters.into_iter().map(|posted| posted.letter.subject).collect()
+    };
+    let first = desk(&engine);
+    first.look().unwrap();
+    first.decide(false).unwrap();
+    assert_eq!(subjects(), ["[forfall] review calls: 5 records wait for a decision"]);
+
+    // A restart, and a store that does not answer, end nothing and tell nothing anew.
+    let gone = Engine { stores: Arc::default(), ..engine.clone() };
+    for engine in [&engine, &gone] {
+        let again = desk(engine);
+        again.decide(false).unwrap();
+        again.look().unwrap();
+        again.decide(false).unwrap();
+    }
+    assert_eq!(subjects().len(), 1);
+
+    world.clock.advance(Duration::from_hours(24 * 14));
+    let later = desk(&engine);
+    later.look().unwrap();
+    later.decide(false).unwrap();
+    assert_eq!(subjects()[1], "[forfall] review calls: 5 records still wait for a decision");
+}
+
 #[test]
 fn what_is_done_in_time_is_not_told() {
     let (world, state, due) = prepared();

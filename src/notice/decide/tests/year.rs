@@ -55,7 +55,7 @@ fn everything_comes_at_its_local_time_all_year_round() {
     one.review = Some("2026-10-25".parse().unwrap());
     bench.holds = vec![one];
     bench.reviews = vec![Review {
-        case: "2026-1".to_owned(),
+        case: Some("2026-1".to_owned()),
         policy: bench.policy.id.clone(),
         records: 9,
         opened: at("2026-01-15T09:00:00Z"),
