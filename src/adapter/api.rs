@@ -205,6 +205,23 @@ pub trait Inspect: Send + Sync {
 
     /// Reads one record; `None` if there is none with that key in the collection.
     fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError>;
+
+    /// The statements by which the store's administrator gives a reading and a disposing role what they need.
+    fn grants(&self, _uses: &[Use]) -> Result<Vec<String>, StoreError> {
+        Err(StoreError::new(StoreErrorKind::Unsupported, "this store", "it has no roles of its own")
+            .with_help("Who may do what is decided by the file system: run forfall as a user that may"))
+    }
+}
+
+/// What policies do with one collection.
+#[derive(Clone, Debug)]
+pub struct Use {
+    /// The collection.
+    pub target: Arc<Target>,
+    /// Records go.
+    pub deletes: bool,
+    /// The columns that change; `None` for all of them.
+    pub changes: Option<Vec<String>>,
 }
 
 /// What a run wants done to every record for which the whole predicate is true.
@@ -249,7 +266,8 @@ pub trait Dispose: Inspect {
     /// `spool` is what [`Prepared::spool`] gave. Never guesses: an error leaves the batch open.
     fn resolve(&self, label: &BatchLabel, target: &Target, spool: &[u8]) -> Result<Fate, StoreError>;
 
-    /// Called once at the end of a run that changed something: truncates write-ahead logs, prunes directories.
+    /// Called once at the end of a run that changed something, and again by the next one if a run did not end well:
+    /// truncates write-ahead logs, prunes directories. After an error the run is incomplete.
     fn settle(&self, target: &Target) -> Result<(), StoreError>;
 }
 
@@ -266,6 +284,11 @@ pub trait Walk {
 
     /// Parts of the collection that could not be walked.
     fn gaps(&self) -> Vec<Gap>;
+
+    /// Links that lie where the collection reaches: they are never followed and stay.
+    fn links(&self) -> u64 {
+        0
+    }
 }
 
 /// A batch that is frozen but not yet done: nothing destructive is durable or visible.

@@ -11,6 +11,7 @@ pub mod filesystem;
 #[cfg(any(test, debug_assertions))]
 pub mod memory;
 pub mod place;
+pub mod postgres;
 pub mod registry;
 pub mod secret;
 mod sql;

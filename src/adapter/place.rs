@@ -63,6 +63,14 @@ impl Place {
             Self::Server(_) => None,
         }
     }
+
+    /// The server that the store is on; `None` for a file or directory.
+    pub fn server(&self) -> Option<&Server> {
+        match self {
+            Self::Path(_) => None,
+            Self::Server(server) => Some(server),
+        }
+    }
 }
 
 /// What is wrong with a URL that stands in the configuration as it is: a sentence, and what to write instead.

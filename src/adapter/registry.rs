@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::api::Dispose;
 use super::filesystem::FilesystemStore;
 use super::place::Place;
+use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use crate::model::ids::StoreName;
 
@@ -19,7 +20,7 @@ pub struct Adapter {
 }
 
 /// All of them.
-pub const ADAPTERS: [Adapter; 2] = [
+pub const ADAPTERS: [Adapter; 3] = [
     Adapter {
         name: "sqlite",
         open: |name, place| Some(Arc::new(SqliteStore::open(name.clone(), place.path()?.to_owned()))),
@@ -27,6 +28,10 @@ pub const ADAPTERS: [Adapter; 2] = [
     Adapter {
         name: "filesystem",
         open: |name, place| Some(Arc::new(FilesystemStore::open(name.clone(), place.path()?.to_owned()))),
+    },
+    Adapter {
+        name: "postgres",
+        open: |name, place| Some(Arc::new(PostgresStore::open(name.clone(), place.server()?.clone()))),
     },
 ];
 

@@ -35,6 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 pub use exit::{Exit, Failure};
 pub use output::Format;
@@ -178,11 +179,13 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
     }
 }
 
-/// Commands log what goes wrong beside their results; the daemon sets up its own log.
+/// Commands log what goes wrong beside their results, and more with `--verbose` or what `RUST_LOG` chooses; the daemon
+/// sets up its own log.
 fn log_to_stderr(verbose: bool) {
-    let level = if verbose { tracing::Level::INFO } else { tracing::Level::WARN };
+    let usual = if verbose { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(output::stderr_colours())
         .without_time()

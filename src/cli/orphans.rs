@@ -68,9 +68,9 @@ pub(super) fn unmatched<'a>(
     policies: impl Iterator<Item = &'a Policy>,
 ) -> Result<Vec<String>, Failure> {
     let engine = &session.engine;
-    let circumstances = run::circumstances(engine, engine.clock.now())?;
     let mut found = Vec::new();
     for (policy, data) in policies.flat_map(|policy| policy.data.iter().map(move |data| (policy, data))) {
+        let circumstances = run::circumstances(engine, policy, engine.clock.now())?;
         let target = &data.target;
         let touching = circumstances
             .holds

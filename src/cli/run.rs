@@ -1,5 +1,6 @@
 //! `forfall run`: carries out now what is due and approved.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -35,6 +36,7 @@ struct Ended<'a> {
     state: RunState,
     stages: Vec<Acted<'a>>,
     reason: Option<&'a str>,
+    remarks: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -64,7 +66,17 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             trouble.get_or_insert(Failure::new(Exit::Incomplete, "stopped by a signal"));
             continue;
         }
-        match engine_run::run(&session.engine, policy, &occasion, &*watcher, &stop) {
+        let carry_out =
+            AssertUnwindSafe(|| engine_run::run(&session.engine, policy, &occasion, &*watcher, &stop));
+        let Ok(ran) = catch_unwind(carry_out) else {
+            engine_run::abandon(&session.engine, &policy.id)?;
+            trouble = Some(Failure::new(
+                Exit::Internal,
+                format!("a fault in the program ended the run of policy {}: it is incomplete", policy.id),
+            ));
+            break;
+        };
+        match ran {
             Ok(report) => reports.push((policy, report)),
             // The log cannot be written: nothing more is deleted, under no policy. What happened is still told.
             Err(error) => {
@@ -107,6 +119,7 @@ fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
                 state: report.state,
                 stages: Vec::new(),
                 reason: report.reason.as_deref(),
+                remarks: &[],
             });
         }
         for part in &report.parts {
@@ -125,6 +138,7 @@ fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
                 state: part.state,
                 stages: part.stages.iter().map(stage).collect(),
                 reason: part.reason.as_deref(),
+                remarks: &part.remarks,
             });
         }
     }

@@ -16,7 +16,7 @@ use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::{limits, overlap};
 use crate::state::api::{StateError, StateStore};
-use crate::state::heads::{self, Publisher};
+use crate::state::heads::{self, Published, Publisher};
 use crate::state::memory::MemoryState;
 use crate::state::outbox::Outbox;
 use crate::state::sqlite::SqliteState;
@@ -37,6 +37,8 @@ pub struct Session {
     pub engine: Engine,
     /// Where heads of the log go.
     pub publisher: Arc<Publisher>,
+    /// What was found there when the session began.
+    pub published: Published,
     /// Publishes at the end what this session added to the log.
     _at_end: PublishAtEnd,
     /// What is wrong with other policies, as it is shown.
@@ -147,16 +149,17 @@ impl Session {
         let recompile = recompile(&config, &policies, &stores);
         let engine = Engine { clock, state: Arc::clone(&state), stores, recompile };
         let publisher = Arc::new(Publisher::new(config.audit.publish.clone()));
-        for warning in heads::guard(&*state, &publisher)? {
+        let published = publisher.published();
+        for warning in heads::guard(&*state, &published)? {
             tracing::warn!("{warning}");
         }
         let at_end = PublishAtEnd {
             publisher: Arc::clone(&publisher),
             state: Arc::clone(&state),
             clock: Arc::clone(&engine.clock),
-            size: if publisher.published().1.is_empty() { Some(state.log_head()?.0) } else { None },
+            size: if published.missing.is_empty() { Some(state.log_head()?.0) } else { None },
         };
-        Ok(Self { config, policies, state, outbox, engine, publisher, _at_end: at_end, invalid })
+        Ok(Self { config, policies, state, outbox, engine, publisher, published, _at_end: at_end, invalid })
     }
 
     /// What tells people.

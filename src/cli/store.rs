@@ -1,5 +1,7 @@
 //! `forfall store`: a read-only look at the registered stores.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
@@ -7,11 +9,13 @@ use super::output::Tone;
 use super::registered::{self, Stores};
 use super::table::{Column, Field, Grid, count, maybe};
 use super::{Context, names, phrase, session};
-use crate::adapter::api::{Listed, StoreError};
+use crate::adapter::api::{Listed, StoreError, Use};
 use crate::config::Config;
+use crate::model::action::Action;
 use crate::model::ids::StoreName;
 use crate::model::schema::{Column as StoreColumn, ColumnKind};
 use crate::model::value::Value;
+use crate::policy::rule::Data;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -23,6 +27,11 @@ pub(super) enum Command {
         name: String,
         /// Only this collection
         collection: Option<String>,
+    },
+    /// Print the statements that give a planner role and an executor role exactly what the policies need
+    Grants {
+        /// The store
+        name: String,
     },
 }
 
@@ -71,6 +80,7 @@ pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure>
         Command::Show { name, collection } => {
             show(names::store_of(&config, name)?, collection.as_deref(), &stores, context)
         }
+        Command::Grants { name } => grants(&names::store_of(&config, name)?.0, &stores, context),
     }
 }
 
@@ -155,6 +165,49 @@ fn show(
     Ok(Exit::Done)
 }
 
+#[derive(Serialize)]
+struct Granted {
+    store: String,
+    statements: Vec<String>,
+}
+
+fn grants(name: &StoreName, stores: &Stores, context: &Context) -> Result<Exit, Failure> {
+    let mut policies = session::load(context).policies;
+    registered::reaches(&mut policies, stores);
+    let data = policies.iter().flat_map(|policy| &policy.data);
+    let uses: Vec<Use> = data.filter(|data| data.target.store == *name).map(use_of).collect();
+    if uses.is_empty() {
+        return Err(Failure::usage(format!("no policy names store {name}, so no role needs anything there")));
+    }
+    let statements = registered::inspect(stores, name)?.grants(&uses)?;
+    if context.output.is_json() {
+        context.output.json(&Granted { store: name.to_string(), statements })?;
+    } else {
+        for statement in statements {
+            context.output.line(phrase::safe(&statement))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What a policy does with one collection.
+fn use_of(data: &Data) -> Use {
+    let actions = || data.branches.iter().flat_map(|branch| &branch.stages).map(|stage| &stage.action);
+    let works: Vec<_> = actions().filter_map(Action::fieldwork).collect();
+    let changes = works
+        .iter()
+        .flat_map(|work| work.fields.iter().map(|change| change.column.clone()).chain(work.flag.clone()));
+    Use {
+        target: Arc::clone(&data.target),
+        deletes: actions().any(|action| matches!(action, Action::Delete)),
+        changes: if works.iter().any(|work| work.keep_only.is_some()) {
+            None
+        } else {
+            Some(changes.collect())
+        },
+    }
+}
+
 fn print(one: &Listed, context: &Context) -> Result<(), Failure> {
     let output = context.output;
     let key = if one.schema.key.is_empty() {
@@ -237,6 +290,8 @@ fn format_of(value: &Value) -> Option<&'static str> {
         Value::Int(number) if plausible.contains(number) => Some("unix"),
         Value::Int(number) if plausible.contains(&(number / 1_000)) => Some("unix-ms"),
         Value::Int(number) if plausible.contains(&(number / 1_000_000)) => Some("unix-us"),
+        // Since 1601: these years of it are no plausible years since 1970.
+        Value::Int(number) if plausible.contains(&(number / 1_000_000 - 11_644_473_600)) => Some("webkit-us"),
         Value::Real(number) => (631_152_000.0..4_102_444_800.0).contains(number).then_some("unix"),
         _ => None,
     }

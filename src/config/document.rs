@@ -9,6 +9,7 @@ use super::notify::{self, NotifyTable};
 use super::server::{LagText, TlsText, UrlText};
 use crate::policy::document::Day;
 use crate::policy::strict::{Count, Entries, Fault, Home, Language, OneOrMany, Section, Spot, Text, Written};
+use crate::state::heads::HeadUrl;
 use crate::time::{Period, Schedule, Window, Zone};
 
 /// `forfall.toml`, apart from its `[store.NAME]` tables, which their adapters read.
@@ -43,12 +44,13 @@ pub(super) struct AuditTable {
     pub(super) keep_entries: Option<Spot<Written<Period>>>,
 }
 
-/// `publish = { directory = "..", command = [".."] }`
+/// `publish = { directory = "..", command = [".."], url = ".." }`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(super) struct PublishTable {
     pub(super) directory: Option<Spot<Text>>,
     pub(super) command: Option<Spot<Vec<Spot<Text>>>>,
+    pub(super) url: Option<Spot<Written<HeadUrl>>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -156,6 +158,20 @@ impl Language for StateText {
             }
             _ => Err(Fault::new(format!("`{text}` is no place for the state")).with_help(advice)),
         }
+    }
+}
+
+impl Language for HeadUrl {
+    const EXPECTED: &'static str = "an address such as \"https://heads.example.org/forfall\"";
+
+    fn schema() -> Schema {
+        json_schema!({ "pattern": "^https?://." })
+    }
+
+    fn read(text: &str) -> Result<Self, Fault> {
+        // The text is not repeated: it may hold a password.
+        let advice = "write the whole address, such as `https://heads.example.org/forfall`";
+        Self::parse(text).map_err(|why| Fault::new(format!("the `url` {why}")).with_help(advice))
     }
 }
 

@@ -261,6 +261,7 @@ fn audit(document: &ConfigDocument, dir: &Path) -> AuditSettings {
         publish.extend(to.directory.iter().map(|to| Target::Directory(stores::beside(dir, &***to))));
         let command = to.command.as_ref().map(|words| words.iter().map(Spot::to_string).collect());
         publish.extend(command.map(Target::Command));
+        publish.extend(to.url.iter().map(|url| Target::Url(url.value.clone())));
     }
     let after = |period: &Option<Spot<Written<Period>>>, default| {
         period.as_ref().map_or(default, |period| After::Period(period.value))

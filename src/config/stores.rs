@@ -1,6 +1,7 @@
 //! `[store.NAME]`: which adapter, then that adapter's own strict table.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -301,7 +302,7 @@ pub(super) fn check_apart(
         };
         let here = real(path);
         if let Some(state) = &state {
-            if *state == here {
+            if *state == here || is_same_file(state, &here) {
                 refuse(
                     format!("the store `{}` is the state file itself", store.name),
                     "the state is never a store: name another file",
@@ -315,7 +316,7 @@ pub(super) fn check_apart(
         }
         for other in &stores[..index] {
             let Some(there) = other.place.path().map(real) else { continue };
-            if there == here {
+            if there == here || is_same_file(&there, &here) {
                 refuse(
                     format!("the stores `{}` and `{}` are the same", other.name, store.name),
                     "register it once, and let several `[[data]]` tables name it",
@@ -335,6 +336,12 @@ pub(super) fn check_apart(
 
 fn is_tree(store: &StoreConfig) -> bool {
     store.adapter == FilesystemTable::ADAPTER
+}
+
+/// Whether two paths lead to one file or directory: hard links, or one file system mounted at two places.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let place = |path| fs_err::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    place(one).is_some_and(|place_of_one| place(other) == Some(place_of_one))
 }
 
 /// A path of the configuration: relative ones count from the configuration file's directory.

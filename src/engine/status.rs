@@ -69,7 +69,7 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
         return Ok(standing);
     }
     let slot = judged_slot(policy, standing.last_run.as_ref(), now);
-    let circumstances = Circumstances { overdue_at: slot, ..super::run::circumstances(engine, now)? };
+    let circumstances = Circumstances { overdue_at: slot, ..super::run::circumstances(engine, policy, now)? };
     for data in &policy.data {
         let planned = engine
             .inspect(&data.target.store)

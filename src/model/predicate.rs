@@ -241,6 +241,11 @@ impl EventBook {
         self.0.entry(name.into()).or_default().insert(key.into(), at);
     }
 
+    /// The keys for which an event of that name is recorded.
+    pub fn keys(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.get(name).into_iter().flat_map(BTreeMap::keys).map(String::as_str)
+    }
+
     /// When it happened, if it is recorded.
     pub fn at(&self, name: &str, key: &str) -> Option<Instant> {
         self.0.get(name)?.get(key).copied()

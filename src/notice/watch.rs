@@ -161,7 +161,7 @@ fn count(engine: &Engine, policy: &Policy, ahead: &Ahead) -> Result<Option<u64>,
 
 fn counted_live(engine: &Engine, policy: &Policy, ahead: &Ahead) -> Result<Option<u64>, EngineError> {
     let due_at = |at: Instant| -> Result<Option<u64>, EngineError> {
-        let circumstances = Circumstances { samples: 0, ..run::circumstances(engine, at)? };
+        let circumstances = Circumstances { samples: 0, ..run::circumstances(engine, policy, at)? };
         let mut sum = 0;
         for data in &policy.data {
             let planned = engine

@@ -309,7 +309,7 @@ impl StateStore for MemoryState {
         gate::check_intent(intent, keys)?;
         let mut inner = self.lock();
         let holds = inner.holds.iter().map(|(hold, _)| hold);
-        if let Some(objection) = gate::objection(intent, keys, &inner.pauses, &holds) {
+        if let Some(objection) = gate::objection(intent, of, keys, &inner.pauses, &holds) {
             return Ok(objection);
         }
         if inner.labels.contains_key(&intent.label.batch) {

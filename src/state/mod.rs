@@ -5,7 +5,7 @@
 pub mod api;
 pub mod check;
 pub mod export;
-mod gate;
+pub mod gate;
 pub mod heads;
 pub mod keeper;
 pub mod memory;

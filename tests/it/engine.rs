@@ -1,5 +1,6 @@
 //! The engine on stores in memory: what it must not do, it does not, whatever fails.
 
+mod along;
 mod faults;
 mod gates;
 pub(crate) mod world;

@@ -7,6 +7,7 @@
 mod dialect;
 mod frame;
 mod lower;
+pub(crate) mod unfit;
 
 pub(crate) use dialect::{Dialect, Need};
 pub(crate) use frame::{Cell, Frame, LinkedTable, Table};

@@ -2,9 +2,9 @@
 
 use super::statements::{changed, check_starts, delete_companions, keys_of, sorted, starts, strike};
 use super::strike::Strike;
-use super::unfit;
 use super::walk::SqliteWalk;
 use crate::adapter::api::{Act, Basis, Prepared, StoreError};
+use crate::adapter::sql::unfit;
 use crate::model::batch::Applied;
 use crate::model::ids::BatchId;
 use crate::model::key::Key;

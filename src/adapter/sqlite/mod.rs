@@ -12,6 +12,7 @@ mod count;
 mod dialect;
 mod driver;
 mod effects;
+mod follow;
 mod given;
 mod listing;
 mod lookups;
@@ -32,7 +33,6 @@ mod tests;
 mod total;
 mod trigger;
 mod trouble;
-mod unfit;
 mod value;
 mod walk;
 mod witness;
@@ -167,7 +167,7 @@ impl Dispose for SqliteStore {
         if spool.is_empty() {
             return Ok(Fate::Done);
         }
-        unfit::decode(spool).map(Fate::Each).ok_or_else(|| {
+        crate::adapter::sql::unfit::decode(spool).map(Fate::Each).ok_or_else(|| {
             let why = format!("what batch {} had planned cannot be read", label.batch);
             session.trouble(StoreErrorKind::Damaged, why).with_help("Restore the state file from a backup")
         })

@@ -96,7 +96,7 @@ fn ask<'a>(text: &str, policy: &Policy, data: &'a Data, session: &Session) -> Re
     }
     let typed = explain::read_key(engine, data, text).map_err(not_in_force)?;
     let data_now = plan::with_references(data, &schema);
-    let scope = plan::scope(&data_now, &run::circumstances(engine, engine.clock.now())?);
+    let scope = plan::scope(&data_now, &run::circumstances(engine, policy, engine.clock.now())?);
     let (key, is_there) = match store.read(&scope, &typed) {
         Ok(Some(row)) => (row.key, Ok(true)),
         Ok(None) => (typed, Ok(false)),

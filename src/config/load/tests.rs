@@ -101,7 +101,7 @@ fn one_wrong_policy_leaves_the_others() {
 #[test]
 fn stores_are_read_by_their_adapter() {
     refused(&CONFIG.replace("\"sqlite\"", "\"sqllite\""), "there is no adapter `sqllite`");
-    refused(&CONFIG.replace("\"sqlite\"", "\"postgres\""), "not available yet");
+    refused(&CONFIG.replace("\"sqlite\"", "\"mysql\""), "not available yet");
     refused(&CONFIG.replace("adapter = \"filesystem\"\n", ""), "has no `adapter`");
     refused(&CONFIG.replace("path     =", "root     ="), "unknown key `root` in `[store.switchboard]`");
     refused(&CONFIG.replace("path     = \"cdr.db\"\n", ""), "has no `path`");
@@ -201,4 +201,23 @@ fn a_password_is_never_repeated() {
     let config = format!("{CONFIG}{}", SERVER.replace("reader@db", "reader:hidden@db"));
     let (_dir, loaded) = loaded(&[("forfall.toml", &config)]);
     assert!(!format!("{:?}", loaded.diagnostics).contains("hidden"));
+}
+
+#[test]
+fn one_file_under_two_names_is_one_store() {
+    let dir = tempfile::tempdir().unwrap();
+    fs_err::create_dir_all(dir.path().join("policies")).unwrap();
+    fs_err::create_dir_all(dir.path().join("state")).unwrap();
+    let told = |config: &str| {
+        fs_err::write(dir.path().join("forfall.toml"), config).unwrap();
+        let loaded = load(&dir.path().join("forfall.toml"), "2026-11-20".parse().unwrap());
+        loaded.diagnostics.iter().map(|found| found.message.clone()).collect::<Vec<_>>()
+    };
+    fs_err::write(dir.path().join("cdr.db"), "").unwrap();
+    fs_err::hard_link(dir.path().join("cdr.db"), dir.path().join("copy.db")).unwrap();
+    let twice = told(&format!("{CONFIG}\n[store.again]\nadapter = \"sqlite\"\npath = \"copy.db\"\n"));
+    assert!(twice.iter().any(|message| message.contains("are the same")), "{twice:?}");
+    fs_err::hard_link(dir.path().join("cdr.db"), dir.path().join("state/state.db")).unwrap();
+    let state = told(CONFIG);
+    assert!(state.iter().any(|message| message.contains("is the state file itself")), "{state:?}");
 }

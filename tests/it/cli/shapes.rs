@@ -72,7 +72,10 @@ fn run() {
     let runs = fixture.run(&["run", "calls"]).expect(0).json();
     assert_eq!(members(&runs), ["runs"]);
     let run = &runs["runs"][0];
-    assert_eq!(members(run), ["run", "policy", "store", "collection", "state", "stages", "reason"]);
+    assert_eq!(
+        members(run),
+        ["run", "policy", "store", "collection", "state", "stages", "reason", "remarks"]
+    );
     assert_eq!(members(&run["stages"][0]), ["stage", "action", "done", "skipped", "failed"]);
     assert_eq!(run["state"], "complete");
     assert_eq!(run["stages"][0]["done"], 3);

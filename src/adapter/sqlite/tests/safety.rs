@@ -164,6 +164,20 @@ fn what_is_gone_is_in_no_file() {
 }
 
 #[test]
+fn a_log_that_a_reader_keeps_from_being_emptied_is_no_success() {
+    let world = world(&format!("PRAGMA journal_mode = WAL; {SOME}"));
+    let reader = Connection::open(&world.path).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM record").unwrap();
+    carry_out(&world.store, job(target("record"), Act::Delete, 500), 100).unwrap();
+    let error = world.store.settle(&target("record")).unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Busy);
+    assert!(error.to_string().contains("write-ahead log"), "{error}");
+    reader.execute_batch("COMMIT").unwrap();
+    world.store.settle(&target("record")).unwrap();
+    assert_eq!(fs_err::metadata(world.path.with_file_name("data.db-wal")).unwrap().len(), 0);
+}
+
+#[test]
 fn a_dry_run_is_dry() {
     let world = world(SOME);
     world.store.adopt(&target("record")).unwrap();

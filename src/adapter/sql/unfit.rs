@@ -10,7 +10,7 @@ use crate::model::key::Key;
 const MAGIC: &[u8] = b"forfall rows 1\n";
 
 /// The first `struck` records were struck, the others not.
-pub(super) fn encode(struck: usize, records: &[Key]) -> Vec<u8> {
+pub(crate) fn encode(struck: usize, records: &[Key]) -> Vec<u8> {
     if struck == records.len() {
         return Vec::new();
     }
@@ -24,7 +24,7 @@ pub(super) fn encode(struck: usize, records: &[Key]) -> Vec<u8> {
 }
 
 /// What a committed batch came to, with the keys of what was left; `None` for anything that [`encode`] did not write.
-pub(super) fn decode(bytes: &[u8]) -> Option<Applied> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<Applied> {
     fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
         let (taken, after) = rest.split_at_checked(length)?;
         *rest = after;
@@ -45,7 +45,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Applied> {
 }
 
 /// The same without a crash.
-pub(super) fn applied(struck: usize, records: &[Key]) -> Applied {
+pub(crate) fn applied(struck: usize, records: &[Key]) -> Applied {
     outcome(struck, &records[struck..])
 }
 

@@ -1,0 +1,290 @@
+//! Counting groups of records, at one moment for all of them.
+//!
+//! A group that an index can answer by itself is asked for by itself; all others share one pass over the table. Which
+//! is cheaper is the server's own estimate.
+
+use std::sync::Arc;
+
+use chrono::NaiveTime;
+
+use super::dialect::Postgres;
+use super::question::Question;
+use super::rows::Reader;
+use super::schema::{self, Bound};
+use super::session::Session;
+use super::starts::{self, Axis};
+use super::value::{self, Bind};
+use crate::adapter::api::{Counted, Group, Scope, StoreError, StoreErrorKind, Tally};
+use crate::adapter::sql::Need;
+use crate::model::predicate::StartIs;
+use crate::model::schema::ColumnKind;
+use crate::model::start::{Start, StartState};
+use crate::model::value::Fields as _;
+use crate::time::StartValue;
+
+/// Counts each group.
+pub(super) fn count(session: &Session, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError> {
+    session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+    let counted = (|| {
+        let bound = schema::bind(session, &scope.target)?;
+        let counting = Counting { session, scope, bound: &bound };
+        let tallies = groups.iter().map(|group| counting.group(group)).collect::<Result<_, _>>()?;
+        Ok(Counted { tallies, ..Counted::default() })
+    })();
+    session.run("ROLLBACK")?;
+    counted
+}
+
+struct Counting<'a> {
+    session: &'a Session,
+    scope: &'a Scope,
+    bound: &'a Bound,
+}
+
+impl Counting<'_> {
+    fn group(&self, group: &Group) -> Result<Tally, StoreError> {
+        let question = Question::of(self.bound, &self.scope.events, &group.predicate)?;
+        let axis = group.start.as_ref().map(|start| starts::axis(start, &self.bound.frame));
+        match (&question.left, axis) {
+            (None, None) => self.by_server(group, &question, None),
+            (None, Some(Some((column, axis)))) => self.by_server(group, &question, Some((column, axis))),
+            _ => self.by_rows(group, &question),
+        }
+    }
+
+    /// The server answers everything that is asked.
+    fn by_server(
+        &self,
+        group: &Group,
+        question: &Question,
+        start: Option<(&str, Axis)>,
+    ) -> Result<Tally, StoreError> {
+        let mut dialect =
+            Postgres { bound: question.bound.clone(), ..Postgres::new(self.bound, &self.scope.events) };
+        let mut selected = vec!["count(*)".to_owned()];
+        let mut reads = None;
+        if let (Some((column, axis)), Some(start)) = (start, &group.start) {
+            let asked = starts::asked(start, axis, &StartIs::Known { now: self.scope.now });
+            let column = self.bound.column(column);
+            let known = dialect.in_asked(&column, asked, Need::Truth);
+            let kind = kind_of(axis);
+            for end in ["min", "max"] {
+                let end = format!("{end}({column}) FILTER (WHERE {known})");
+                selected.push(value::selected(&format!("({end})"), kind));
+            }
+            reads = Some((start, kind, column));
+        }
+        let sql = format!("SELECT {} FROM {} WHERE {}", selected.join(", "), self.bound.from(), question.sql);
+        let row = self.session.one(&sql, &dialect.bound)?;
+        let number: i64 = row.get(0);
+        let mut tally = Tally { count: u64::try_from(number).unwrap_or(0), ..Tally::default() };
+        let mut order = String::new();
+        if let Some((start, kind, column)) = reads {
+            let end = |at| {
+                let value = value::read(&row, at, kind).map_err(|error| self.changed(&error))?;
+                Ok::<_, StoreError>(start.parse_value(&value).ok())
+            };
+            (tally.oldest, tally.newest) = (end(1)?, end(2)?);
+            order = format!(" ORDER BY {column}");
+        }
+        if group.samples > 0 && tally.count > 0 {
+            let sql = format!(
+                "SELECT {} FROM {} WHERE {}{order} LIMIT {}",
+                self.bound.key_list(),
+                self.bound.from(),
+                question.sql,
+                group.samples
+            );
+            for row in self.session.rows(&sql, &question.bound)? {
+                tally
+                    .samples
+                    .extend(value::key(&row, 0, &self.bound.key).map_err(|error| self.changed(&error))?);
+            }
+        }
+        Ok(tally)
+    }
+
+    /// Our own code decides about each row, or reads its start.
+    fn by_rows(&self, group: &Group, question: &Question) -> Result<Tally, StoreError> {
+        let mut needs = question.needs();
+        if let Some(start) = &group.start {
+            needs.add_start(start);
+        }
+        let reader = Reader::new(self.bound, &needs)?;
+        let sql = format!("SELECT {} FROM {} WHERE {}", reader.list, self.bound.from(), question.sql);
+        let mut seen = Seen::default();
+        self.session.each(&sql, &question.bound, |row| {
+            let record = reader.read(self.session, row, 0)?;
+            if question.left.as_ref().is_some_and(|left| !record.holds(left, &self.scope.events)) {
+                return Ok(());
+            }
+            let known = group.start.as_ref().and_then(|start| {
+                match start.read(&record, &self.scope.events, self.scope.now) {
+                    StartState::Known(value) => Some((moment(start, value), value)),
+                    StartState::Waiting | StartState::Undetermined(_) => None,
+                }
+            });
+            seen.add(known, group.samples, || record.key());
+            Ok(())
+        })?;
+        Ok(seen.tally())
+    }
+
+    fn changed(&self, error: &tokio_postgres::Error) -> StoreError {
+        self.session.trouble(StoreErrorKind::Changed, error.to_string())
+    }
+}
+
+/// How the smallest and largest values of an axis are read.
+fn kind_of(axis: Axis) -> ColumnKind {
+    match axis {
+        Axis::Instant => ColumnKind::Instant,
+        Axis::Date => ColumnKind::Date,
+        Axis::Number(_) => ColumnKind::Int,
+        Axis::Local => ColumnKind::Any,
+    }
+}
+
+/// Where a start lies on the time line, for putting starts in order.
+fn moment(start: &Arc<Start>, value: StartValue) -> i64 {
+    match value {
+        StartValue::Date(date) if start.single_field().is_some() => {
+            date.and_time(NaiveTime::MIN).and_utc().timestamp_micros()
+        }
+        value => start.instant_of(value).timestamp_micros(),
+    }
+}
+
+/// What has been seen of a group so far.
+#[derive(Default)]
+struct Seen {
+    count: u64,
+    oldest: Option<(i64, StartValue)>,
+    newest: Option<(i64, StartValue)>,
+    /// The earliest so far, earliest first. Records without a known start come last.
+    samples: Vec<(i64, crate::model::key::Key)>,
+}
+
+impl Seen {
+    fn add(
+        &mut self,
+        known: Option<(i64, StartValue)>,
+        samples: usize,
+        key: impl FnOnce() -> crate::model::key::Key,
+    ) {
+        self.count += 1;
+        if let Some(known) = known {
+            self.oldest = Some(self.oldest.filter(|oldest| oldest.0 <= known.0).unwrap_or(known));
+            self.newest = Some(self.newest.filter(|newest| newest.0 >= known.0).unwrap_or(known));
+        }
+        let at = known.map_or(i64::MAX, |(at, _)| at);
+        if self.samples.len() < samples || self.samples.last().is_some_and(|(last, _)| *last > at) {
+            let place = self.samples.partition_point(|(other, _)| *other <= at);
+            self.samples.insert(place, (at, key()));
+            self.samples.truncate(samples);
+        }
+    }
+
+    fn tally(self) -> Tally {
+        Tally {
+            count: self.count,
+            oldest: self.oldest.map(|(_, value)| value),
+            newest: self.newest.map(|(_, value)| value),
+            samples: self.samples.into_iter().map(|(_, key)| key).collect(),
+        }
+    }
+}
+
+/// The due curve: how many records for which the predicate is true have their start in each of a row of growing sets.
+pub(super) fn survey(
+    session: &Session,
+    scope: &Scope,
+    predicate: &crate::model::predicate::Predicate,
+    start: &Arc<Start>,
+    sets: &[crate::time::StartSet],
+) -> Result<Vec<u64>, StoreError> {
+    let mut added = vec![0_u64; sets.len()];
+    let Some(last) = sets.last() else { return Ok(added) };
+    let bound = schema::bind(session, &scope.target)?;
+    let in_last =
+        crate::model::predicate::Predicate::Start { start: Arc::clone(start), is: StartIs::In(last.clone()) };
+    let question = Question::of(&bound, &scope.events, &in_last.and(predicate.clone()))?;
+    let mut add = |value: StartValue, count: u64| {
+        // The sets grow: the first that has the start is found by halving.
+        let first = sets.partition_point(|set| !set.contains(value));
+        if let Some(sum) = added.get_mut(first) {
+            *sum += count;
+        }
+    };
+    let axis = starts::axis(start, &bound.frame).filter(|_| question.left.is_none());
+    if let Some((column, axis @ (Axis::Instant | Axis::Date))) = axis {
+        by_buckets(session, scope, &bound, &question, (&bound.column(column), axis), sets, &mut add)?;
+    } else {
+        let mut needs = question.needs();
+        needs.add_start(start);
+        let reader = Reader::new(&bound, &needs)?;
+        let sql = format!("SELECT {} FROM {} WHERE {}", reader.list, bound.from(), question.sql);
+        session.each(&sql, &question.bound, |row| {
+            let record = reader.read(session, row, 0)?;
+            if question.left.as_ref().is_none_or(|left| record.holds(left, &scope.events))
+                && let Some(value) = start.read_known(&record, &scope.events)
+            {
+                add(value, 1);
+            }
+            Ok(())
+        })?;
+    }
+    let mut sum = 0;
+    for count in &mut added {
+        sum += *count;
+        *count = sum;
+    }
+    Ok(added)
+}
+
+/// Between two neighbouring ends of any set all starts belong to the same sets: the server counts those together.
+fn by_buckets(
+    session: &Session,
+    scope: &Scope,
+    bound: &Bound,
+    question: &Question,
+    (column, axis): (&str, Axis),
+    sets: &[crate::time::StartSet],
+    add: &mut impl FnMut(StartValue, u64),
+) -> Result<(), StoreError> {
+    let micro = chrono::TimeDelta::microseconds(1);
+    let mut instants: Vec<_> = sets
+        .iter()
+        .flat_map(|set| &set.instants)
+        .flat_map(|(from, to)| [*from, Some(*to + micro)])
+        .flatten()
+        .collect();
+    instants.sort_unstable();
+    instants.dedup();
+    let mut dates: Vec<_> = sets.iter().filter_map(|set| set.dates_through?.succ_opt()).collect();
+    dates.sort_unstable();
+    dates.dedup();
+    let (edges, thresholds): (Vec<StartValue>, Bind) = match axis {
+        Axis::Date => (dates.iter().copied().map(StartValue::Date).collect(), Bind::Dates(dates)),
+        _ => (instants.iter().copied().map(StartValue::Instant).collect(), Bind::Instants(instants)),
+    };
+    let Some(first) = edges.first() else { return Ok(()) };
+    let before = match first {
+        StartValue::Date(date) => StartValue::Date(date.pred_opt().unwrap_or(*date)),
+        StartValue::Instant(instant) => StartValue::Instant(*instant - micro),
+    };
+    let mut dialect = Postgres { bound: question.bound.clone(), ..Postgres::new(bound, &scope.events) };
+    let place = dialect.bind(thresholds);
+    let sql = format!(
+        "SELECT width_bucket({column}, {place})::int8, count(*) FROM {} WHERE {} GROUP BY 1",
+        bound.from(),
+        question.sql
+    );
+    for row in session.rows(&sql, &dialect.bound)? {
+        let (bucket, count): (i64, i64) = (row.get(0), row.get(1));
+        let at = usize::try_from(bucket).unwrap_or(0);
+        let value = at.checked_sub(1).and_then(|at| edges.get(at)).copied().unwrap_or(before);
+        add(value, u64::try_from(count).unwrap_or(0));
+    }
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! SQL as PostgreSQL speaks it. What it cannot answer exactly as memory does is marked [`Postgres::opaque`]: then our
+//! own code decides about rows that SQL has only narrowed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::catalogue::quoted;
+use super::schema::Bound;
+use super::starts::{self, Asked};
+use super::value::{Bind, KeyType};
+use crate::adapter::api::StoreError;
+use crate::adapter::sql::{Cell, Dialect, Frame, Need};
+use crate::model::key::{Key, KeyPart};
+use crate::model::method::Method;
+use crate::model::predicate::{Comparison, EventBook, Reach, StartIs, TextTest};
+use crate::model::schema::ColumnKind;
+use crate::model::start::Start;
+use crate::model::value::Value;
+
+/// Writes SQL about one target and collects what is bound.
+#[derive(Debug)]
+pub(super) struct Postgres<'a> {
+    pub(super) bound_to: &'a Bound,
+    pub(super) events: &'a EventBook,
+    /// What is bound, in the order of the numbers.
+    pub(super) bound: Vec<Bind>,
+    /// Something was asked that SQL cannot answer exactly: the text means nothing.
+    pub(super) opaque: bool,
+}
+
+const UNKNOWN: &str = "NULL::bool";
+const REACH_ALIAS: &str = "forfall reach";
+const LINK_ALIAS: &str = "forfall link";
+
+impl<'a> Postgres<'a> {
+    pub(super) fn new(bound_to: &'a Bound, events: &'a EventBook) -> Self {
+        Self { bound_to, events, bound: Vec::new(), opaque: false }
+    }
+
+    /// Binds a value and gives its place in the text.
+    pub(super) fn bind(&mut self, value: Bind) -> String {
+        let cast = value.cast();
+        self.bound.push(value);
+        format!("${}::{cast}", self.bound.len())
+    }
+
+    fn bind_value(&mut self, value: &Value) -> String {
+        match Bind::of(value) {
+            Some(bind) => self.bind(bind),
+            None => self.cannot(),
+        }
+    }
+
+    fn cannot(&mut self) -> String {
+        self.opaque = true;
+        UNKNOWN.to_owned()
+    }
+
+    /// The conditions that a start's column meets in what is asked. Never unknown.
+    pub(super) fn in_asked(&mut self, column: &str, asked: Asked, need: Need) -> String {
+        let mut parts: Vec<String> = asked
+            .ranges
+            .into_iter()
+            .map(|(from, to)| {
+                let ends = [(">=", from), ("<=", to)];
+                let ends: Vec<String> = ends
+                    .into_iter()
+                    .filter_map(|(sign, end)| Some(format!("{column} {sign} {}", self.bind(end?))))
+                    .collect();
+                format!("({})", ends.join(" AND "))
+            })
+            .collect();
+        parts.extend(asked.null.then(|| format!("{column} IS NULL")));
+        let any = if parts.is_empty() { "FALSE".to_owned() } else { format!("({})", parts.join(" OR ")) };
+        match (asked.inverted, need) {
+            (true, _) => format!("({any} IS NOT TRUE)"),
+            (false, Need::Exact) => format!("({any} IS TRUE)"),
+            (false, Need::Truth) => any,
+        }
+    }
+}
+
+/// The kinds whose values compare in SQL as in memory.
+fn is_plain(kind: ColumnKind) -> bool {
+    !matches!(kind, ColumnKind::Real | ColumnKind::Any)
+}
+
+fn kind_of(value: &Value) -> Option<ColumnKind> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(_) => ColumnKind::Bool,
+        Value::Int(_) => ColumnKind::Int,
+        Value::Real(_) => ColumnKind::Real,
+        Value::Text(_) => ColumnKind::Text,
+        Value::Bytes(_) => ColumnKind::Bytes,
+        Value::Instant(_) => ColumnKind::Instant,
+        Value::Date(_) => ColumnKind::Date,
+    })
+}
+
+/// The cell so that it compares by code point, whatever its collation and type are.
+fn text(cell: &Cell) -> String {
+    if is_text_type(&cell.declared) {
+        format!("{} COLLATE \"C\"", cell.sql)
+    } else {
+        format!("{}::text COLLATE \"C\"", cell.sql)
+    }
+}
+
+fn is_text_type(declared: &str) -> bool {
+    declared == "text" || declared.starts_with("character varying")
+}
+
+fn sign(op: Comparison) -> &'static str {
+    match op {
+        Comparison::Equal => "=",
+        Comparison::NotEqual => "<>",
+        Comparison::Less => "<",
+        Comparison::LessOrEqual => "<=",
+        Comparison::Greater => ">",
+        Comparison::GreaterOrEqual => ">=",
+    }
+}
+
+fn is_order(op: Comparison) -> bool {
+    !matches!(op, Comparison::Equal | Comparison::NotEqual)
+}
+
+impl Dialect for Postgres<'_> {
+    fn quoted(&self, name: &str) -> String {
+        quoted(name)
+    }
+
+    fn truth(&self, answer: bool) -> &'static str {
+        if answer { "TRUE" } else { "FALSE" }
+    }
+
+    fn compare(&mut self, cell: &Cell, op: Comparison, with: &Value, need: Need) -> String {
+        let sign = sign(op);
+        match kind_of(with) {
+            None => UNKNOWN.to_owned(),
+            Some(_) if !is_plain(cell.kind) => self.cannot(),
+            Some(ColumnKind::Real) if cell.kind == ColumnKind::Int => self.cannot(),
+            Some(kind) if kind != cell.kind => UNKNOWN.to_owned(),
+            Some(ColumnKind::Bool) if is_order(op) => UNKNOWN.to_owned(),
+            Some(ColumnKind::Text) => {
+                let place = self.bind_value(with);
+                let exact = format!("{} {sign} {place}", text(cell));
+                if need == Need::Truth && op == Comparison::Equal && cell.bare && is_text_type(&cell.declared)
+                {
+                    // For the index; where a collation takes more for equal, the second half still decides.
+                    return format!("({} = {place} AND {exact})", cell.sql);
+                }
+                format!("({exact})")
+            }
+            Some(_) => {
+                let place = self.bind_value(with);
+                format!("({} {sign} {place})", cell.sql)
+            }
+        }
+    }
+
+    fn compare_cells(&mut self, left: &Cell, op: Comparison, right: &Cell) -> String {
+        if !is_plain(left.kind) || !is_plain(right.kind) {
+            return self.cannot();
+        }
+        if left.kind != right.kind || (left.kind == ColumnKind::Bool && is_order(op)) {
+            return UNKNOWN.to_owned();
+        }
+        let sign = sign(op);
+        if left.kind == ColumnKind::Text {
+            return format!("({} {sign} {})", text(left), text(right));
+        }
+        format!("({} {sign} {})", left.sql, right.sql)
+    }
+
+    fn one_of(&mut self, cell: &Cell, values: &[Value], _: Need) -> String {
+        if values.is_empty() {
+            return format!("CASE WHEN {} IS NOT NULL THEN FALSE END", cell.sql);
+        }
+        let mixed =
+            cell.kind == ColumnKind::Int && values.iter().any(|value| matches!(value, Value::Real(_)));
+        if !is_plain(cell.kind) || mixed {
+            return self.cannot();
+        }
+        let same: Vec<&Value> = values.iter().filter(|value| kind_of(value) == Some(cell.kind)).collect();
+        if same.is_empty() {
+            return UNKNOWN.to_owned();
+        }
+        let cell_sql = if cell.kind == ColumnKind::Text { text(cell) } else { cell.sql.clone() };
+        let places: Vec<String> = same.into_iter().map(|value| self.bind_value(value)).collect();
+        format!("({cell_sql} IN ({}))", places.join(", "))
+    }
+
+    fn text_test(&mut self, cell: &Cell, test: TextTest, needle: &str) -> String {
+        match cell.kind {
+            ColumnKind::Any => return self.cannot(),
+            ColumnKind::Text => {}
+            _ => return UNKNOWN.to_owned(),
+        }
+        let place = self.bind_value(&Value::Text(needle.to_owned()));
+        let text = text(cell);
+        match test {
+            TextTest::StartsWith => format!("starts_with({text}, {place})"),
+            TextTest::EndsWith => format!("(right({text}, length({place})) = {place})"),
+            TextTest::Contains => format!("(strpos({text}, {place}) > 0)"),
+        }
+    }
+
+    fn event(&mut self, frame: &Frame, name: &str, of: Option<&Cell>) -> Result<String, StoreError> {
+        let sql = match of {
+            Some(cell) if matches!(cell.kind, ColumnKind::Int | ColumnKind::Text) => cell.sql.clone(),
+            None if self.bound_to.key.len() == 1 && self.bound_to.key[0] != KeyType::Bytes => {
+                self.column(&frame.own.name, &frame.own.key[0])
+            }
+            _ => return Ok(self.cannot()),
+        };
+        let keys: Vec<String> =
+            self.events.keys(name).filter(|key| !key.contains('\0')).map(str::to_owned).collect();
+        if keys.is_empty() {
+            return Ok("FALSE".to_owned());
+        }
+        let place = self.bind(Bind::Texts(keys));
+        Ok(format!("(({sql}::text COLLATE \"C\" = ANY({place})) IS TRUE)"))
+    }
+
+    fn start(
+        &mut self,
+        frame: &Frame,
+        start: &Arc<Start>,
+        is: &StartIs,
+        need: Need,
+    ) -> Result<String, StoreError> {
+        let Some((column, axis)) = starts::axis(start, frame) else { return Ok(self.cannot()) };
+        let column = self.column(&frame.own.name, column);
+        Ok(self.in_asked(&column, starts::asked(start, axis, is), need))
+    }
+
+    fn done(&mut self, cell: &Cell, method: &Arc<Method>) -> Result<String, StoreError> {
+        Ok(match &**method {
+            Method::Null => format!("({} IS NULL)", cell.sql),
+            Method::Fixed(value) if is_plain(cell.kind) && kind_of(value) == Some(cell.kind) => {
+                let same = self.compare(cell, Comparison::Equal, value, Need::Exact);
+                format!("(({} IS NULL OR {same}) IS TRUE)", cell.sql)
+            }
+            Method::Flag if cell.kind == ColumnKind::Bool => format!("({} IS TRUE)", cell.sql),
+            _ => self.cannot(),
+        })
+    }
+
+    fn key_in(&mut self, frame: &Frame, keys: &Arc<HashSet<Key>>, need: Need) -> Result<String, StoreError> {
+        let types = &self.bound_to.key;
+        let mut columns: Vec<Vec<Bind>> = vec![Vec::new(); types.len()];
+        for key in keys.iter() {
+            let Ok(parts) = key.parts() else { continue };
+            if parts.len() != types.len() {
+                continue;
+            }
+            let bound: Option<Vec<Bind>> =
+                types.iter().zip(&parts).map(|(kind, part): (&KeyType, &KeyPart)| kind.bind(part)).collect();
+            for (column, part) in columns.iter_mut().zip(bound.into_iter().flatten()) {
+                column.push(part);
+            }
+        }
+        if columns.iter().any(Vec::is_empty) {
+            return Ok("FALSE".to_owned());
+        }
+        let arrays: Vec<Bind> = types.iter().zip(columns).map(|(kind, parts)| kind.array(parts)).collect();
+        let places: Vec<String> = arrays.into_iter().map(|array| self.bind(array)).collect();
+        let names = self.bound_to.key_list();
+        let answer = match places.as_slice() {
+            [place] => {
+                let bare = self.column(&frame.own.name, &frame.own.key[0]);
+                let sql = if self.bound_to.key[0] == KeyType::Text {
+                    format!("{names} COLLATE \"C\"")
+                } else {
+                    bare
+                };
+                format!("({sql} = ANY({place}))")
+            }
+            _ => format!("(({names}) IN (SELECT * FROM unnest({})))", places.join(", ")),
+        };
+        Ok(if need == Need::Truth { answer } else { format!("({answer} IS TRUE)") })
+    }
+
+    fn reached(&mut self, frame: &Frame, reach: &Reach) -> Result<String, StoreError> {
+        let known = self.bound_to.reaching.get(&reach.collection).cloned();
+        let table = known.unwrap_or_else(|| quoted(&reach.collection));
+        let (ours, by) = (self.column(&frame.own.name, &reach.key), self.column(REACH_ALIAS, &reach.by));
+        Ok(format!("EXISTS (SELECT 1 FROM {table} AS {} WHERE {by} = {ours})", quoted(REACH_ALIAS)))
+    }
+
+    fn through(&self, frame: &Frame, link: &str, inner: &str) -> Result<String, StoreError> {
+        let linked = frame.link(link)?;
+        let table = self.bound_to.linked.get(link).cloned().unwrap_or_else(|| quoted(&linked.table.name));
+        // Of several rows nobody knows which one is meant.
+        let alone = if linked.unique {
+            String::new()
+        } else {
+            format!(
+                " AND (SELECT count(*) FROM (SELECT 1 FROM {table} AS {alias} WHERE {key} = {by} LIMIT 2) AS few) = 1",
+                alias = quoted(LINK_ALIAS),
+                key = self.column(LINK_ALIAS, &linked.key),
+                by = self.column(&frame.own.name, &linked.link.by),
+            )
+        };
+        Ok(format!(
+            "(SELECT {inner} FROM {table} AS {} WHERE {} = {}{alone})",
+            quoted(LINK_ALIAS),
+            self.column(LINK_ALIAS, &linked.key),
+            self.column(&frame.own.name, &linked.link.by),
+        ))
+    }
+}

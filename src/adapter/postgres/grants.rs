@@ -1,0 +1,97 @@
+//! What a role needs, as statements for whoever administers the server.
+
+use std::collections::BTreeMap;
+
+use super::catalogue::{self, Entry, quoted};
+use super::schema;
+use super::session::Session;
+use crate::adapter::api::{StoreError, Use};
+
+const PLANNER: &str = "forfall_planner";
+const EXECUTOR: &str = "forfall_executor";
+
+/// What is needed of one table.
+#[derive(Default)]
+struct Needed {
+    schema: String,
+    table: String,
+    delete: bool,
+    /// The columns that change; `None` for all of them.
+    update: Option<Vec<String>>,
+    update_all: bool,
+}
+
+/// The statements for both roles.
+pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, StoreError> {
+    let mut needed: BTreeMap<u32, Needed> = BTreeMap::new();
+    for one in uses {
+        let bound = schema::bind(session, &one.target)?;
+        let record = at(&mut needed, &bound.entry);
+        record.delete |= one.deletes;
+        match &one.changes {
+            Some(columns) => columns.iter().for_each(|column| record.add(column)),
+            None => record.update_all = true,
+        }
+        // Rows are locked before our own code judges them, and so are the rows that decide.
+        bound.frame.own.key.iter().take(1).for_each(|column| record.add(column));
+        for linked in &bound.frame.links {
+            let there = catalogue::table(session, &linked.link.collection)?;
+            at(&mut needed, &there).add(&linked.key);
+        }
+        for with in one.target.with.iter().filter(|with| with.store.is_none()) {
+            let there = catalogue::table(session, &with.collection)?;
+            at(&mut needed, &there).delete |= one.deletes;
+        }
+        for reach in &one.target.reached_by {
+            at(&mut needed, &catalogue::table(session, &reach.collection)?);
+        }
+        for reference in catalogue::references(session, &[bound.entry.oid])? {
+            at(&mut needed, &catalogue::table(session, &reference.child)?);
+        }
+    }
+    let database: String = session.one("SELECT current_database()::text", &[])?.get(0);
+    let mut lines = Vec::new();
+    for (role, disposes) in [(PLANNER, false), (EXECUTOR, true)] {
+        lines.push(format!("CREATE ROLE {role} LOGIN;  -- then \\password {role}"));
+        lines.push(format!("GRANT CONNECT ON DATABASE {} TO {role};", quoted(&database)));
+        let mut schemas: Vec<&String> = needed.values().map(|needed| &needed.schema).collect();
+        schemas.dedup();
+        schemas.sort();
+        schemas.dedup();
+        lines.extend(
+            schemas.iter().map(|schema| format!("GRANT USAGE ON SCHEMA {} TO {role};", quoted(schema))),
+        );
+        for needed in needed.values() {
+            let mut privileges = vec!["SELECT".to_owned()];
+            if disposes && needed.delete {
+                privileges.push("DELETE".to_owned());
+            }
+            if disposes && needed.update_all {
+                privileges.push("UPDATE".to_owned());
+            } else if let Some(columns) = needed.update.as_ref().filter(|_| disposes) {
+                let columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+                privileges.push(format!("UPDATE ({})", columns.join(", ")));
+            }
+            let table = format!("{}.{}", quoted(&needed.schema), quoted(&needed.table));
+            lines.push(format!("GRANT {} ON {table} TO {role};", privileges.join(", ")));
+        }
+    }
+    Ok(lines)
+}
+
+fn at<'a>(needed: &'a mut BTreeMap<u32, Needed>, entry: &Entry) -> &'a mut Needed {
+    needed.entry(entry.oid).or_insert_with(|| Needed {
+        schema: entry.schema.clone(),
+        table: entry.name.clone(),
+        ..Needed::default()
+    })
+}
+
+impl Needed {
+    fn add(&mut self, column: &str) {
+        let columns = self.update.get_or_insert_default();
+        if !columns.iter().any(|other| other == column) {
+            columns.push(column.to_owned());
+        }
+    }
+}

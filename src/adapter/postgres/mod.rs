@@ -1,0 +1,183 @@
+//! PostgreSQL databases. A collection is a table.
+//!
+//! A batch is one transaction: its rows are changed with RETURNING, the intent is written, then it commits. After a
+//! crash the server says by the transaction's number what became of it: nothing of ours is kept in the database.
+
+mod ahead;
+mod batch;
+mod catalogue;
+mod change;
+mod connect;
+mod count;
+mod dialect;
+mod effects;
+mod fate;
+mod grants;
+mod listing;
+mod question;
+mod rows;
+mod scan;
+mod schema;
+mod session;
+mod starts;
+#[cfg(test)]
+mod tests;
+mod trouble;
+mod value;
+mod walk;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::adapter::api::{
+    Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Page, Row, Scope, StoreError, Surveyed,
+    Total, Use, Walk,
+};
+use crate::adapter::place::Server;
+use crate::model::batch::{BatchLabel, Fate};
+use crate::model::ids::StoreName;
+use crate::model::key::{Key, KeyForm};
+use crate::model::predicate::Predicate;
+use crate::model::schema::{Identity, Schema};
+use crate::model::start::Start;
+use crate::model::target::Target;
+use crate::time::StartSet;
+use session::{Limits, Session};
+
+/// One PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    name: StoreName,
+    server: Server,
+    limits: Limits,
+    /// Connections for reading that nobody uses at the moment.
+    idle: Mutex<Vec<Session>>,
+}
+
+impl PostgresStore {
+    /// Names the database; nothing is connected to before the first question.
+    pub fn open(name: StoreName, server: Server) -> Self {
+        Self { name, server, limits: Limits::default(), idle: Mutex::default() }
+    }
+
+    /// Waits so long for a lock that somebody else holds.
+    #[must_use]
+    pub fn with_lock_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.lock = timeout;
+        self
+    }
+
+    fn place(&self) -> String {
+        format!("store {}", self.name)
+    }
+
+    /// Puts a question to a connection that only reads.
+    fn ask<T>(&self, question: impl FnOnce(&Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let session = match idle.filter(Session::is_open) {
+            Some(session) => session,
+            None => Session::read(&self.place(), &self.server, self.limits)?,
+        };
+        let answer = question(&session);
+        // After an error nobody knows what state the connection is in.
+        if answer.is_ok() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        }
+        answer
+    }
+
+    fn writing(&self) -> Result<Session, StoreError> {
+        Session::write(&self.place(), &self.server, self.limits)
+    }
+}
+
+fn identity(session: &Session) -> Result<Identity, StoreError> {
+    let row = session.one(
+        "SELECT (SELECT system_identifier::text FROM pg_control_system()), \
+         (SELECT oid::text FROM pg_database WHERE datname = current_database())",
+        &[],
+    )?;
+    Ok(Identity { parts: vec![("system".to_owned(), row.get(0)), ("database".to_owned(), row.get(1))] })
+}
+
+impl Inspect for PostgresStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { transactional: true, changes_fields: true, links: true, key_form: KeyForm::Columns }
+    }
+
+    fn identity(&self) -> Result<Identity, StoreError> {
+        self.ask(identity)
+    }
+
+    fn collections(&self) -> Result<Vec<Listed>, StoreError> {
+        self.ask(|session| listing::collections(session, &self.name))
+    }
+
+    fn probe(&self, target: &Target) -> Result<Schema, StoreError> {
+        self.ask(|session| schema::probe(session, target))
+    }
+
+    fn total(&self, target: &Target) -> Result<Total, StoreError> {
+        self.ask(|session| listing::total(session, &schema::bind(session, target)?.entry))
+    }
+
+    fn count(&self, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError> {
+        self.ask(|session| count::count(session, scope, groups))
+    }
+
+    fn survey(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        start: &Arc<Start>,
+        sets: &[StartSet],
+    ) -> Result<Surveyed, StoreError> {
+        let counts = self.ask(|session| count::survey(session, scope, predicate, start, sets))?;
+        Ok(Surveyed { counts, gaps: Vec::new() })
+    }
+
+    fn scan(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.ask(|session| scan::scan(session, scope, predicate, after, limit))
+    }
+
+    fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError> {
+        self.ask(|session| scan::read(session, scope, key))
+    }
+
+    fn grants(&self, uses: &[Use]) -> Result<Vec<String>, StoreError> {
+        self.ask(|session| grants::grants(session, uses))
+    }
+}
+
+impl Dispose for PostgresStore {
+    fn inspect(&self) -> &dyn Inspect {
+        self
+    }
+
+    fn adopt(&self, target: &Target) -> Result<Identity, StoreError> {
+        // Nothing of ours has to be in the database; but that it can be disposed in is known now.
+        let session = self.writing()?;
+        schema::bind(&session, target)?;
+        identity(&session)
+    }
+
+    fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
+        let more = || self.writing();
+        let walk = walk::PostgresWalk::begin(self.writing()?, job, self.server.parallel, &more)?;
+        Ok(Box::new(walk))
+    }
+
+    fn resolve(&self, _: &BatchLabel, _: &Target, spool: &[u8]) -> Result<Fate, StoreError> {
+        fate::resolve(&self.writing()?, spool)
+    }
+
+    fn settle(&self, _: &Target) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! Records as rows give them, with the rows that they link to.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio_postgres::Row;
+
+use super::catalogue::quoted;
+use super::dialect::Postgres;
+use super::schema::Bound;
+use super::session::Session;
+use super::value::{self, KeyType};
+use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::sql::Dialect as _;
+use crate::model::evaluate::World;
+use crate::model::key::{Key, KeyForm};
+use crate::model::predicate::{EventBook, Predicate, Reach};
+use crate::model::schema::ColumnKind;
+use crate::model::start::Start;
+use crate::model::value::{Field, Fields, Value};
+
+/// Which fields of a record somebody wants to know.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Needs {
+    fields: BTreeSet<Field>,
+    reaches: Vec<Reach>,
+}
+
+impl Needs {
+    /// Every field of the record and of the rows that it links to.
+    pub(super) fn all(bound: &Bound) -> Self {
+        let mut needs = Self::default();
+        needs.fields.extend(bound.frame.own.columns.iter().map(|column| Field::own(column.name.as_str())));
+        for linked in &bound.frame.links {
+            let columns = linked.table.columns.iter();
+            needs
+                .fields
+                .extend(columns.map(|column| Field::linked(linked.link.name.as_str(), column.name.as_str())));
+        }
+        needs
+    }
+
+    pub(super) fn add_start(&mut self, start: &Start) {
+        self.fields.extend(start.fields().into_iter().cloned());
+    }
+
+    pub(super) fn add_predicate(&mut self, predicate: &Predicate) {
+        self.fields.extend(predicate.fields().into_iter().cloned());
+        predicate.visit(&mut |part| match part {
+            Predicate::Start { start, .. } => self.fields.extend(start.fields().into_iter().cloned()),
+            Predicate::Done { column, .. } => {
+                self.fields.insert(Field::own(column.as_str()));
+            }
+            Predicate::Reached(reach) if !self.reaches.contains(reach) => self.reaches.push(reach.clone()),
+            _ => {}
+        });
+    }
+
+    pub(super) fn add_column(&mut self, column: &str) {
+        self.fields.insert(Field::own(column));
+    }
+}
+
+/// How rows are selected, and how they become records.
+#[derive(Debug)]
+pub(super) struct Reader {
+    /// What is selected: the key, then the fields.
+    pub(super) list: String,
+    key: Vec<KeyType>,
+    shape: Arc<Shape>,
+}
+
+#[derive(Debug)]
+struct Shape {
+    /// Each field with its kind and the place where its link says whether it has a row.
+    fields: Vec<(Field, ColumnKind, Option<usize>)>,
+    reaches: Vec<Reach>,
+}
+
+impl Reader {
+    pub(super) fn new(bound: &Bound, needs: &Needs) -> Result<Self, StoreError> {
+        let events = EventBook::default();
+        let mut dialect = Postgres::new(bound, &events);
+        let mut list = vec![bound.key_list()];
+        let mut place = bound.key.len();
+        let mut add = |sql: String| {
+            list.push(sql);
+            place += 1;
+            place - 1
+        };
+        let mut links: Vec<(String, usize)> = Vec::new();
+        let mut fields = Vec::new();
+        // Whether a link has a row is asked once, before its fields; the fields follow in one stretch at the end.
+        for field in &needs.fields {
+            if let Some(link) = &field.link
+                && !links.iter().any(|(name, _)| name == link)
+            {
+                links.push((link.clone(), add(dialect.through(&bound.frame, link, "TRUE")?)));
+            }
+        }
+        for field in &needs.fields {
+            let (link, column) = bound.frame.column(field)?;
+            let sql = match link {
+                None => value::selected(&bound.column(&column.name), column.kind),
+                Some(linked) => {
+                    let inner = value::selected(&dialect.column("forfall link", &column.name), column.kind);
+                    dialect.through(&bound.frame, &linked.link.name, &inner)?
+                }
+            };
+            add(sql);
+            let row = field.link.as_ref().and_then(|link| links.iter().find(|(name, _)| name == link));
+            fields.push((field.clone(), column.kind, row.map(|(_, at)| *at)));
+        }
+        for reach in &needs.reaches {
+            add(dialect.reached(&bound.frame, reach)?);
+        }
+        let shape = Shape { fields, reaches: needs.reaches.clone() };
+        Ok(Self { list: list.join(", "), key: bound.key.clone(), shape: Arc::new(shape) })
+    }
+
+    /// The record in a row whose columns of this reader begin at `first`.
+    pub(super) fn read(&self, session: &Session, row: &Row, first: usize) -> Result<Record, StoreError> {
+        let failed = |error: tokio_postgres::Error| {
+            let why = format!("a value was not of the type that the catalogue names ({error})");
+            session.trouble(StoreErrorKind::Changed, why)
+        };
+        let key = value::key(row, first, &self.key).map_err(failed)?.ok_or_else(|| {
+            session.trouble(StoreErrorKind::Unsupported, "a row has no key by which it could be named")
+        })?;
+        let links = self.shape.fields.iter().filter_map(|(.., row)| *row).collect::<BTreeSet<_>>().len();
+        let begin = first + self.key.len() + links;
+        let mut values = Vec::with_capacity(self.shape.fields.len());
+        for (at, (_, kind, link)) in self.shape.fields.iter().enumerate() {
+            let has_row = match link {
+                None => true,
+                Some(place) => row.try_get::<_, Option<bool>>(first + place).map_err(failed)?.is_some(),
+            };
+            values.push(if has_row {
+                Some(value::read(row, begin + at, *kind).map_err(failed)?)
+            } else {
+                None
+            });
+        }
+        let reached = (0..self.shape.reaches.len())
+            .map(|at| row.try_get(begin + self.shape.fields.len() + at).map_err(failed))
+            .collect::<Result<_, _>>()?;
+        Ok(Record { key, shape: Arc::clone(&self.shape), values, reached })
+    }
+}
+
+/// A record as it was read. `Debug` shows types only.
+#[derive(Debug)]
+pub(super) struct Record {
+    key: Key,
+    shape: Arc<Shape>,
+    values: Vec<Option<Value>>,
+    reached: Vec<bool>,
+}
+
+impl Record {
+    /// Whether the predicate is true.
+    pub(super) fn holds(&self, predicate: &Predicate, events: &EventBook) -> bool {
+        let reached = |reach: &Reach| {
+            self.shape.reaches.iter().position(|other| other == reach).is_some_and(|at| self.reached[at])
+        };
+        predicate.holds(self, &World { events, reached: &reached })
+    }
+}
+
+impl Fields for Record {
+    fn get(&self, field: &Field) -> Option<Value> {
+        let same =
+            |other: &Field| other.link == field.link && other.column.eq_ignore_ascii_case(&field.column);
+        let at = self.shape.fields.iter().position(|(other, ..)| same(other))?;
+        self.values[at].clone()
+    }
+
+    fn key(&self) -> Key {
+        self.key.clone()
+    }
+
+    fn event_key(&self) -> String {
+        self.key.text(KeyForm::Columns)
+    }
+}
+
+/// The first rows of a table in the order of its key.
+pub(super) fn ordered_by_key(bound: &Bound) -> String {
+    let columns = bound.frame.own.key.iter().zip(&bound.key);
+    columns
+        .map(|(name, kind)| match kind {
+            KeyType::Text => format!("{}::text COLLATE \"C\"", bound.column(name)),
+            _ => format!("{}.{}", quoted(&bound.frame.own.name), quoted(name)),
+        })
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,231 @@
+//! Probing: the target as the server describes it now.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use super::catalogue::{self, Entry};
+use super::effects::{self, Effects};
+use super::session::Session;
+use super::value::KeyType;
+use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::sql::{Frame, LinkedTable, Table};
+use crate::model::key::{KeyForm, hex};
+use crate::model::schema::Schema;
+use crate::model::target::Target;
+
+/// A target's tables, ready for SQL to be made about them.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    /// The record's table in the catalogue.
+    pub(super) entry: Entry,
+    /// What the lowering needs. A table's name there is the alias under which it stands.
+    pub(super) frame: Frame,
+    /// What each key column is made of.
+    pub(super) key: Vec<KeyType>,
+    /// The tables behind the links, as SQL writes them, by link name.
+    pub(super) linked: BTreeMap<String, String>,
+    /// The tables that refer to records, as SQL writes them, by the policy's name for them.
+    pub(super) reaching: BTreeMap<String, String>,
+}
+
+impl Bound {
+    /// The record's table as a `FROM` or a `DELETE` names it.
+    pub(super) fn from(&self) -> String {
+        format!("{} AS {}", self.entry.sql(), catalogue::quoted(&self.frame.own.name))
+    }
+
+    /// A column of the record's table.
+    pub(super) fn column(&self, name: &str) -> String {
+        format!("{}.{}", catalogue::quoted(&self.frame.own.name), catalogue::quoted(name))
+    }
+
+    /// The key's columns as they are selected.
+    pub(super) fn key_list(&self) -> String {
+        let columns = self.frame.own.key.iter().zip(&self.key);
+        columns.map(|(name, kind)| kind.selected(&self.column(name))).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Finds the target's tables and columns.
+pub(super) fn bind(session: &Session, target: &Target) -> Result<Bound, StoreError> {
+    let entry = catalogue::table(session, &target.collection)?;
+    let key = key_of(session, &entry, target.key.as_deref())?;
+    let mut links = Vec::new();
+    let mut linked = BTreeMap::new();
+    for link in &target.links {
+        require(session, &entry, &link.by)?;
+        let there = catalogue::table(session, &link.collection)?;
+        let key = match &link.key {
+            Some(key) => require(session, &there, key)?,
+            None => only_key(session, &there, &link.name)?,
+        };
+        linked.insert(link.name.clone(), there.sql());
+        let unique = there.is_unique(&[&key]);
+        links.push(LinkedTable {
+            link: link.clone(),
+            table: table_of(&there, vec![key.clone()]),
+            key,
+            unique,
+        });
+    }
+    let types = key
+        .iter()
+        .filter_map(|name| entry.column(name))
+        .map(|column| KeyType::of(column.kind, &column.declared));
+    let mut reaching = BTreeMap::new();
+    let referring =
+        catalogue::references(session, &[entry.oid])?.into_iter().map(|reference| reference.child);
+    for name in target.reached_by.iter().map(|reach| reach.collection.clone()).chain(referring) {
+        if let Ok(there) = catalogue::table(session, &name) {
+            reaching.insert(name, there.sql());
+        }
+    }
+    Ok(Bound {
+        key: types.collect(),
+        frame: Frame { own: table_of(&entry, key), links },
+        entry,
+        linked,
+        reaching,
+    })
+}
+
+fn table_of(entry: &Entry, key: Vec<String>) -> Table {
+    Table { name: entry.name.clone(), columns: entry.columns.clone(), key }
+}
+
+/// The key: what the policy names, else the primary key.
+fn key_of(session: &Session, entry: &Entry, chosen: Option<&[String]>) -> Result<Vec<String>, StoreError> {
+    let Some(chosen) = chosen else {
+        if entry.primary_key.is_empty() {
+            let why = format!("table `{}` has no primary key", entry.spelled);
+            return Err(session
+                .trouble(StoreErrorKind::Unsupported, why)
+                .with_help("Name a unique column that is never NULL with `key`, or add a primary key"));
+        }
+        return Ok(entry.primary_key.clone());
+    };
+    let key: Vec<String> =
+        chosen.iter().map(|name| require(session, entry, name)).collect::<Result<_, _>>()?;
+    let names: Vec<&str> = key.iter().map(String::as_str).collect();
+    let wrong = |why: String, help: &str| session.trouble(StoreErrorKind::Unsupported, why).with_help(help);
+    if names.is_empty() || !entry.is_unique(&names) {
+        let why = format!(
+            "the key ({}) of table `{}` is not unique, so one key may mean several records",
+            names.join(", "),
+            entry.spelled
+        );
+        return Err(wrong(why, "Leave `key` out, or add a unique index over these columns"));
+    }
+    if let Some(nullable) = names.iter().find(|name| entry.column(name).is_some_and(|column| column.nullable))
+    {
+        let why = format!("key column `{nullable}` of table `{}` may be NULL", entry.spelled);
+        return Err(wrong(why, "Leave `key` out, or make the column NOT NULL"));
+    }
+    Ok(key)
+}
+
+/// The one column that is the primary key of a table that a link leads to.
+fn only_key(session: &Session, there: &Entry, link: &str) -> Result<String, StoreError> {
+    if let [one] = key_of(session, there, None)?.as_slice() {
+        return Ok(one.clone());
+    }
+    let why = format!(
+        "table `{}` has a primary key of several columns, which link `{link}` cannot name",
+        there.spelled
+    );
+    Err(session.trouble(StoreErrorKind::Unsupported, why).with_help("Set the link's `key`"))
+}
+
+fn require(session: &Session, entry: &Entry, name: &str) -> Result<String, StoreError> {
+    entry.column(name).map(|column| column.name.clone()).ok_or_else(|| {
+        let why = format!("table `{}` has no column `{name}`", entry.spelled);
+        session
+            .trouble(StoreErrorKind::NotFound, why)
+            .with_help("Correct the policy, or the database; capital letters count")
+    })
+}
+
+/// Describes the target.
+pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreError> {
+    let bound = bind(session, target)?;
+    let effects = effects::find(session, &bound, target)?;
+    let mut warnings = warnings_of(session, &bound)?;
+    warnings.extend(effects.warnings.iter().cloned());
+    let fingerprint = fingerprint(&bound, &effects);
+    let Bound { frame, entry, .. } = bound;
+    Ok(Schema {
+        collection: entry.spelled,
+        columns: frame.own.columns,
+        key: frame.own.key,
+        key_form: KeyForm::Columns,
+        linked: frame.links.into_iter().map(|linked| (linked.link.name, linked.table.columns)).collect(),
+        side_effects: effects.refused,
+        referenced_by: effects.referenced_by,
+        warnings,
+        marker: None,
+        fingerprint,
+    })
+}
+
+fn warnings_of(session: &Session, bound: &Bound) -> Result<Vec<String>, StoreError> {
+    let mut warnings = Vec::new();
+    let row = session.one(
+        "SELECT current_user::text, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), \
+         current_setting('fsync') = 'on', current_setting('full_page_writes') = 'on'",
+        &[],
+    )?;
+    let role: String = row.get(0);
+    if row.get::<_, Option<bool>>(1) == Some(true) {
+        warnings.push(format!(
+            "role `{role}` is a superuser: nothing but this program keeps it from deleting anything; \
+             `forfall store grants` prints what a role of its own needs"
+        ));
+    } else if bound.entry.owned {
+        warnings.push(format!(
+            "role `{role}` owns table `{}` and could drop it; `forfall store grants` prints what a role of its own \
+             needs",
+            bound.entry.spelled
+        ));
+    }
+    if !row.get::<_, bool>(2) || !row.get::<_, bool>(3) {
+        warnings.push(
+            "the server runs with fsync or full_page_writes off: after a power failure a deleted record may be \
+             back, although its deletion was reported"
+                .to_owned(),
+        );
+    }
+    for linked in bound.frame.links.iter().filter(|linked| !linked.unique) {
+        warnings.push(format!(
+            "link `{}`: `{}` of table `{}` is not unique; where two rows have the same value, the record is \
+             undetermined",
+            linked.link.name, linked.key, linked.table.name
+        ));
+    }
+    Ok(warnings)
+}
+
+/// Names, types, keys, triggers and foreign keys: whatever may change what a deletion means. An index may come and go.
+pub(super) fn fingerprint(bound: &Bound, effects: &Effects) -> String {
+    let mut digest = Sha256::new();
+    let mut add = |part: &str| {
+        digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        digest.update(part.as_bytes());
+    };
+    add(&bound.entry.oid.to_string());
+    add(&bound.entry.schema);
+    let links = bound.frame.links.iter().map(|linked| (linked.link.name.as_str(), &linked.table));
+    for (name, table) in std::iter::once(("", &bound.frame.own)).chain(links) {
+        add(name);
+        add(&table.name);
+        for column in &table.columns {
+            add(&column.name);
+            add(&column.declared);
+            add(if column.nullable { "nullable" } else { "not null" });
+        }
+        add("key");
+        table.key.iter().for_each(|column| add(column));
+    }
+    effects.fingerprint.iter().for_each(|part| add(part));
+    hex(&digest.finalize())
+}

@@ -1,0 +1,382 @@
+//! Walking the records of a job, batch after batch.
+//!
+//! Where much is due, the walk follows the table's pages, so that each is read and written once; where little is due,
+//! it follows the index on the start. Which of the two is the server's own estimate. What lies in the next stretch is
+//! found by reading; what goes is decided by the statement that carries the whole predicate.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::ahead::{self, Ahead, Size};
+use super::batch::Frozen;
+use super::catalogue::quoted;
+use super::change::{self, Work};
+use super::effects::{self, Companion};
+use super::fate::Server;
+use super::question::Question;
+use super::rows::Reader;
+use super::schema::{self, Bound};
+use super::session::Session;
+use super::starts;
+use super::value::Bind;
+use crate::adapter::api::{Act, Gap, Job, Prepared, StoreError, StoreErrorKind, Walk};
+use crate::model::batch::BatchLabel;
+use crate::model::key::Key;
+use crate::model::predicate::Predicate;
+
+/// A walk over one job.
+#[derive(Debug)]
+pub(super) struct PostgresWalk {
+    pub(super) session: Session,
+    pub(super) bound: Bound,
+    pub(super) job: Job,
+    pub(super) question: Question,
+    /// What is read of each row to decide or to change; `None` where one statement does everything.
+    pub(super) examined: Option<Examined>,
+    pub(super) companions: Vec<Companion>,
+    pub(super) server: Server,
+    order: Order,
+    /// The tables as they were when the walk began, and which those are.
+    signature: String,
+    tables: Vec<Bind>,
+    /// Workers, until all pages are done.
+    ahead: Option<Ahead>,
+    /// Where the last committed batch ended.
+    pub(super) cursor: Option<String>,
+    /// Records that a method could not work on: they stand in the first batch that saw them, and in no other.
+    pub(super) unfit: HashSet<Key>,
+    /// How many times the walk has come to its end.
+    passes: usize,
+    /// Something was done since the walk last came to its end.
+    pub(super) acted: bool,
+}
+
+/// How rows are looked at before anything is done to them.
+#[derive(Debug)]
+pub(super) struct Examined {
+    pub(super) reader: Reader,
+    pub(super) work: Option<Work>,
+    /// The links whose rows decide: they are locked first.
+    pub(super) links: Vec<String>,
+}
+
+/// The way in which a walk goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// By pages, as the rows lie.
+    Pages,
+    /// By the index on the start's column, whose type is the second.
+    Start(String, String),
+}
+
+/// Where the next batch lies.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    /// The condition that only its rows meet, with what it binds last.
+    pub(super) sql: String,
+    pub(super) bound: Vec<Bind>,
+    /// Where it ends.
+    pub(super) end: String,
+}
+
+impl PostgresWalk {
+    /// Begins with one connection; `more` gives others, of which up to `parallel` are used where much is due.
+    pub(super) fn begin(
+        session: Session,
+        job: Job,
+        parallel: usize,
+        more: &dyn Fn() -> Result<Session, StoreError>,
+    ) -> Result<Self, StoreError> {
+        if session.one("SELECT pg_is_in_recovery()", &[])?.get(0) {
+            return Err(session
+                .trouble(StoreErrorKind::Unsupported, "this server is a replica and only reads")
+                .with_help("Name the primary in the URL"));
+        }
+        let target = &job.scope.target;
+        let probed = schema::probe(&session, target)?;
+        if !probed.side_effects.is_empty() {
+            let effects: Vec<_> = probed.side_effects.into_iter().map(|effect| effect.text).collect();
+            let why = format!("more than the records would be touched: {}", effects.join("; "));
+            return Err(session
+                .trouble(StoreErrorKind::Changed, why)
+                .with_help("Nothing was done. Run `forfall check`"));
+        }
+        let bound = schema::bind(&session, target)?;
+        let companions = match job.act {
+            Act::Delete => effects::companions(&session, &bound, target)?,
+            Act::Change(_) => Vec::new(),
+        };
+        require_privileges(&session, &bound, &job.act, &companions)?;
+        let question = Question::of(&bound, &job.scope.events, &job.predicate)?;
+        let work = match &job.act {
+            Act::Delete => None,
+            Act::Change(changes) => Some(change::work(&session, &bound, changes)?),
+        };
+        let links = links_of(&job.predicate);
+        let examined =
+            if question.left.is_some() || work.is_some() || !links.is_empty() || !companions.is_empty() {
+                let mut needs = question.needs();
+                if let Some(work) = &work {
+                    work.add_needs(&mut needs);
+                    needs.add_start(&job.start);
+                }
+                Some(Examined { reader: Reader::new(&bound, &needs)?, work, links })
+            } else {
+                None
+            };
+        let order = if examined.is_some() { Order::Pages } else { order(&session, &bound, &job, &question)? };
+        let mut tables = vec![i64::from(bound.entry.oid)];
+        tables.extend(companions.iter().map(|companion| i64::from(companion.entry.oid)));
+        let mut walk = Self {
+            server: Server::ask(&session)?,
+            signature: String::new(),
+            tables: vec![Bind::Ints(tables)],
+            ahead: None,
+            cursor: None,
+            unfit: HashSet::new(),
+            passes: 0,
+            acted: false,
+            session,
+            bound,
+            job,
+            question,
+            examined,
+            companions,
+            order,
+        };
+        walk.signature = walk.session.one(CHECK, &walk.tables)?.get(0);
+        walk.ahead = ahead(&walk, parallel, more)?;
+        Ok(walk)
+    }
+
+    /// No trigger, rule, reference or column came or went since the walk began. Asked inside the batch's transaction,
+    /// after its statement: from then on nobody changes the tables. Gives the transaction's number.
+    pub(super) fn check_tables(&self) -> Result<String, StoreError> {
+        let row = self.session.one(CHECK, &self.tables)?;
+        if row.get::<_, String>(0) == self.signature {
+            Ok(row.get(1))
+        } else {
+            Err(tables_changed(&self.session))
+        }
+    }
+
+    /// Finds where the next batch lies, by reading alone: at most `want` records.
+    fn next_stretch(
+        &mut self,
+        want: usize,
+        condition: &str,
+        bound: &[Bind],
+    ) -> Result<Option<Stretch>, StoreError> {
+        loop {
+            if let Some(stretch) = self.stretch(want, condition, bound)? {
+                return Ok(Some(stretch));
+            }
+            self.passes += 1;
+            // A row that somebody changed meanwhile may lie behind the cursor now: one more pass finds it.
+            if self.passes > 1 || !std::mem::take(&mut self.acted) {
+                return Ok(None);
+            }
+            self.cursor = None;
+        }
+    }
+
+    fn stretch(&self, want: usize, condition: &str, bound: &[Bind]) -> Result<Option<Stretch>, StoreError> {
+        let (alias, from) = (quoted(&self.bound.frame.own.name), self.bound.from());
+        let mut bound = bound.to_vec();
+        let mut bind = |value: Bind| {
+            bound.push(value);
+            format!("${}::text", bound.len())
+        };
+        match &self.order {
+            Order::Pages => {
+                let first = bind(Bind::Text(self.cursor.clone().unwrap_or_else(|| "(0,0)".to_owned())));
+                let sql = format!(
+                    "SELECT max(place)::text FROM (SELECT {alias}.ctid AS place FROM {from} \
+                     WHERE {alias}.ctid >= {first}::tid AND {condition} LIMIT {want}) AS few"
+                );
+                let end: Option<String> = self.session.one(&sql, &bound)?.get(0);
+                let Some(end) = end else { return Ok(None) };
+                let last = bound.len();
+                bound.push(Bind::Text(end.clone()));
+                let sql = format!(
+                    "{alias}.ctid >= ${last}::text::tid AND {alias}.ctid <= ${}::text::tid",
+                    last + 1
+                );
+                Ok(Some(Stretch { sql, bound: bound.split_off(last - 1), end }))
+            }
+            Order::Start(column, kind) => {
+                let after = match &self.cursor {
+                    Some(cursor) => format!(" AND {column} >= {}::{kind}", bind(Bind::Text(cursor.clone()))),
+                    None => String::new(),
+                };
+                let sql = format!(
+                    "SELECT {alias}.ctid::text, {column}::text FROM {from} WHERE {condition}{after} \
+                     ORDER BY {column} LIMIT {want}"
+                );
+                let rows = self.session.rows(&sql, &bound)?;
+                let Some(last) = rows.last() else { return Ok(None) };
+                let end = last.get(1);
+                let places: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+                // What follows binds the condition's own values first.
+                let number = self.question.bound.len() + 1;
+                let sql = format!("{alias}.ctid = ANY(${number}::text[]::tid[])");
+                Ok(Some(Stretch { sql, bound: vec![Bind::Texts(places)], end }))
+            }
+        }
+    }
+}
+
+impl Walk for PostgresWalk {
+    fn prepare<'a>(
+        &'a mut self,
+        _: &BatchLabel,
+        want: usize,
+        without: &HashSet<Key>,
+    ) -> Result<Option<Box<dyn Prepared + 'a>>, StoreError> {
+        let predicate = if without.is_empty() {
+            self.job.predicate.clone()
+        } else {
+            self.job.predicate.clone().and(Predicate::KeyIn(Arc::new(without.clone())).negated())
+        };
+        self.question = Question::of(&self.bound, &self.job.scope.events, &predicate)?;
+        if want >= ahead::WORTH_PAGES || self.ahead.as_ref().is_some_and(Ahead::is_under_way) {
+            let (question, ahead) = (&self.question, self.ahead.as_mut());
+            let is_there = ahead.map(|ahead| ahead.look(want, question, without)).transpose()?;
+            if is_there == Some(true) {
+                return Ok(self.ahead.as_mut().map(Ahead::hand_over));
+            }
+            if self.ahead.take().is_some() {
+                // What was moved behind the workers is found by one more pass.
+                (self.cursor, self.passes) = (None, 1);
+            }
+        }
+        let (condition, bound) = (self.question.sql.clone(), self.question.bound.clone());
+        let Some(stretch) = self.next_stretch(want.max(1), &condition, &bound)? else { return Ok(None) };
+        Ok(Some(Box::new(Frozen::freeze(self, &stretch)?)))
+    }
+
+    fn gaps(&self) -> Vec<Gap> {
+        // An error ends the walk; nothing is passed over in silence.
+        Vec::new()
+    }
+}
+
+/// The links whose rows the predicate looks at.
+fn links_of(predicate: &Predicate) -> Vec<String> {
+    let mut links: Vec<String> = Vec::new();
+    let mut add = |field: &crate::model::value::Field| links.extend(field.link.clone());
+    predicate.fields().into_iter().for_each(&mut add);
+    predicate.visit(&mut |part| {
+        if let Predicate::Start { start, .. } = part {
+            start.fields().into_iter().for_each(&mut add);
+        }
+    });
+    links.sort_unstable();
+    links.dedup();
+    links
+}
+
+fn order(session: &Session, bound: &Bound, job: &Job, question: &Question) -> Result<Order, StoreError> {
+    let Some((name, _)) = starts::axis(&job.start, &bound.frame) else { return Ok(Order::Pages) };
+    let Some(column) = bound.entry.column(name).filter(|column| column.indexed) else {
+        return Ok(Order::Pages);
+    };
+    let sql = format!("EXPLAIN (FORMAT TEXT) SELECT 1 FROM {} WHERE {}", bound.from(), question.sql);
+    let lines = session.rows(&sql, &question.bound)?;
+    let reads_all = lines.iter().any(|line| line.get::<_, String>(0).contains("Seq Scan"));
+    Ok(if reads_all { Order::Pages } else { Order::Start(bound.column(name), column.declared.clone()) })
+}
+
+/// What must not change under a walk, in one question: columns, triggers, rules and references of the tables; and the
+/// number of the transaction in which it is asked.
+const CHECK: &str = "SELECT md5(concat_ws(';', \
+   (SELECT string_agg(concat_ws(',', attrelid, attname, atttypid, attnotnull), ' ' ORDER BY attrelid, attnum) \
+      FROM pg_attribute WHERE attrelid = ANY($1::int8[]::oid[]) AND attnum > 0 AND NOT attisdropped), \
+   (SELECT string_agg(concat_ws(',', oid, tgenabled), ' ' ORDER BY oid) FROM pg_trigger \
+      WHERE tgrelid = ANY($1::int8[]::oid[])), \
+   (SELECT string_agg(concat_ws(',', oid, ev_enabled), ' ' ORDER BY oid) FROM pg_rewrite \
+      WHERE ev_class = ANY($1::int8[]::oid[])), \
+   (SELECT string_agg(concat_ws(',', oid, confdeltype), ' ' ORDER BY oid) FROM pg_constraint \
+      WHERE confrelid = ANY($1::int8[]::oid[])), \
+   (SELECT string_agg(relname, ' ' ORDER BY oid) FROM pg_class WHERE oid = ANY($1::int8[]::oid[])))), \
+   pg_current_xact_id()::text";
+
+/// The tables are not as they were when the walk began.
+pub(super) fn tables_changed(session: &Session) -> StoreError {
+    session
+        .trouble(StoreErrorKind::Changed, "its tables changed while the run was under way")
+        .with_help("Nothing of the batch was done. Look at `forfall store show`, then approve again")
+}
+
+/// Reading ahead with workers, where much goes by one statement in one plain table.
+fn ahead(
+    walk: &PostgresWalk,
+    parallel: usize,
+    more: &dyn Fn() -> Result<Session, StoreError>,
+) -> Result<Option<Ahead>, StoreError> {
+    if walk.examined.is_some() || walk.order != Order::Pages || walk.bound.entry.partitioned {
+        return Ok(None);
+    }
+    let row = walk.session.one(
+        "SELECT pg_relation_size($1::int8::oid) / current_setting('block_size')::int8",
+        &[Bind::Int(walk.bound.entry.oid.into())],
+    )?;
+    let pages = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
+    let (rows, due) = (walk.bound.entry.estimate.unwrap_or(walk.job.expected as f64), walk.job.expected);
+    if due < ahead::WORTH_PAGES as u64 {
+        return Ok(None);
+    }
+    let sessions = (0..parallel.max(1)).map(|_| more()).collect::<Result<Vec<_>, _>>()?;
+    let signature = (CHECK, walk.tables.as_slice(), walk.signature.as_str());
+    Ok(Some(Ahead::new(sessions, &walk.bound, signature, walk.server.clone(), &Size { pages, rows, due })))
+}
+
+/// One clear sentence before the first statement, instead of an error in the middle of a batch.
+fn require_privileges(
+    session: &Session,
+    bound: &Bound,
+    act: &Act,
+    companions: &[Companion],
+) -> Result<(), StoreError> {
+    let mut needed = Vec::new();
+    match act {
+        Act::Delete => needed.push((&bound.entry, "DELETE", Vec::new())),
+        Act::Change(changes) => {
+            let columns = changes.iter().map(|change| change.column.clone()).collect();
+            needed.push((&bound.entry, "UPDATE", columns));
+        }
+    }
+    needed.extend(companions.iter().map(|companion| (&companion.entry, "DELETE", Vec::new())));
+    for (entry, privilege, columns) in needed {
+        let missing: Vec<String> = if columns.is_empty() {
+            let has = session.one(
+                "SELECT has_table_privilege($1::int8::oid, $2::text)",
+                &[Bind::Int(entry.oid.into()), Bind::Text(privilege.to_owned())],
+            )?;
+            if has.get(0) { Vec::new() } else { vec![entry.spelled.clone()] }
+        } else {
+            let mut missing = Vec::new();
+            for column in columns.into_iter().filter(|column| entry.column(column).is_some()) {
+                let has = session.one(
+                    "SELECT has_column_privilege($1::int8::oid, $2::text, $3::text)",
+                    &[
+                        Bind::Int(entry.oid.into()),
+                        Bind::Text(column.clone()),
+                        Bind::Text(privilege.to_owned()),
+                    ],
+                )?;
+                if !has.get::<_, bool>(0) {
+                    missing.push(column);
+                }
+            }
+            missing
+        };
+        if !missing.is_empty() {
+            let why = format!("the role may not {privilege} in table `{}`", entry.spelled);
+            return Err(session
+                .trouble(StoreErrorKind::Denied, why)
+                .with_help("Nothing was done. `forfall store grants` prints what each role needs"));
+        }
+    }
+    Ok(())
+}
