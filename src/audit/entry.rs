@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::upkeep::{Continues, KeyRotation, Prune};
 use crate::model::batch::BatchLabel;
-use crate::model::ids::{BatchId, HoldId, PolicyId, RunId, StoreName};
+use crate::model::ids::{BatchId, CaseId, HoldId, PolicyId, RunId, StoreName};
 use crate::model::run::{RunState, Trigger};
 use crate::time::Instant;
 
@@ -44,6 +44,8 @@ pub enum Body {
     Recovery(Recovery),
     /// A hold began or ended.
     Hold(HoldNote),
+    /// A review case was opened, decided, or came to its end.
+    Review(ReviewNote),
     /// An event was recorded or withdrawn.
     Event(EventNote),
     /// Work was paused or resumed.
@@ -57,7 +59,7 @@ pub enum Body {
 }
 
 /// The word of every kind, in the order of [`Body`].
-pub const KINDS: [&str; 13] = [
+pub const KINDS: [&str; 14] = [
     "genesis",
     "policy",
     "approval",
@@ -66,6 +68,7 @@ pub const KINDS: [&str; 13] = [
     "outcome",
     "recovery",
     "hold",
+    "review",
     "event",
     "pause",
     "key-rotation",
@@ -85,6 +88,7 @@ impl Body {
             Self::Outcome(_) => "outcome",
             Self::Recovery(_) => "recovery",
             Self::Hold(_) => "hold",
+            Self::Review(_) => "review",
             Self::Event(_) => "event",
             Self::Pause(_) => "pause",
             Self::KeyRotation(_) => "key-rotation",
@@ -102,6 +106,7 @@ impl Body {
             Self::Intent(intent) => Some(&intent.label.policy),
             Self::Outcome(outcome) => Some(&outcome.policy),
             Self::Hold(note) => note.policy.as_ref(),
+            Self::Review(note) => Some(&note.policy),
             _ => None,
         }
     }
@@ -131,6 +136,7 @@ impl Body {
         match self {
             Self::Intent(intent) => Some(&intent.label.store),
             Self::Hold(note) => note.store.as_ref(),
+            Self::Review(note) => Some(&note.store),
             _ => None,
         }
     }
@@ -343,6 +349,43 @@ pub struct HoldNote {
     pub key: Option<String>,
     /// The reason code.
     pub reason: String,
+}
+
+/// What happened to a review case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewNote {
+    /// The case.
+    pub case: CaseId,
+    /// `open`, `propose`, `decide`, `cancel`, `receipt`, `execute` or `lapse`.
+    pub change: String,
+    /// Who, as a pseudonym; absent for what the program itself does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
+    /// The policy.
+    pub policy: PolicyId,
+    /// The store.
+    pub store: StoreName,
+    /// The collection.
+    pub collection: String,
+    /// The class.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub class: Option<String>,
+    /// The stage, from 1.
+    pub stage: usize,
+    /// How many records wait, or were dealt with.
+    pub records: u64,
+    /// The records that were due by then are meant.
+    #[serde(with = "super::canonical::stamp")]
+    pub up_to: Instant,
+    /// What was decided.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub decision: Option<String>,
+    /// Why: a code.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// The outside authority's reference.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reference: Option<String>,
 }
 
 /// An event recorded or withdrawn.

@@ -12,7 +12,6 @@ use super::registered::{self, Stores};
 use super::session;
 use crate::adapter::api::{Group, Inspect, Scope, StoreError, StoreErrorKind};
 use crate::config::diagnostic;
-use crate::model::action::Action;
 use crate::model::ids::StoreName;
 use crate::model::predicate::Predicate;
 use crate::model::schema::Schema;
@@ -47,7 +46,6 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         registered::reaches(&mut policies, &stores);
         diagnostics.extend(of_stores(&policies, &stores, context.clock.now()));
     }
-    diagnostics.extend(policies.iter().flat_map(of_escalations));
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     let ok = errors == 0 && whole;
     if output.is_json() {
@@ -123,25 +121,6 @@ pub(super) fn of_stores(policies: &[Policy], stores: &Stores, now: Instant) -> V
         }
     }
     found
-}
-
-/// What cannot be done yet about records that wait for a person.
-fn of_escalations(policy: &Policy) -> Vec<Diagnostic> {
-    let own_and_classes = policy.data.first().into_iter().flat_map(|data| {
-        let own = data.branches.iter().filter(|branch| branch.class.is_none());
-        own.chain(data.branches.iter().filter(|branch| branch.class.is_some()))
-    });
-    let stages = own_and_classes
-        .zip(&policy.places.stages)
-        .flat_map(|(branch, places)| branch.stages.iter().zip(places));
-    stages
-        .filter(|(stage, _)| matches!(stage.action, Action::Escalate(_)))
-        .map(|(_, place)| {
-            let text = "`escalate` only keeps the records and counts them: nobody is told, and no decision can be entered yet";
-            Diagnostic::warning(&policy.file, place.clone(), text)
-                .with_help("look for them in `forfall status`, and decide outside forfall")
-        })
-        .collect()
 }
 
 /// What belongs to the records in other stores must be there too: otherwise no record ever goes.

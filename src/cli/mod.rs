@@ -24,6 +24,7 @@ mod plan;
 mod policy;
 mod progress;
 mod registered;
+mod review;
 mod run;
 pub mod session;
 mod status;
@@ -105,6 +106,9 @@ enum Command {
     /// List, show and test policies
     #[command(subcommand)]
     Policy(policy::Command),
+    /// See what waits for a decision, and decide
+    #[command(subcommand)]
+    Review(review::Command),
     /// Keep records whatever the policies say
     #[command(subcommand)]
     Hold(hold::Command),
@@ -164,6 +168,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
         Command::Explain(args) => explain::run(args, context),
         Command::Calc(args) => calc::run(args, context),
         Command::Policy(command) => policy::run(command, context),
+        Command::Review(command) => review::run(command, context),
         Command::Hold(command) => hold::run(command, context),
         Command::Event(command) => event::run(command, context),
         Command::Notify(command) => notify::run(command, context),

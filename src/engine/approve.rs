@@ -159,7 +159,7 @@ fn curves_of(
     let circumstances = Circumstances { holds: Arc::clone(&circumstances.holds), ..circumstances.clone() };
     let mut curves = Vec::new();
     for (place, stage) in plan.stages.iter().enumerate() {
-        if !stage.action.changes_the_store() {
+        if !stage.action.changes_the_store() || plan.selections.stages[place].decided.is_some() {
             continue;
         }
         if let Some(forecast) = forecast::forecast(store, policy, data, plan, place, &circumstances)? {

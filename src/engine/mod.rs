@@ -16,6 +16,7 @@ pub mod gate;
 pub mod plan;
 pub mod progress;
 pub mod recover;
+pub mod review;
 pub mod run;
 pub mod status;
 

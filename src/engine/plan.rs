@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::review;
 use crate::adapter::api::{Gap, Group, Inspect, Scope, StoreError, StoreErrorKind, Tally, Total};
 use crate::model::action::{Action, Change, Fieldwork};
 use crate::model::hold::{Held, Hold};
 use crate::model::key::Key;
 use crate::model::predicate::EventBook;
+use crate::model::review::Case;
 use crate::model::schema::{Identity, Schema};
 use crate::model::target::Target;
 use crate::policy::rule::{Data, Policy, Stage};
@@ -87,6 +89,8 @@ pub struct Circumstances {
     pub events: Arc<EventBook>,
     /// The holds in force.
     pub holds: Arc<Vec<Hold>>,
+    /// The review cases that wait or whose decision stands.
+    pub cases: Arc<Vec<Case>>,
     /// How many example keys for each stage.
     pub samples: usize,
 }
@@ -116,6 +120,8 @@ pub fn plan(
     let all_changes = changes_of(data, &schema)?;
     let changes = |stage: &Stage| all_changes.of(stage);
     let selections = select::selections(policy, data, &changes, circumstances.now);
+    let selections =
+        review::with_decisions(policy, data, selections, &circumstances.cases, circumstances.now);
     let held = Held::of_data(&circumstances.holds.iter(), &policy.id, &data.target);
     let scope = scope(data, circumstances);
 
@@ -135,7 +141,7 @@ pub fn plan(
             selection: place,
             stage: stage.number,
             class: selection.class.clone(),
-            action: stage.action.clone(),
+            action: if selection.decided.is_some() { Action::Delete } else { stage.action.clone() },
             changes: changes(stage),
             after: stage.after.map(|after| after.to_string()).unwrap_or_default(),
             cutoff: selection.due.bound(),

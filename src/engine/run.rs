@@ -18,7 +18,7 @@ use super::execute::AuditLost;
 use super::gate::Answer;
 use super::plan::Circumstances;
 use super::progress::{Progress, Stop};
-use super::{Engine, EngineError, along, plan, recover};
+use super::{Engine, EngineError, along, plan, recover, review};
 
 pub use abandoned::abandon;
 
@@ -214,6 +214,9 @@ impl Begun<'_> {
             let plan = engine
                 .inspect(&data.target.store)
                 .and_then(|store| plan::plan(store, policy, data, &circumstances));
+            if let Ok(plan) = &plan {
+                review::look(engine, policy, data, plan, self.now)?;
+            }
             let judged = plan.map_err(EngineError::Store).and_then(|plan| {
                 let answer =
                     self.gates(data, &plan, approval.as_ref(), before.as_ref(), &curves, &circumstances)?;
@@ -300,6 +303,7 @@ pub fn circumstances(engine: &Engine, policy: &Policy, now: Instant) -> Result<C
         overdue_at: None,
         events: Arc::new(engine.state.events()?),
         holds: Arc::new(along::holds(engine, policy)?),
+        cases: Arc::new(engine.state.cases(false)?),
         samples: 0,
     })
 }

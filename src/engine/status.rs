@@ -196,6 +196,10 @@ impl Standing {
         self.escalated += escalated.map(|stage| stage.due).sum::<u64>();
         for stage in plan.stages.iter().filter(|stage| stage.action.changes_the_store()) {
             self.due += stage.due;
+            // What somebody has just decided is due since the decision, not since the records were.
+            if plan.selections.stages[stage.selection].decided.is_some() {
+                continue;
+            }
             self.overdue += stage.overdue;
             let selection = &plan.selections.stages[stage.selection];
             let written = plan::stage_of(data, selection);

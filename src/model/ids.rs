@@ -90,3 +90,7 @@ id!(
     /// One hold.
     HoldId
 );
+id!(
+    /// One review case.
+    CaseId
+);

@@ -15,6 +15,7 @@ pub mod out_of_scope;
 pub mod pattern;
 pub mod predicate;
 pub mod read_start;
+pub mod review;
 pub mod run;
 pub mod schema;
 mod spelling;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::model::action::{Action, Change};
 use crate::model::hold::Held;
+use crate::model::ids::CaseId;
 use crate::model::predicate::Predicate;
 use crate::model::start::Start;
 use crate::policy::rule::{Branch, Data, Policy, Stage};
@@ -36,6 +37,8 @@ pub struct StageSelection {
     pub needed: Predicate,
     /// The starts that are due now.
     pub due: StartSet,
+    /// The review case whose decision these records are deleted for; `None` for what the policy says by itself.
+    pub decided: Option<CaseId>,
 }
 
 /// What a policy selects in one `[[data]]` at one instant.

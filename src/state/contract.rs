@@ -4,12 +4,14 @@ mod gate;
 mod log;
 mod memory_of;
 mod outbox;
+mod review;
 pub(crate) mod sample;
 
 pub(crate) use gate::*;
 pub(crate) use log::*;
 pub(crate) use memory_of::*;
 pub(crate) use outbox::*;
+pub(crate) use review::*;
 
 /// Makes a test of each case. The fixture gives a new state, and whatever must outlive it.
 macro_rules! state_contract {
@@ -55,7 +57,11 @@ macro_rules! state_contract {
             alarms_open_rise_and_end_with_what_is_told_of_them,
             an_alarm_is_acknowledged_by_its_code,
             only_what_was_delivered_is_forgotten,
-            one_delivers_at_a_time
+            one_delivers_at_a_time,
+            a_case_grows_until_it_is_decided,
+            two_people_have_to_say_the_same,
+            a_decision_is_taken_back_or_carried_out_once,
+            a_transfer_waits_for_its_receipt
         }
     };
     (@each $fixture:path; $($case:ident),*) => {

@@ -3,6 +3,7 @@
 
 mod outbox;
 mod remembered;
+mod reviews;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -13,6 +13,7 @@ mod notes;
 pub mod outbox;
 pub mod prove;
 pub mod retention;
+pub mod review;
 pub mod sqlite;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod coverage;
 mod demo;
 mod exit_codes;
 mod holding;
+mod review;
 mod screens;
 mod shapes;
 mod standing;

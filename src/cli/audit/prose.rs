@@ -1,7 +1,7 @@
 //! What an entry means, in plain words.
 
 use super::upkeep;
-use crate::audit::entry::{Body, Intent, Outcome, Phase, RunNote};
+use crate::audit::entry::{Body, Intent, Outcome, Phase, ReviewNote, RunNote};
 use crate::cli::phrase;
 use crate::time::Zone;
 
@@ -25,6 +25,9 @@ pub(super) fn short(body: &Body) -> String {
         Body::Outcome(outcome) => format!("{}: {}", outcome.policy, outcome_counts(outcome)),
         Body::Recovery(recovery) => format!("after a crash: {}", fate(&recovery.fate)),
         Body::Hold(hold) => format!("{} {}", hold.change, hold.reason),
+        Body::Review(review) => {
+            format!("{}: {} review of {}", review.policy, review.change, phrase::number(review.records))
+        }
         Body::Event(event) => format!("{} {}", event.change, event.name),
         Body::Pause(pause) => format!("{} {}", pause.change, pause.scope),
         Body::KeyRotation(rotation) => match rotation.epoch {
@@ -83,6 +86,7 @@ pub(super) fn long(body: &Body, zone: Zone) -> Vec<String> {
                 format!("It covers {what} {}.", places.join(" ")),
             ]
         }
+        Body::Review(review) => review_text(review, zone),
         Body::Event(event) => vec![format!(
             "{} {} the event {}, which happened {}. Its key stands in the log only as a commitment.",
             event.by,
@@ -98,6 +102,32 @@ pub(super) fn long(body: &Body, zone: Zone) -> Vec<String> {
         Body::Prune(prune) => upkeep::prune(prune),
         Body::Heartbeat {} => vec!["Nothing happened, and the log is alive.".to_owned()],
     }
+}
+
+fn review_text(review: &ReviewNote, zone: Zone) -> Vec<String> {
+    let by = review.by.as_deref().unwrap_or("forfall");
+    let what = match review.change.as_str() {
+        "open" => "opened",
+        "propose" => "proposed a decision in",
+        "decide" => "decided",
+        "cancel" => "cancelled the decision in",
+        "receipt" => "entered the archive's receipt in",
+        "execute" => "carried out the decision in",
+        _ => "closed",
+    };
+    let mut sentences = vec![format!(
+        "{by} {what} review case {} of policy {} (stage {}, {} in store {}).",
+        review.case, review.policy, review.stage, review.collection, review.store
+    )];
+    sentences.push(format!(
+        "It is about {} due by {}.",
+        phrase::records(review.records),
+        phrase::local(review.up_to, zone)
+    ));
+    sentences.extend(review.decision.as_ref().map(|decision| format!("The decision: {decision}.")));
+    sentences.extend(review.reason.as_ref().map(|reason| format!("The reason given: {reason}.")));
+    sentences.extend(review.reference.as_ref().map(|reference| format!("It refers to {reference}.")));
+    sentences
 }
 
 fn run(note: &RunNote, zone: Zone) -> Vec<String> {

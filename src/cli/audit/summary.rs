@@ -134,6 +134,17 @@ impl Summary {
                 self.action = text(&hold.change);
                 self.reason = text(&hold.reason);
             }
+            Body::Review(review) => {
+                self.policy = text(&review.policy);
+                self.store = text(&review.store);
+                self.collection = text(&review.collection);
+                self.class.clone_from(&review.class);
+                self.stage = Some(review.stage);
+                self.count = Some(review.records);
+                self.action = text(&review.change);
+                self.state.clone_from(&review.decision);
+                self.reason.clone_from(&review.reason);
+            }
             Body::Event(event) => {
                 self.action = text(&event.change);
                 self.reason = text(&event.name);

@@ -9,17 +9,19 @@ use crate::audit::entry::{Body, StageDone};
 use crate::engine::execute::{Assignment, AuditLost, Executed, Halt};
 use crate::engine::plan::{Circumstances, DataPlan};
 use crate::engine::progress::{Progress, Stop};
-use crate::engine::{EngineError, along, companions, execute, forecast, plan};
+use crate::engine::{EngineError, along, companions, execute, forecast, plan, review};
 use crate::model::action::Action;
 use crate::model::batch::BatchLabel;
 use crate::model::hold::Held;
-use crate::model::ids::BatchId;
+use crate::model::ids::{BatchId, CaseId};
 use crate::model::predicate::Predicate;
+use crate::model::review::Case;
 use crate::model::run::RunState;
 use crate::model::target::Target;
 use crate::policy::rule::Data;
 use crate::policy::select;
 use crate::state::api::{Curve, Filter, Placed, StateError};
+use crate::state::review::Change;
 
 impl Begun<'_> {
     #[expect(clippy::too_many_arguments, reason = "one call, and each is a different thing")]
@@ -44,6 +46,9 @@ impl Begun<'_> {
                 self.stage(data, plan, place, circumstances, progress, stop)?
             };
             changed |= executed.done > 0;
+            if let Some(case) = plan.selections.stages[place].decided {
+                self.carried_out(case, data, plan, place, circumstances, &executed)?;
+            }
             part.stages.push(StageDone {
                 store: part.store.clone(),
                 collection: part.collection.clone(),
@@ -96,6 +101,43 @@ impl Begun<'_> {
         }
     }
 
+    /// A decision is carried out when none of its records is left, held ones among them: it stands over nothing that
+    /// comes later.
+    fn carried_out(
+        &self,
+        case: CaseId,
+        data: &Data,
+        plan: &DataPlan,
+        place: usize,
+        circumstances: &Circumstances,
+        executed: &Executed,
+    ) -> Result<(), EngineError> {
+        if !executed.incomplete.is_empty() || !plan.gaps.is_empty() {
+            return Ok(());
+        }
+        let mut scope = plan::scope(data, circumstances);
+        scope.target = Arc::clone(&plan.target);
+        let predicate = plan.selections.stages[place].base.clone();
+        let group = crate::adapter::api::Group { predicate, start: None, samples: 0 };
+        let counted = self.engine.inspect(&data.target.store)?.count(&scope, &[group])?;
+        if counted.gaps.is_empty() && counted.tallies.first().is_some_and(|tally| tally.count == 0) {
+            let done = Change::Execute(case, executed.done);
+            self.engine.state.change_case(self.engine.clock.now(), None, &done)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the decision of a case still lets its records go: somebody may have taken it back.
+    fn taken_back(&self, case: CaseId) -> Result<Option<Halt>, StateError> {
+        let now = self.engine.clock.now();
+        let today = review::today(self.policy, now);
+        let stands = |known: &Case| {
+            known.id == case && known.standing(now).is_some_and(|one| one.lets_go(now, today).is_ok())
+        };
+        let gone = !self.engine.state.cases(false)?.iter().any(stands);
+        Ok(gone.then(|| Halt::Outdated(format!("the decision in review case {case} was taken back"))))
+    }
+
     /// Lets every store that lost something finish it: what cannot be finished now makes the run incomplete.
     fn settle(&self, target: &Target) -> Vec<String> {
         let everywhere = std::iter::once(target.clone()).chain(target.elsewhere());
@@ -141,7 +183,13 @@ impl Begun<'_> {
             action: stage.action.word().to_owned(),
         };
         let seen = Cell::new(circumstances.log);
-        let halt = || self.halt(&seen);
+        let halt = || match selection.decided {
+            Some(case) => match self.taken_back(case)? {
+                Some(halt) => Ok(Some(halt)),
+                None => self.halt(&seen),
+            },
+            None => self.halt(&seen),
+        };
         let hash = &self.policy.hash;
         let assignment = Assignment { label, hash, of: &of, job, most: usize::MAX, halt: &halt };
         let what = format!("{} {} in {}", stage.action.word(), data.target.collection, data.target.store);
@@ -220,6 +268,14 @@ impl Begun<'_> {
         };
         for (place, stage) in plan.stages.iter().enumerate() {
             if !stage.action.changes_the_store() {
+                continue;
+            }
+            if plan.selections.stages[place].decided.is_some() {
+                match exactly_left(store, &self.question(data, plan, place, &fresh)) {
+                    Ok(0) => {}
+                    Ok(left) => incomplete.push(format!("counted again, {left} records are still there")),
+                    Err(error) => incomplete.push(format!("could not be counted again: {error}")),
+                }
                 continue;
             }
             match forecast::forecast(store, self.policy, data, plan, place, &fresh) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Begun, freed};
 use crate::engine::gate::Answer;
 use crate::engine::plan::{Circumstances, DataPlan};
-use crate::engine::{Engine, EngineError, approve, forecast, gate, plan};
+use crate::engine::{Engine, EngineError, approve, forecast, gate, plan, review};
 use crate::model::action::Action;
 use crate::model::predicate::Predicate;
 use crate::model::run::RunState;
@@ -43,6 +43,7 @@ impl Begun<'_> {
             &plan.schema.fingerprint,
         )
         .and_then(|| self.waited(approval))
+        .and_then(|| review::judge(self.policy, plan, &circumstances.cases, self.now))
         .and_then(|| gate::limits::judge(&self.policy.limit, plan.due(), plan.total));
         if let (Answer::Open, Some(approval)) = (&answer, approval) {
             let people = approve::people(&*self.engine.state, approval)?;
@@ -65,7 +66,8 @@ impl Begun<'_> {
         });
         let (going, foreseen) = (deleting().map(|stage| stage.due).sum(), foreseen.sum());
         for (place, stage) in plan.stages.iter().enumerate() {
-            if !stage.action.changes_the_store() {
+            // What people decided over is no matter of forecasts: `review::judge` holds it against what they saw.
+            if !stage.action.changes_the_store() || plan.selections.stages[place].decided.is_some() {
                 continue;
             }
             let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);

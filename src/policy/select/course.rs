@@ -88,6 +88,7 @@ impl<'a> Course<'a> {
                 needed: leg.map_or(Predicate::Always(false), |leg| self.needed_base(leg)),
                 due: leg
                     .map_or(StartSet { instants: Vec::new(), dates_through: None }, |leg| leg.due.clone()),
+                decided: None,
             }
         };
         self.branch.stages.iter().enumerate().map(selection).collect()

@@ -7,6 +7,7 @@ use crate::audit::tree::{Frontier, Hash, leaf_hash};
 use crate::model::batch::BatchLabel;
 use crate::model::hold::Hold;
 use crate::model::ids::{BatchId, PolicyId};
+use crate::model::review::Case;
 use crate::state::api::{Actor, Approval, Curve, Filter, OpenIntent, PastRun, PauseScope};
 use crate::state::notes;
 use crate::time::Instant;
@@ -27,6 +28,7 @@ pub(super) struct Remembered {
     pub(super) approvals: BTreeMap<PolicyId, Approval>,
     pub(super) holds: Vec<(Hold, Option<String>)>,
     pub(super) events: BTreeMap<(String, String), Instant>,
+    pub(super) cases: Vec<Case>,
     pub(super) pauses: Vec<PauseScope>,
     pub(super) runs: Vec<PastRun>,
     pub(super) curves: BTreeMap<PolicyId, (u64, Vec<Curve>)>,

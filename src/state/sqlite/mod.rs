@@ -12,6 +12,7 @@ mod open;
 mod outbox;
 mod people;
 mod policies;
+mod reviews;
 mod ring;
 mod runs;
 mod schema;

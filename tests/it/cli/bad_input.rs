@@ -211,18 +211,6 @@ fn a_store_that_is_down_still_has_what_the_forecast_says() {
 }
 
 #[test]
-fn check_says_that_escalated_records_wait_for_nobody_yet() {
-    let fixture = Fixture::new(1, 1);
-    edit_policy(&fixture, "calls", "action = \"delete\"", "action = \"escalate\"");
-    let said = forfall(&fixture, &["check"]).expect(0);
-    assert!(
-        said.err.contains("calls.toml:11") && said.err.contains("no decision can be entered"),
-        "{}",
-        said.err
-    );
-}
-
-#[test]
 fn store_show_finds_the_times_between_odd_values() {
     let fixture = Fixture::new(1, 1);
     let database = rusqlite::Connection::open(fixture.path("calls.db")).unwrap();

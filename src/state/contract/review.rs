@@ -1,0 +1,129 @@
+//! Review cases: one at each seat, decided by as many people as have to, told in the log.
+
+use super::sample::*;
+use crate::audit::entry::{Body, ReviewNote};
+use crate::model::ids::{CaseId, StoreName};
+use crate::model::review::{Case, CaseState, Decision, Seat, Verdict, Waiting};
+use crate::state::api::{Actor, StateError, StateStore};
+use crate::state::review::Change;
+use crate::time::Instant;
+
+fn waiting(records: u64, seen: Instant) -> Waiting {
+    Waiting {
+        seat: Seat {
+            policy: policy(),
+            store: StoreName::new("cameras"),
+            collection: "recordings".to_owned(),
+            class: None,
+            stage: 2,
+        },
+        seen,
+        records,
+        oldest: None,
+        newest: None,
+        oldest_due: None,
+        deadline: None,
+        to: vec!["archive".to_owned()],
+        question: None,
+        remind: Some("14 days".to_owned()),
+        decisions: vec![Verdict::Delete],
+        needs: None,
+    }
+}
+
+fn decision(verdict: Verdict) -> Decision {
+    Decision {
+        verdict,
+        reason: "case-17".to_owned(),
+        reference: None,
+        valid: (None, None),
+        until: None,
+        receipt: None,
+        by: Vec::new(),
+        at: later(5),
+        effective: later(5),
+    }
+}
+
+fn see(state: &dyn StateStore, records: u64, at: Instant) -> Case {
+    state.change_case(at, None, &Change::See(waiting(records, at))).unwrap()
+}
+
+fn decide(
+    state: &dyn StateStore,
+    who: &str,
+    case: CaseId,
+    verdict: Verdict,
+    approvers: u32,
+) -> Result<Case, StateError> {
+    let change = Change::Decide(case, decision(verdict), approvers);
+    state.change_case(later(5), Some(&Actor(who.to_owned())), &change)
+}
+
+fn told(state: &dyn StateStore) -> Vec<ReviewNote> {
+    let notes = bodies(state).into_iter();
+    notes.filter_map(|body| if let Body::Review(note) = body { Some(note) } else { None }).collect()
+}
+
+pub(crate) fn a_case_grows_until_it_is_decided(state: &dyn StateStore) {
+    let case = see(state, 3, noon());
+    let grown = see(state, 5, later(1));
+    assert_eq!((grown.id, grown.opened, grown.waiting.records), (case.id, noon(), 5));
+    assert_eq!(state.cases(false).unwrap(), [grown]);
+    assert_eq!(told(state).len(), 1, "growing is no news");
+    let decided = decide(state, "kari", case.id, Verdict::Preserve, 1).unwrap();
+    assert_eq!((decided.state, decided.waiting.records), (CaseState::Decided, 5));
+    let next = see(state, 2, later(9));
+    assert_ne!(next.id, case.id, "what falls due after the decision is another case");
+    assert_eq!(state.cases(false).unwrap(), [decided, next.clone()]);
+    let lapsed = state.change_case(later(10), None, &Change::Lapse(next.id)).unwrap();
+    assert_eq!(lapsed.state, CaseState::Lapsed);
+    assert_eq!((state.cases(false).unwrap().len(), state.cases(true).unwrap().len()), (1, 2));
+    let changes: Vec<String> = told(state).into_iter().map(|note| note.change).collect();
+    assert_eq!(changes, ["open", "decide", "open", "lapse"]);
+}
+
+pub(crate) fn two_people_have_to_say_the_same(state: &dyn StateStore) {
+    let case = see(state, 3, noon()).id;
+    assert_eq!(decide(state, "kari", case, Verdict::Delete, 2).unwrap().state, CaseState::Proposed);
+    let before = size(state);
+    assert!(matches!(decide(state, "kari", case, Verdict::Delete, 2), Err(StateError::Refused(_))));
+    assert!(matches!(decide(state, "ola", case, Verdict::Preserve, 2), Err(StateError::Refused(_))));
+    assert_eq!(size(state), before, "a refusal changes nothing");
+    assert_eq!(see(state, 9, later(6)).waiting.records, 3, "both decide on the same records");
+    let decided = decide(state, "ola", case, Verdict::Delete, 2).unwrap();
+    assert_eq!(decided.state, CaseState::Decided);
+    assert_eq!(decided.decision.unwrap().by.len(), 2);
+    assert!(told(state).iter().all(|note| note.by.as_deref().is_none_or(|by| by.starts_with("op-"))));
+}
+
+pub(crate) fn a_decision_is_taken_back_or_carried_out_once(state: &dyn StateStore) {
+    let case = see(state, 3, noon()).id;
+    let cancel = Change::Cancel(case, "mistake".to_owned());
+    assert!(state.change_case(later(1), Some(&by()), &cancel).is_err(), "nothing is decided");
+    decide(state, "kari", case, Verdict::Delete, 1).unwrap();
+    let open = state.change_case(later(6), Some(&by()), &cancel).unwrap();
+    assert_eq!((open.state, open.decision), (CaseState::Open, None));
+    assert!(state.change_case(later(7), None, &Change::Execute(case, 3)).is_err());
+    decide(state, "kari", case, Verdict::Delete, 1).unwrap();
+    assert!(decide(state, "ola", case, Verdict::Delete, 1).is_err());
+    let done = state.change_case(later(8), None, &Change::Execute(case, 3)).unwrap();
+    assert_eq!(done.state, CaseState::Executed);
+    assert!(state.change_case(later(9), Some(&by()), &cancel).is_err());
+    assert!(state.cases(false).unwrap().is_empty());
+    assert!(decide(state, "kari", CaseId::at(noon()), Verdict::Delete, 1).is_err());
+    assert_eq!(told(state).last().map(|note| (note.change.as_str(), note.records)), Some(("execute", 3)));
+}
+
+pub(crate) fn a_transfer_waits_for_its_receipt(state: &dyn StateStore) {
+    let case = see(state, 3, noon()).id;
+    let receive = Change::Receive(case, "receipt-9".to_owned(), later(20));
+    assert!(state.change_case(later(1), Some(&by()), &receive).is_err());
+    decide(state, "kari", case, Verdict::Transfer, 1).unwrap();
+    let today = noon().date_naive();
+    let lets_go = |case: &Case, at| case.standing(at).unwrap().lets_go(at, today).is_ok();
+    assert!(!lets_go(&state.cases(false).unwrap()[0], later(30)));
+    let received = state.change_case(later(10), Some(&by()), &receive).unwrap();
+    assert!(!lets_go(&received, later(19)) && lets_go(&received, later(20)));
+    assert!(state.change_case(later(11), Some(&by()), &receive).is_err());
+}

@@ -1,0 +1,174 @@
+//! From an `escalate` stage to a case, a decision, and what the next run does about it.
+
+use super::write_policy;
+use crate::fixture::Fixture;
+
+const CASES: &str = r#"
+title = "Case files"
+owner = "archive"
+
+[[data]]
+store        = "calls"
+collection   = "call_log"
+start.field  = "called_at"
+start.format = "rfc3339"
+
+[[stage]]
+after     = "30 days"
+action    = "escalate"
+question  = "Is there a reason to keep them?"
+decisions = ["delete", "extend", "preserve", "transfer"]
+extend    = { each = "30 days", at-most = "60 days" }
+"#;
+
+/// Three rows wait for a decision, two are too young; the policy is approved and a run has opened the case.
+fn waiting(policy: &str) -> (Fixture, String) {
+    let fixture = Fixture::new(3, 2);
+    write_policy(&fixture, "calls", policy);
+    fixture.approve("calls", 0);
+    // With a waiting period the run only observes, and opens the case all the same.
+    let code = if policy.contains("wait =") { 11 } else { 0 };
+    fixture.run(&["run", "calls"]).expect(code);
+    let case = cases(&fixture).remove(0);
+    assert_eq!((case["state"].as_str(), case["records"].as_u64()), (Some("open"), Some(3)));
+    (fixture, case["case"].as_str().unwrap().to_owned())
+}
+
+fn cases(fixture: &Fixture) -> Vec<serde_json::Value> {
+    fixture.run(&["review", "list"]).expect(0).json()["reviews"].as_array().unwrap().clone()
+}
+
+fn decide(fixture: &Fixture, case: &str, words: &[&str], code: i32) -> String {
+    let all: Vec<&str> = ["review", "decide", case].iter().chain(words).copied().collect();
+    fixture.run(&all).expect(code).err
+}
+
+fn run(fixture: &Fixture) {
+    fixture.run(&["run", "calls"]).expect(0);
+}
+
+#[test]
+fn a_decision_to_delete_is_carried_out_by_the_next_run_and_covers_nothing_later() {
+    let (fixture, case) = waiting(CASES);
+    run(&fixture);
+    assert_eq!((fixture.calls(), cases(&fixture).len()), (5, 1), "kept, in one case, until somebody decides");
+    decide(&fixture, &case, &["delete", "--reason", "case-17"], 0);
+    let plan = fixture.run(&["plan", "calls"]).expect(0).json();
+    let stages = plan["policies"][0]["stages"].as_array().unwrap();
+    let acts =
+        |stage: usize| (stages[stage]["action"].as_str().unwrap(), stages[stage]["due"].as_u64().unwrap());
+    assert_eq!((acts(0), acts(1)), (("escalate", 0), ("delete", 3)));
+    run(&fixture);
+    assert_eq!((fixture.calls(), cases(&fixture).len()), (2, 0));
+    fixture.more_calls(100, 1);
+    run(&fixture);
+    assert_eq!(fixture.calls(), 3, "what comes later is another case");
+    assert_ne!(cases(&fixture)[0]["case"], case.as_str());
+    let kinds: Vec<String> = fixture
+        .entries()
+        .iter()
+        .filter(|entry| entry["kind"] == "review")
+        .map(|entry| entry["action"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(kinds, ["open", "decide", "execute", "open"]);
+    assert_eq!(fixture.run(&["audit", "verify"]).expect(0).json()["ok"], true);
+}
+
+#[test]
+fn more_records_than_were_decided_over_stop_the_run() {
+    let (fixture, case) = waiting(CASES);
+    decide(&fixture, &case, &["delete", "--reason", "case-17"], 0);
+    fixture.more_calls(100, 1);
+    let said = fixture.run(&["run", "calls"]).expect(11).json();
+    assert!(said["runs"][0]["reason"].as_str().unwrap().contains("over 3 records and 4 are there"), "{said}");
+    assert_eq!(fixture.calls(), 6);
+    fixture.run(&["review", "cancel", &case, "--reason", "import"]).expect(0);
+    run(&fixture);
+    assert_eq!((fixture.calls(), cases(&fixture)[0]["records"].as_u64()), (6, Some(4)));
+}
+
+#[test]
+fn a_hold_wins_over_a_decision_and_the_decision_stands_until_it_is_gone() {
+    let (fixture, case) = waiting(CASES);
+    decide(&fixture, &case, &["delete", "--reason", "case-17"], 0);
+    let hold = ["hold", "add", "--policy", "calls", "--key", "1", "--reason", "complaint-2"];
+    let hold = fixture.run(&hold).expect(0).json()["hold"]["hold"].as_str().unwrap().to_owned();
+    run(&fixture);
+    assert_eq!(fixture.calls(), 3, "the held one and the two young ones");
+    assert_eq!(cases(&fixture)[0]["state"], "decided");
+    fixture.run(&["hold", "release", &hold]).expect(0);
+    run(&fixture);
+    assert_eq!((fixture.calls(), cases(&fixture).len()), (2, 0));
+}
+
+#[test]
+fn preserved_and_extended_records_stay() {
+    let (fixture, case) = waiting(CASES);
+    decide(&fixture, &case, &["preserve", "--reason", "history"], 0);
+    run(&fixture);
+    assert_eq!((fixture.calls(), cases(&fixture).len()), (5, 1), "kept, and nobody is asked again");
+
+    let (fixture, case) = waiting(CASES);
+    let said = decide(&fixture, &case, &["extend", "--reason", "x", "--until", "2099-01-01"], 2);
+    assert!(said.contains("at most 30 days at once"), "{said}");
+    let said = decide(&fixture, &case, &["extend", "--reason", "x", "--until", "2020-01-01"], 2);
+    assert!(said.contains("has passed"), "{said}");
+    decide(&fixture, &case, &["extend", "--reason", "research"], 0);
+    run(&fixture);
+    assert_eq!((fixture.calls(), cases(&fixture).len()), (5, 1));
+}
+
+#[test]
+fn a_transfer_deletes_only_after_the_receipt() {
+    let (fixture, case) = waiting(CASES);
+    let said = decide(&fixture, &case, &["transfer", "--reason", "deposit"], 2);
+    assert!(said.contains("--decision-ref"), "{said}");
+    decide(&fixture, &case, &["transfer", "--reason", "deposit", "--decision-ref", "NA-2026-9"], 0);
+    run(&fixture);
+    assert_eq!(fixture.calls(), 5);
+    fixture.run(&["review", "receipt", &case, "NA-R-12"]).expect(0);
+    run(&fixture);
+    assert_eq!(fixture.calls(), 2);
+}
+
+#[test]
+fn an_outside_consent_is_needed_and_ends() {
+    let (fixture, case) = waiting(&CASES.replace("action    =", "needs = \"national-archive\"\naction    ="));
+    let said = decide(&fixture, &case, &["delete", "--reason", "case-17"], 2);
+    assert!(said.contains("national-archive"), "{said}");
+    let words = ["delete", "--reason", "c", "--decision-ref", "NA-1", "--valid-until", "2020-01-01"];
+    decide(&fixture, &case, &words, 0);
+    run(&fixture);
+    assert_eq!(fixture.calls(), 5, "the consent has ended");
+}
+
+#[test]
+fn a_waiting_period_lets_somebody_cancel_and_one_person_is_not_two() {
+    let (fixture, case) = waiting(&CASES.replace("title", "wait = \"7 days\"\ntitle"));
+    decide(&fixture, &case, &["delete", "--reason", "case-17"], 0);
+    fixture.run(&["run", "calls"]).expect(11);
+    assert_eq!(fixture.calls(), 5);
+    fixture.run(&["review", "cancel", &case, "--reason", "objection"]).expect(0);
+    assert_eq!(cases(&fixture)[0]["state"], "open");
+
+    let (fixture, case) = waiting(&CASES.replace("title", "approvers = 2\ntitle"));
+    decide(&fixture, &case, &["delete", "--reason", "case-17"], 0);
+    assert_eq!(cases(&fixture)[0]["state"], "proposed");
+    let said = decide(&fixture, &case, &["delete", "--reason", "case-17"], 11);
+    assert!(said.contains("different people"), "{said}");
+    run(&fixture);
+    assert_eq!(fixture.calls(), 5);
+}
+
+#[test]
+fn what_makes_no_sense_changes_nothing() {
+    let (fixture, case) = waiting(&CASES.replace("[\"delete\", ", "["));
+    let size = fixture.entries().len();
+    let said = decide(&fixture, &case, &["delete", "--reason", "case-17"], 2);
+    assert!(said.contains("it allows extend, preserve, transfer"), "{said}");
+    let said = decide(&fixture, "case-17", &["preserve", "--reason", "x"], 2);
+    assert!(said.contains("there is no case case-17"), "{said}");
+    let said = decide(&fixture, &case, &["preserve", "--reason", "ring 99887766"], 2);
+    assert!(said.contains("telephone"), "{said}");
+    assert_eq!(fixture.entries().len(), size);
+}
