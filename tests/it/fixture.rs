@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use forfall::model::ids::PolicyId;
+use forfall::state::api::{Actor, StateStore as _};
+use forfall::state::sqlite::SqliteState;
 use serde_json::Value;
 
 /// A temporary installation.
@@ -153,6 +156,14 @@ impl Fixture {
     #[track_caller]
     pub(crate) fn approve(&self, policy: &str, count: usize) {
         self.run(&["approve", policy, "--count", &count.to_string()]).expect(0);
+    }
+
+    /// A second person gives the approval that is in force too: the operating system's user of a test is always one.
+    pub(crate) fn approve_as_somebody_else(&self, policy: &str) {
+        let at = "2026-11-01T12:00:00Z".parse().unwrap();
+        let state = SqliteState::open(&self.path("state/state.db"), at).unwrap();
+        let approval = state.approval(&PolicyId::new(policy)).unwrap().unwrap();
+        state.approve(approval.at, &Actor("somebody else".to_owned()), &approval).unwrap();
     }
 
     /// Rows in the call log.

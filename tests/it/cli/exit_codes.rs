@@ -167,6 +167,20 @@ fn a_log_whose_newest_entry_is_missing_is_13() {
     assert_eq!(fixture.calls(), 4);
 }
 
+#[test]
+fn one_approval_where_two_people_are_asked_for_is_11() {
+    let fixture = Fixture::new(3, 1);
+    edit_policy(&fixture, "calls", "title", "approvers = 2\ntitle");
+    fixture.approve("calls", 3);
+    fixture.approve("calls", 3);
+    let said = forfall(&fixture, &["run", "calls"]).expect(11);
+    assert!(said.out.contains("approved by 1 of 2 people"), "{}", said.out);
+    assert_eq!(fixture.calls(), 4);
+    fixture.approve_as_somebody_else("calls");
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    assert_eq!(fixture.calls(), 1);
+}
+
 /// Changes one count in the log, as somebody with the file at hand could.
 fn tamper(fixture: &Fixture) {
     let database = rusqlite::Connection::open(fixture.path("state/state.db")).unwrap();

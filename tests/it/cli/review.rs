@@ -26,6 +26,9 @@ fn waiting(policy: &str) -> (Fixture, String) {
     let fixture = Fixture::new(3, 2);
     write_policy(&fixture, "calls", policy);
     fixture.approve("calls", 0);
+    if policy.contains("approvers") {
+        fixture.approve_as_somebody_else("calls");
+    }
     // With a waiting period the run only observes, and opens the case all the same.
     let code = if policy.contains("wait =") { 11 } else { 0 };
     fixture.run(&["run", "calls"]).expect(code);
