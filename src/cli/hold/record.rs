@@ -1,6 +1,8 @@
 //! Which record a held key means. A hold on a key that no record has would be in force and keep nothing, so the store
 //! is asked, and the hold takes the key as the store spells it.
 
+use std::sync::Arc;
+
 use super::Gone;
 use crate::adapter::api::StoreError;
 use crate::audit::entry::Body;
@@ -9,8 +11,10 @@ use crate::cli::phrase;
 use crate::cli::session::Session;
 use crate::engine::{EngineError, explain, plan, run};
 use crate::model::hold::HoldScope;
+use crate::model::ids::StoreName;
 use crate::model::key::{Key, KeyForm};
 use crate::model::schema::Schema;
+use crate::model::target::Target;
 use crate::policy::rule::{Data, Policy};
 
 /// A record that a hold is to keep.
@@ -24,8 +28,8 @@ pub(super) struct Meant {
 }
 
 /// What one binding says of the key.
-struct Answer<'a> {
-    data: &'a Data,
+struct Answer {
+    place: (StoreName, String),
     key: Key,
     form: KeyForm,
     /// `None`: the store did not answer, and the key stands as it was typed.
@@ -36,15 +40,20 @@ struct Answer<'a> {
 /// Finds the record among everything that the scope covers.
 pub(super) fn meant(text: &str, named: &HoldScope, session: &Session) -> Result<Meant, Failure> {
     let bound = session.in_force()?;
-    let all = || bound.iter().flat_map(|policy| policy.data.iter().map(move |data| (policy, data)));
-    let covered =
-        all().filter(|(policy, data)| named.touches(&policy.id, &data.target.store, &data.target.collection));
     let mut answers = Vec::new();
-    for (policy, data) in covered {
-        answers.push(ask(text, policy, data, session)?);
+    for (policy, data) in bound.iter().flat_map(|policy| policy.data.iter().map(move |data| (policy, data))) {
+        let covers = |target: &Target| named.touches(&policy.id, &target.store, &target.collection);
+        if covers(&data.target) {
+            answers.push(ask(text, policy, data, session)?);
+        }
+        // What goes along in another store can be held too: its record is kept with it.
+        for there in data.target.elsewhere().filter(covers) {
+            let along = Data { target: Arc::new(there), ..data.clone() };
+            answers.push(ask(text, policy, &along, session)?);
+        }
     }
     if answers.is_empty() {
-        return Err(nothing_bound(named, all(), session));
+        return Err(nothing_bound(session));
     }
     answers.retain(|answer| !matches!(answer.is_there, Ok(false)) || !answer.gone.is_empty());
     let Some(first) = answers.first() else {
@@ -60,10 +69,8 @@ pub(super) fn meant(text: &str, named: &HoldScope, session: &Session) -> Result<
             "the key means different records in different collections: add --store and --collection",
         ));
     }
-    let place =
-        |answer: &Answer<'_>| (answer.data.target.store.clone(), answer.data.target.collection.clone());
-    let one_place = answers.iter().all(|answer| place(answer) == place(first));
-    let scope = match (one_place, place(first)) {
+    let one_place = answers.iter().all(|answer| answer.place == first.place);
+    let scope = match (one_place, first.place.clone()) {
         // A path says by itself which file it is, whatever pattern a policy writes.
         (true, (store, _)) if form == KeyForm::Path => {
             HoldScope { policy: None, store: Some(store), collection: None, key: Some(key) }
@@ -82,7 +89,7 @@ pub(super) fn meant(text: &str, named: &HoldScope, session: &Session) -> Result<
     Ok(Meant { scope, warnings, gone: answers.into_iter().flat_map(|answer| answer.gone).collect() })
 }
 
-fn ask<'a>(text: &str, policy: &Policy, data: &'a Data, session: &Session) -> Result<Answer<'a>, Failure> {
+fn ask(text: &str, policy: &Policy, data: &Data, session: &Session) -> Result<Answer, Failure> {
     let engine = &session.engine;
     let store = engine.inspect(&data.target.store).map_err(EngineError::from).map_err(not_in_force)?;
     let schema = store.probe(&data.target).map_err(EngineError::from).map_err(not_in_force)?;
@@ -112,7 +119,8 @@ fn ask<'a>(text: &str, policy: &Policy, data: &'a Data, session: &Session) -> Re
         }),
         _ => None,
     });
-    Ok(Answer { data, key, form: schema.key_form, is_there, gone: gone.collect() })
+    let place = (data.target.store.clone(), data.target.collection.clone());
+    Ok(Answer { place, key, form: schema.key_form, is_there, gone: gone.collect() })
 }
 
 /// The key is a row number, which no column holds.
@@ -129,25 +137,12 @@ fn not_in_force(error: EngineError) -> Failure {
     Failure { message, ..failure }
 }
 
-fn nothing_bound<'a>(
-    named: &HoldScope,
-    all: impl Iterator<Item = (&'a Policy, &'a Data)>,
-    session: &Session,
-) -> Failure {
-    let mut all = all;
-    let companion = all.find(|(policy, data)| {
-        data.target.elsewhere().any(|there| named.touches(&policy.id, &there.store, &there.collection))
-    });
-    match companion {
-        Some((policy, _)) => Failure::usage(format!(
-            "what lies there goes, and is kept, with the records of policy {0}: hold the record, with --policy {0} and \
-             its key",
-            policy.id
-        )),
-        None if !session.is_valid() => Failure::invalid(
-            "the hold is not in force: which record the key means cannot be told while policies are invalid (see \
-             `forfall check`). Without --key, --policy or --store is held at once",
-        ),
-        None => Failure::usage("no policy binds data there, so nothing there is ever disposed of"),
+fn nothing_bound(session: &Session) -> Failure {
+    if session.is_valid() {
+        return Failure::usage("no policy binds data there, so nothing there is ever disposed of");
     }
+    Failure::invalid(
+        "the hold is not in force: which record the key means cannot be told while policies are invalid (see \
+         `forfall check`). Without --key, --policy or --store is held at once",
+    )
 }

@@ -61,15 +61,18 @@ fn another_store_under_the_name_of_the_approved_one_stops_the_run() {
 }
 
 #[test]
-fn a_hold_there_is_placed_on_the_record() {
+fn a_hold_on_something_there_keeps_its_record() {
     let fixture = calls_with_recordings();
-    let words = ["hold", "add", "--store", "recordings", "--key", "2/call.ogg", "--reason", "case-1"];
-    let said = forfall(&fixture, &words).expect(2);
-    assert!(said.err.contains("hold the record, with --policy calls"), "{}", said.err);
-    fixture.approve("calls", 3);
-    forfall(&fixture, &["hold", "add", "--policy", "calls", "--key", "2", "--reason", "case-1"]).expect(0);
+    let hold = |words: &[&str], code: i32| {
+        let words: Vec<&str> = ["hold", "add", "--reason", "case-1"].iter().chain(words).copied().collect();
+        forfall(&fixture, &words).expect(code);
+    };
+    hold(&["--store", "recordings", "--key", "9/call.ogg"], 2);
+    hold(&["--store", "recordings", "--key", "2/call.ogg"], 0);
+    hold(&["--policy", "calls", "--key", "1"], 0);
+    fixture.approve("calls", 1);
     forfall(&fixture, &["run", "calls"]).expect(0);
-    assert_eq!(recordings(&fixture), [2, 4, 5]);
+    assert_eq!((recordings(&fixture), fixture.calls()), (vec![1, 2, 4, 5], 4));
 }
 
 #[test]
