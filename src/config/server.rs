@@ -130,6 +130,13 @@ pub(super) fn server(
         let fault = Fault::new(format!("{parallel} connections at once are too many"));
         wrong.push((written.span(), fault.with_help(format!("write a number from 1 to {MOST_PARALLEL}"))));
     }
+    if let Some(lag) = &table.max_replica_lag {
+        let fault = Fault::new("`max-replica-lag` is not available yet: replicas are not looked at");
+        wrong.push((
+            lag.span(),
+            fault.with_help("remove it, and let policies act in a `window` in which replicas keep up"),
+        ));
+    }
     Some(Server {
         url,
         planner_url,

@@ -6,7 +6,7 @@ use crate::model::notice::Lateness;
 use crate::model::run::RunState;
 use crate::policy::rule::{Data, Policy, Stage};
 use crate::policy::timing;
-use crate::state::api::{PastRun, PauseScope};
+use crate::state::api::{Approval, PastRun, PauseScope};
 use crate::time::{self, Instant, StartValue};
 
 use super::plan::{self, Circumstances, DataPlan};
@@ -70,20 +70,37 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
     }
     let slot = judged_slot(policy, standing.last_run.as_ref(), now);
     let circumstances = Circumstances { overdue_at: slot, ..super::run::circumstances(engine, policy, now)? };
+    let approval = engine.state.approval(&policy.id)?;
     for data in &policy.data {
         let planned = engine
             .inspect(&data.target.store)
-            .and_then(|store| plan::plan(store, policy, data, &circumstances));
+            .and_then(|store| plan::plan(store, policy, data, &circumstances))
+            .map_err(|error| error.to_string())
+            .and_then(|plan| match foreign(approval.as_ref(), data, &plan) {
+                Some(why) => Err(why),
+                None => Ok(plan),
+            });
         match planned {
             Ok(plan) => standing.add(policy, data, &plan, now),
-            Err(error) => {
+            Err(why) => {
                 standing.remember(engine, policy, data, slot, now)?;
-                standing.worse("unreachable", &error.to_string());
+                standing.worse("unreachable", &why);
             }
         }
     }
     standing.judge(engine, policy)?;
     Ok(standing)
+}
+
+/// Why what answers is not the store that was approved: an empty disk has nothing overdue, and says nothing about the
+/// one that is missing.
+fn foreign(approval: Option<&Approval>, data: &Data, plan: &DataPlan) -> Option<String> {
+    let store = &data.target.store;
+    let (_, approved) = approval?.identities.iter().find(|(name, _)| name == store)?;
+    let difference = approved.difference(&plan.identity)?;
+    Some(format!(
+        "store {store} is not the one that was approved ({difference}). If that is right, approve again"
+    ))
 }
 
 /// What is known of a policy without asking any store: the forecast says what is due.

@@ -172,7 +172,6 @@ planner-url = "postgres://reader@db/hr"
 parallel    = 2
 tls         = "verify"
 ca          = "ca.pem"
-max-replica-lag = "30 seconds"
 "#;
 
 #[test]
@@ -192,7 +191,9 @@ fn mistakes_about_a_server_are_told_where_they_stand() {
     refused(&with("parallel    = 2", "parallel = 64"), "too many");
     refused(&with("\"verify\"", "\"prefer\""), "no way to protect a connection");
     refused(&with("\"verify\"", "\"off\""), "means nothing without encryption");
-    refused(&with("30 seconds", "30"), "no time to wait for replicas");
+    let lag = |text: &str| with("parallel    = 2", &format!("parallel = 2\nmax-replica-lag = \"{text}\""));
+    refused(&lag("30"), "no time to wait for replicas");
+    refused(&lag("30 seconds"), "not available yet");
     refused(&with("url         =", "uri ="), "unknown key `uri`");
 }
 

@@ -27,6 +27,23 @@ fn a_policy_none_of_whose_records_can_ever_go_is_not_fine() {
 }
 
 #[test]
+fn an_empty_store_in_the_place_of_the_approved_one_is_not_called_up_to_date() {
+    let fixture = Fixture::new(3, 2);
+    fixture.approve("calls", 3);
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    fs_err::rename(fixture.path("calls.db"), fixture.path("away.db")).unwrap();
+    database(&fixture)
+        .execute_batch("create table call_log (id integer primary key, called_at text, caller text)")
+        .unwrap();
+    let status = fixture.run(&["status", "calls"]).expect(0).json();
+    assert_eq!(status["policies"][0]["state"], "unreachable");
+    let reason = status["policies"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("not the one that was approved"), "{reason}");
+    let said = forfall(&fixture, &["status", "calls"]).expect(0).out;
+    assert!(said.contains("1 policy needs somebody"), "{said}");
+}
+
+#[test]
 fn a_store_that_is_down_is_not_called_up_to_date() {
     let fixture = Fixture::new(3, 2);
     fixture.approve("calls", 3);
