@@ -40,7 +40,7 @@ fn an_empty_store_in_the_place_of_the_approved_one_is_not_called_up_to_date() {
     let reason = status["policies"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("not the one that was approved"), "{reason}");
     let said = forfall(&fixture, &["status", "calls"]).expect(0).out;
-    assert!(said.contains("1 policy needs somebody"), "{said}");
+    assert!(said.contains("What is overdue cannot be told for 1 policy"), "{said}");
 }
 
 #[test]
