@@ -25,7 +25,10 @@ pub(super) fn warnings(session: &Session) -> Result<Vec<String>, Failure> {
 
 /// Each hold that names a policy, store or collection which is not there, as a sentence.
 fn orphans(session: &Session) -> Result<Vec<String>, Failure> {
-    let bound = session.in_force()?;
+    let mut bound = session.in_force()?;
+    // Under a policy whose file is gone nothing is done any more, and under its new name no hold on it counts.
+    let vanished = session.vanished()?;
+    bound.retain(|policy| !vanished.contains(&policy.id));
     let holds = session.state.holds()?;
     Ok(holds.iter().filter_map(|hold| lost(hold, &bound, session)).collect())
 }
