@@ -1,5 +1,7 @@
-//! MySQL and MariaDB. Not yet an adapter: so far values and keys are read, and nothing opens a server.
+//! MySQL and MariaDB. Not yet an adapter: so far there are sessions, values and keys, and no store is made of them.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "nothing opens a server yet"))]
+#![cfg_attr(not(test), expect(dead_code, reason = "no store is made of them yet"))]
 
+mod session;
+mod trouble;
 mod value;

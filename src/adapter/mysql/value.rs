@@ -19,8 +19,8 @@ pub(super) fn kind(data_type: &str, column_type: &str) -> ColumnKind {
         "tinyint" if column_type.to_ascii_lowercase().starts_with("tinyint(1)") => ColumnKind::Bool,
         "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => ColumnKind::Int,
         "float" | "double" | "decimal" => ColumnKind::Real,
-        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set" | "json" | "datetime"
-        | "uuid" => ColumnKind::Text,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set" | "json"
+        | "datetime" | "uuid" => ColumnKind::Text,
         "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" | "bit" => ColumnKind::Bytes,
         "timestamp" => ColumnKind::Instant,
         "date" => ColumnKind::Date,
@@ -41,7 +41,9 @@ pub(super) fn read(value: &SqlValue, kind: ColumnKind) -> Value {
         SqlValue::UInt(number) => i64::try_from(*number).map_or(Value::Real(*number as f64), Value::Int),
         SqlValue::Float(number) => Value::Real(f64::from(*number)),
         SqlValue::Double(number) => Value::Real(*number),
-        SqlValue::Bytes(bytes) if matches!(kind, ColumnKind::Bytes | ColumnKind::Any) => Value::Bytes(bytes.clone()),
+        SqlValue::Bytes(bytes) if matches!(kind, ColumnKind::Bytes | ColumnKind::Any) => {
+            Value::Bytes(bytes.clone())
+        }
         SqlValue::Bytes(bytes) if kind == ColumnKind::Real => decimal(bytes),
         SqlValue::Bytes(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
         SqlValue::Date(..) => moment(value, kind),
@@ -58,7 +60,8 @@ fn decimal(bytes: &[u8]) -> Value {
 fn moment(value: &SqlValue, kind: ColumnKind) -> Value {
     let &SqlValue::Date(year, month, day, hour, minute, second, micros) = value else { return Value::Null };
     // chrono has a year 0; MySQL has it only in dates that are none.
-    let date = NaiveDate::from_ymd_opt(i32::from(year), u32::from(month), u32::from(day)).filter(|_| year > 0);
+    let date =
+        NaiveDate::from_ymd_opt(i32::from(year), u32::from(month), u32::from(day)).filter(|_| year > 0);
     let whole: Option<NaiveDateTime> = date.and_then(|date| {
         date.and_hms_micro_opt(u32::from(hour), u32::from(minute), u32::from(second), micros)
     });
@@ -68,9 +71,7 @@ fn moment(value: &SqlValue, kind: ColumnKind) -> Value {
         (ColumnKind::Date, None, _) => Value::Text(format!("{year:04}-{month:02}-{day:02}")),
         _ => {
             let fraction = if micros == 0 { String::new() } else { format!(".{micros:06}") };
-            Value::Text(format!(
-                "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction}"
-            ))
+            Value::Text(format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction}"))
         }
     }
 }
@@ -120,7 +121,8 @@ mod tests {
 
     #[test]
     fn keys_are_told_apart_by_their_bytes() {
-        let text = |text: &str| key(&[(SqlValue::Bytes(text.as_bytes().to_vec()), ColumnKind::Text)]).unwrap();
+        let text =
+            |text: &str| key(&[(SqlValue::Bytes(text.as_bytes().to_vec()), ColumnKind::Text)]).unwrap();
         assert_ne!(text("a"), text("A"));
         assert_ne!(text("a"), text("a "));
         assert_ne!(text("a"), text("\u{e4}"));
