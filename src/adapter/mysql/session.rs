@@ -164,7 +164,7 @@ fn options(place: &str, server: &Server, url: &Secret) -> Result<Opts, StoreErro
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::value;
     use super::*;
     use crate::adapter::contract::server::mariadb;
@@ -175,7 +175,12 @@ mod tests {
         Server::at(Secret::Plain(url))
     }
 
-    fn database() -> Server {
+    /// A session in a database of its own.
+    pub(in super::super) fn database() -> Session {
+        Session::write("store `t`", &empty(), Limits::default()).unwrap()
+    }
+
+    fn empty() -> Server {
         let server = mariadb();
         let (port, name) = (server.port, server.new_name());
         let root = Session::write(
@@ -189,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_zero_date_arrives_as_it_is_stored_and_a_timestamp_in_utc() {
-        let server = database();
+        let server = empty();
         let session = Session::write("store `t`", &server, Limits::default()).unwrap();
         assert!(session.is_mariadb);
         session.run("CREATE TABLE t (d DATE, s TIMESTAMP NULL) ENGINE = InnoDB").unwrap();
@@ -207,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_reading_session_cannot_write() {
-        let server = database();
+        let server = empty();
         let session = Session::write("store `t`", &server, Limits::default()).unwrap();
         session.run("CREATE TABLE t (id INT PRIMARY KEY) ENGINE = InnoDB").unwrap();
         let reading = Session::read("store `t`", &server, Limits::default()).unwrap();
@@ -217,7 +222,7 @@ mod tests {
 
     #[test]
     fn errors_hold_no_value_of_a_record() {
-        let server = database();
+        let server = empty();
         let session = Session::write("store `t`", &server, Limits::default()).unwrap();
         session.run("CREATE TABLE t (name VARCHAR(20) PRIMARY KEY) ENGINE = InnoDB").unwrap();
         session.run("INSERT INTO t VALUES ('sensitive')").unwrap();
