@@ -112,8 +112,11 @@ impl Session {
              ORDER BY INDEX_NAME, SEQ_IN_INDEX",
             &[name],
         )?;
-        let begins = |column: &str| {
-            indexes.iter().filter(move |(_, _, at, of)| *at == 1 && of.as_deref() == Some(column))
+        let begins = |column: &str| -> Vec<_> {
+            let first = |(_, _, at, of): &&(String, u64, u64, Option<String>)| {
+                *at == 1 && of.as_deref() == Some(column)
+            };
+            indexes.iter().filter(first).collect()
         };
         let alone = |index: &str| indexes.iter().filter(|(other, ..)| other == index).count() == 1;
         let columns: Vec<(String, String, String, String)> = self.asked(
@@ -124,8 +127,8 @@ impl Session {
         let columns = columns.into_iter().map(|(column, data_type, declared, nullable)| Column {
             kind: value::kind(&data_type, &declared),
             nullable: nullable == "YES",
-            indexed: begins(&column).next().is_some(),
-            unique: begins(&column).any(|(index, repeats, ..)| *repeats == 0 && alone(index)),
+            indexed: !begins(&column).is_empty(),
+            unique: begins(&column).iter().any(|(index, repeats, ..)| *repeats == 0 && alone(index)),
             name: column,
             declared,
         });
@@ -176,7 +179,6 @@ pub(super) fn quoted(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::session::tests::database;
-    use super::*;
     use crate::model::schema::ColumnKind;
 
     #[test]
