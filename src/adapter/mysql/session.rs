@@ -147,8 +147,10 @@ fn options(place: &str, server: &Server, url: &Secret) -> Result<Opts, StoreErro
         let why = format!("the URL in {} names no database", url.whereabouts());
         return Err(unavailable(why).with_help(FORM));
     }
-    let here =
-        parsed.addr_is_loopback() || parsed.socket().is_some() || parsed.ip_or_hostname() == "localhost";
+    // Not by the driver's own answer: behind a URL it takes 127.0.0.1 for a name.
+    let host = parsed.ip_or_hostname();
+    let is_loopback = host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    let here = is_loopback || host == "localhost" || parsed.socket().is_some();
     let protected = match server.tls {
         Some(tls) => tls == Tls::Verify,
         None => server.ca.is_some() || !here,
