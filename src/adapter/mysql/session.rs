@@ -1,0 +1,251 @@
+//! One connection: an asynchronous driver behind blocking calls.
+//!
+//! Time-outs, zone, strictness and isolation are set before anything else is done. A zero date is never refused on
+//! the way out, and an error in arithmetic never becomes a silent NULL in what is written.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Opts, OptsBuilder, Params, Row, SslOpts, Value as SqlValue};
+use tokio::runtime::Runtime;
+
+use super::trouble::translated;
+use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::place::{Server, Tls};
+use crate::adapter::secret::Secret;
+
+/// A server that does not answer for so long is down.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long is waited for what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// For a lock that somebody else holds; whole seconds.
+    pub(super) lock: Duration,
+    /// For one statement of a batch.
+    pub(super) batch: Duration,
+    /// For one statement that only reads.
+    pub(super) reading: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            lock: Duration::from_secs(2),
+            batch: Duration::from_secs(30),
+            reading: Duration::from_mins(30),
+        }
+    }
+}
+
+/// A connection.
+pub(super) struct Session {
+    runtime: Runtime,
+    connection: RefCell<Conn>,
+    /// The store as messages name it.
+    pub(super) place: String,
+    /// MariaDB rather than MySQL.
+    pub(super) is_mariadb: bool,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({})", self.place)
+    }
+}
+
+impl Session {
+    /// Connects for reading only.
+    pub(super) fn read(place: &str, server: &Server, limits: Limits) -> Result<Self, StoreError> {
+        let session = Self::open(place, server, server.reading_url(), limits, limits.reading)?;
+        session.run("SET SESSION TRANSACTION READ ONLY")?;
+        Ok(session)
+    }
+
+    /// Connects for disposing.
+    pub(super) fn write(place: &str, server: &Server, limits: Limits) -> Result<Self, StoreError> {
+        Self::open(place, server, &server.url, limits, limits.batch)
+    }
+
+    fn open(
+        place: &str,
+        server: &Server,
+        url: &Secret,
+        limits: Limits,
+        statement: Duration,
+    ) -> Result<Self, StoreError> {
+        let unavailable = |why: String| StoreError::new(StoreErrorKind::Unavailable, place, why);
+        let options = options(place, server, url)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| unavailable(error.to_string()))?;
+        let connection = runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, Conn::new(options)).await })
+            .map_err(|_| {
+                unavailable(format!("the server does not answer within {} s", PATIENCE.as_secs()))
+                    .with_help("See that the server runs and can be reached from here")
+            })?
+            .map_err(|error| translated(place, &error))?;
+        let connection = RefCell::new(connection);
+        let mut session = Self { runtime, connection, place: place.to_owned(), is_mariadb: false };
+        let version = session.rows("SELECT VERSION()", Vec::new())?;
+        session.is_mariadb = version
+            .first()
+            .and_then(|row| row.get::<String, _>(0))
+            .is_some_and(|version| version.contains("MariaDB"));
+        for setting in settings(session.is_mariadb, limits, statement) {
+            session.run(&setting)?;
+        }
+        Ok(session)
+    }
+
+    /// Runs a statement that binds and gives nothing.
+    pub(super) fn run(&self, sql: &str) -> Result<(), StoreError> {
+        let mut connection = self.connection.borrow_mut();
+        self.runtime.block_on(connection.query_drop(sql)).map_err(|error| translated(&self.place, &error))
+    }
+
+    /// The rows that a statement gives.
+    pub(super) fn rows(&self, sql: &str, bound: Vec<SqlValue>) -> Result<Vec<Row>, StoreError> {
+        let bound = if bound.is_empty() { Params::Empty } else { Params::Positional(bound) };
+        let mut connection = self.connection.borrow_mut();
+        self.runtime.block_on(connection.exec(sql, bound)).map_err(|error| translated(&self.place, &error))
+    }
+}
+
+fn settings(is_mariadb: bool, limits: Limits, statement: Duration) -> [String; 4] {
+    let lock = limits.lock.as_secs().max(1);
+    [
+        "SET NAMES utf8mb4".to_owned(),
+        format!(
+            "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,\
+             NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}"
+        ),
+        if is_mariadb {
+            format!("SET SESSION max_statement_time = {}", statement.as_secs())
+        } else {
+            format!("SET SESSION max_execution_time = {}", statement.as_millis())
+        },
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
+    ]
+}
+
+fn options(place: &str, server: &Server, url: &Secret) -> Result<Opts, StoreError> {
+    const FORM: &str =
+        "Write it as `mysql://user:password@host:port/database`, with %40 for an @ in the password";
+    let unavailable = |why: String| StoreError::new(StoreErrorKind::Unavailable, place, why);
+    let text = url.read().map_err(|error| unavailable(format!("its URL: {error}")).with_help(error.help))?;
+    let same = text.strip_prefix("mariadb://").map(|rest| zeroize::Zeroizing::new(format!("mysql://{rest}")));
+    // The parser's own message may repeat a part of the URL.
+    let parsed = Opts::from_url(same.as_ref().unwrap_or(&text)).map_err(|_| {
+        unavailable(format!("the text in {} is no URL of a MySQL or MariaDB server", url.whereabouts()))
+            .with_help(FORM)
+    })?;
+    if parsed.db_name().is_none_or(str::is_empty) {
+        let why = format!("the URL in {} names no database", url.whereabouts());
+        return Err(unavailable(why).with_help(FORM));
+    }
+    // Not by the driver's own answer: behind a URL it takes 127.0.0.1 for a name.
+    let host = parsed.ip_or_hostname();
+    let is_loopback = host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    let here = is_loopback || host == "localhost" || parsed.socket().is_some();
+    let protected = match server.tls {
+        Some(tls) => tls == Tls::Verify,
+        None => server.ca.is_some() || !here,
+    };
+    let tls = protected.then(|| match &server.ca {
+        None => SslOpts::default(),
+        Some(path) => {
+            SslOpts::default().with_disable_built_in_roots(true).with_root_certs(vec![path.clone().into()])
+        }
+    });
+    // Left to itself the driver leaves a protected connection for a socket that the server names.
+    Ok(OptsBuilder::from_opts(parsed).prefer_socket(false).ssl_opts(tls).into())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::value;
+    use super::*;
+    use crate::adapter::contract::server::mariadb;
+    use crate::model::schema::ColumnKind;
+    use crate::model::value::Value;
+
+    fn at(url: String) -> Server {
+        Server::at(Secret::Plain(url))
+    }
+
+    /// A session in a database of its own.
+    pub(in super::super) fn database() -> Session {
+        Session::write("store `t`", &empty(), Limits::default()).unwrap()
+    }
+
+    fn empty() -> Server {
+        let server = mariadb();
+        let (port, name) = (server.port, server.new_name());
+        let root = Session::write(
+            "store `t`",
+            &at(format!("mysql://root@127.0.0.1:{port}/mysql")),
+            Limits::default(),
+        );
+        root.unwrap().run(&format!("CREATE DATABASE {name}")).unwrap();
+        at(format!("mariadb://root@127.0.0.1:{port}/{name}"))
+    }
+
+    #[test]
+    fn a_zero_date_arrives_as_it_is_stored_and_a_timestamp_in_utc() {
+        let server = empty();
+        let session = Session::write("store `t`", &server, Limits::default()).unwrap();
+        assert!(session.is_mariadb);
+        session.run("CREATE TABLE t (d DATE, s TIMESTAMP NULL) ENGINE = InnoDB").unwrap();
+        session.run("SET sql_mode = ''").unwrap();
+        session.run("INSERT INTO t VALUES ('0000-00-00', FROM_UNIXTIME(86400))").unwrap();
+        let rows = Session::read("store `t`", &server, Limits::default())
+            .unwrap()
+            .rows("SELECT d, s FROM t", Vec::new())
+            .unwrap();
+        let read = |at: usize, kind| value::read(rows[0].as_ref(at).unwrap(), kind);
+        assert!(read(0, ColumnKind::Date) == Value::Text("0000-00-00".to_owned()));
+        let expected = chrono::DateTime::from_timestamp(86400, 0).unwrap();
+        assert!(read(1, ColumnKind::Instant) == Value::Instant(expected));
+    }
+
+    #[test]
+    fn a_reading_session_cannot_write() {
+        let server = empty();
+        let session = Session::write("store `t`", &server, Limits::default()).unwrap();
+        session.run("CREATE TABLE t (id INT PRIMARY KEY) ENGINE = InnoDB").unwrap();
+        let reading = Session::read("store `t`", &server, Limits::default()).unwrap();
+        let refused = reading.run("INSERT INTO t VALUES (1)").unwrap_err();
+        assert_eq!(refused.kind, StoreErrorKind::Unsupported, "{refused}");
+    }
+
+    #[test]
+    fn errors_hold_no_value_of_a_record() {
+        let server = empty();
+        let session = Session::write("store `t`", &server, Limits::default()).unwrap();
+        session.run("CREATE TABLE t (name VARCHAR(20) PRIMARY KEY) ENGINE = InnoDB").unwrap();
+        session.run("INSERT INTO t VALUES ('sensitive')").unwrap();
+        let twice = session.run("INSERT INTO t VALUES ('sensitive')").unwrap_err();
+        assert_eq!(twice.kind, StoreErrorKind::Changed);
+        assert!(!twice.to_string().contains("sensitive"), "{twice}");
+    }
+
+    #[test]
+    fn what_cannot_be_reached_says_why() {
+        let port = mariadb().port;
+        let open = |server: &Server| Session::read("store `t`", server, Limits::default()).unwrap_err();
+        let wrong = open(&at(format!("mysql://nobody:hidden@127.0.0.1:{port}/mysql")));
+        assert_eq!(wrong.kind, StoreErrorKind::Denied, "{wrong}");
+        assert!(!wrong.to_string().contains("hidden"));
+        let missing = open(&at(format!("mysql://root@127.0.0.1:{port}/no_such_database")));
+        assert_eq!(missing.kind, StoreErrorKind::NotFound, "{missing}");
+        let plain = Server { tls: Some(Tls::Verify), ..at(format!("mysql://root@127.0.0.1:{port}/mysql")) };
+        let plain = open(&plain);
+        assert!(plain.to_string().contains("tls = \"off\""), "{plain}");
+        let nameless = open(&at(format!("mysql://root@127.0.0.1:{port}")));
+        assert!(nameless.to_string().contains("names no database"), "{nameless}");
+    }
+}

@@ -1,0 +1,75 @@
+//! The server's errors as ours: what failed, why, and what to do. Never with a value of a record.
+
+use mysql_async::{Error, ServerError};
+
+use crate::adapter::api::{StoreError, StoreErrorKind};
+
+/// What an error of the driver or the server means.
+pub(super) fn translated(place: &str, error: &Error) -> StoreError {
+    match error {
+        Error::Server(said) => of_server(place, said),
+        Error::Io(mysql_async::IoError::Tls(_)) => tls(place, &error.to_string()),
+        Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
+            tls(place, "the server offers no TLS")
+        }
+        Error::Io(_) | Error::Driver(_) => StoreError::new(StoreErrorKind::Unavailable, place, error.to_string())
+            .with_help("See that the server runs and can be reached from here, and that host and port in the URL are right"),
+        // Both may repeat a part of the URL.
+        Error::Url(_) => StoreError::new(StoreErrorKind::Unavailable, place, "the URL cannot be used")
+            .with_help("Write it as `mysql://user:password@host:port/database`"),
+        Error::Other(_) => StoreError::new(StoreErrorKind::Unavailable, place, "the driver gave up")
+            .with_help("The next run goes on"),
+    }
+}
+
+fn tls(place: &str, why: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, place, why).with_help(
+        "Make the server offer TLS with a certificate for this name, name its issuer with `ca`, or write \
+         `tls = \"off\"` for a network that you trust",
+    )
+}
+
+/// Messages about users, names and limits may be told; those about data repeat what a record holds and may not.
+fn of_server(place: &str, said: &ServerError) -> StoreError {
+    use StoreErrorKind::{Busy, Changed, Damaged, Denied, NotFound, Unavailable, Unsupported};
+    let told = |kind, help: &str| {
+        let why = format!("{} (error {})", said.message, said.code);
+        StoreError::new(kind, place, why).with_help(help)
+    };
+    let withheld = |why: &str, help: &str| {
+        StoreError::new(Changed, place, format!("{why} (error {})", said.code)).with_help(help)
+    };
+    match said.code {
+        1045 | 1698 => told(Denied, "Correct user and password in the URL, or create the user on the server"),
+        1044 | 1142 | 1143 | 1227 | 1370 => told(Denied, "Grant the permission to the user of the URL"),
+        1049 => told(NotFound, "Correct the database's name in the URL"),
+        1051 | 1054 | 1146 | 1412 => told(
+            Changed,
+            "A table or column is not as it was: look at `forfall store show` and correct the policy",
+        ),
+        1205 => told(Busy, "Somebody else holds a lock on the rows or the table: the next run goes on"),
+        1213 => told(Busy, "Others changed the same rows at that moment: the next run goes on"),
+        1317 | 1969 | 3024 => {
+            told(Busy, "The statement took too long or was cancelled: the next run goes on")
+        }
+        1290 | 1792 | 1836 => told(
+            Unsupported,
+            "This server or session only reads, as a replica does: name the primary in the URL",
+        ),
+        1021 | 1041 | 1114 => told(Damaged, "Make room on the server"),
+        1040 | 1203 | 1226 => told(Unavailable, "The server has no connection left: raise max_connections"),
+        1053 | 1077 | 1079 | 1152 | 1927 => {
+            told(Unavailable, "The server was stopped or ended the connection: the next run goes on")
+        }
+        1062 => withheld("two records would get the same unique value", NOTHING_DONE),
+        1048 => withheld("a column that may not be NULL would become so", NOTHING_DONE),
+        1451 | 1452 => withheld(
+            "other rows refer to a record",
+            "Name their table with `[[data.with]]`, or let a policy dispose of it first",
+        ),
+        3819 | 4025 => withheld("a check would be violated", NOTHING_DONE),
+        _ => withheld(&format!("the server refused, SQLSTATE {}", said.state), "Look at the server's log"),
+    }
+}
+
+const NOTHING_DONE: &str = "The change breaks a constraint: nothing of the batch was done";
