@@ -14,30 +14,10 @@ use super::trouble::translated;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::place::{Server, Tls};
 use crate::adapter::secret::Secret;
+use crate::adapter::sql::Limits;
 
 /// A server that does not answer for so long is down.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long is waited for what.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// For a lock that somebody else holds; whole seconds.
-    pub(super) lock: Duration,
-    /// For one statement of a batch.
-    pub(super) batch: Duration,
-    /// For one statement that only reads.
-    pub(super) reading: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            lock: Duration::from_secs(2),
-            batch: Duration::from_secs(30),
-            reading: Duration::from_mins(30),
-        }
-    }
-}
 
 /// A connection.
 pub(super) struct Session {

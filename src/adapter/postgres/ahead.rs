@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use super::catalogue::quoted;
+use super::dialect::Question;
 use super::fate::{self, Server, Spool};
-use super::question::Question;
 use super::schema::Bound;
 use super::session::Session;
 use super::value::{self, Bind};

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use super::catalogue::quoted;
 use super::fate::{self, Spool};
-use super::rows::Record;
 use super::value::{self, Bind, KeyType};
 use super::walk::{Examined, PostgresWalk, Stretch};
 use crate::adapter::api::{Act, Basis, Prepared, StoreError, StoreErrorKind};
-use crate::adapter::sql::unfit;
+use crate::adapter::sql::{Record, unfit};
 use crate::model::batch::Applied;
 use crate::model::key::Key;
 use crate::model::value::{Field, Fields as _, Value};
@@ -243,7 +242,7 @@ fn change(
         };
         places.push(one.place.clone());
         tables.push(one.table);
-        values.iter_mut().zip(new).for_each(|(column, value)| column.push(value));
+        values.iter_mut().zip(new).for_each(|(column, value)| column.push(value::text(&value)));
         before.insert(one.record.key(), &one.record);
     }
     if places.is_empty() {
@@ -263,9 +262,12 @@ fn change(
     let set: Vec<String> = columns
         .iter()
         .zip(&names)
-        .map(|((column, declared), name)| match declared {
-            Some(declared) => format!("{} = new.{name}::{declared}", quoted(column)),
-            None => format!("{} = new.{name}", quoted(column)),
+        .map(|(column, name)| {
+            // A text is assigned, not cast: a cast would cut what is too long without a word.
+            let declared = column.declared.as_str();
+            let is_text = declared == "text" || declared.starts_with("character");
+            let cast = if is_text { String::new() } else { format!("::{declared}") };
+            format!("{} = new.{name}{cast}", quoted(&column.name))
         })
         .collect();
     let sql = format!(

@@ -39,7 +39,6 @@ pub(super) struct Trigger {
 #[derive(Clone, Debug)]
 pub(super) struct Reference {
     pub(super) name: String,
-    pub(super) child_oid: u32,
     pub(super) child: String,
     pub(super) parent: String,
     pub(super) parent_oid: u32,
@@ -243,7 +242,7 @@ fn triggers(session: &Session, oid: u32) -> Result<Vec<Trigger>, StoreError> {
 /// The foreign keys of all tables that refer to one of these.
 pub(super) fn references(session: &Session, parents: &[u32]) -> Result<Vec<Reference>, StoreError> {
     let rows = session.rows(
-        "SELECT c.conname::text, c.conrelid, c.confrelid, \
+        "SELECT c.conname::text, c.confrelid, \
          (SELECT CASE WHEN pg_table_is_visible(r.oid) THEN r.relname::text ELSE n.nspname || '.' || r.relname END \
             FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace WHERE r.oid = c.conrelid), \
          (SELECT relname::text FROM pg_class WHERE oid = c.confrelid), c.confdeltype::text, \
@@ -256,14 +255,13 @@ pub(super) fn references(session: &Session, parents: &[u32]) -> Result<Vec<Refer
         &[Bind::Ints(parents.iter().map(|oid| i64::from(*oid)).collect())],
     )?;
     let reference = |row: &tokio_postgres::Row| {
-        let (from, to): (Vec<String>, Vec<String>) = (row.get(6), row.get(7));
+        let (from, to): (Vec<String>, Vec<String>) = (row.get(5), row.get(6));
         Reference {
             name: row.get(0),
-            child_oid: row.get(1),
-            parent_oid: row.get(2),
-            child: row.get(3),
-            parent: row.get(4),
-            on_delete: row.get::<_, String>(5).chars().next().unwrap_or('a'),
+            parent_oid: row.get(1),
+            child: row.get(2),
+            parent: row.get(3),
+            on_delete: row.get::<_, String>(4).chars().next().unwrap_or('a'),
             columns: from.into_iter().zip(to).collect(),
         }
     };

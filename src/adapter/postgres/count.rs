@@ -5,20 +5,17 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveTime;
-
-use super::dialect::Postgres;
-use super::question::Question;
+use super::dialect::{self, Postgres, Question};
 use super::rows::Reader;
 use super::schema::{self, Bound};
 use super::session::Session;
-use super::starts::{self, Axis};
 use super::value::{self, Bind};
 use crate::adapter::api::{Counted, Group, Scope, StoreError, StoreErrorKind, Tally};
 use crate::adapter::sql::Need;
+use crate::adapter::sql::seen::{Seen, moment};
+use crate::adapter::sql::starts::{self, Axis};
 use crate::model::predicate::StartIs;
-use crate::model::schema::ColumnKind;
-use crate::model::start::{Start, StartState};
+use crate::model::start::StartState;
 use crate::model::value::Fields as _;
 use crate::time::StartValue;
 
@@ -43,7 +40,7 @@ struct Counting<'a> {
 
 impl Counting<'_> {
     fn group(&self, group: &Group) -> Result<Tally, StoreError> {
-        let question = Question::of(self.bound, &self.scope.events, &group.predicate)?;
+        let question = dialect::question(self.bound, &self.scope.events, &group.predicate)?;
         let axis = group.start.as_ref().map(|start| starts::axis(start, &self.bound.frame));
         match (&question.left, axis) {
             (None, None) => self.by_server(group, &question, None),
@@ -67,7 +64,7 @@ impl Counting<'_> {
             let asked = starts::asked(start, axis, &StartIs::Known { now: self.scope.now });
             let column = self.bound.column(column);
             let known = dialect.in_asked(&column, asked, Need::Truth);
-            let kind = kind_of(axis);
+            let kind = axis.kind();
             for end in ["min", "max"] {
                 let end = format!("{end}({column}) FILTER (WHERE {known})");
                 selected.push(value::selected(&format!("({end})"), kind));
@@ -135,72 +132,12 @@ impl Counting<'_> {
     }
 }
 
-/// How the smallest and largest values of an axis are read.
-fn kind_of(axis: Axis) -> ColumnKind {
-    match axis {
-        Axis::Instant => ColumnKind::Instant,
-        Axis::Date => ColumnKind::Date,
-        Axis::Number(_) => ColumnKind::Int,
-        Axis::Local => ColumnKind::Any,
-    }
-}
-
-/// Where a start lies on the time line, for putting starts in order.
-fn moment(start: &Arc<Start>, value: StartValue) -> i64 {
-    match value {
-        StartValue::Date(date) if start.single_field().is_some() => {
-            date.and_time(NaiveTime::MIN).and_utc().timestamp_micros()
-        }
-        value => start.instant_of(value).timestamp_micros(),
-    }
-}
-
-/// What has been seen of a group so far.
-#[derive(Default)]
-struct Seen {
-    count: u64,
-    oldest: Option<(i64, StartValue)>,
-    newest: Option<(i64, StartValue)>,
-    /// The earliest so far, earliest first. Records without a known start come last.
-    samples: Vec<(i64, crate::model::key::Key)>,
-}
-
-impl Seen {
-    fn add(
-        &mut self,
-        known: Option<(i64, StartValue)>,
-        samples: usize,
-        key: impl FnOnce() -> crate::model::key::Key,
-    ) {
-        self.count += 1;
-        if let Some(known) = known {
-            self.oldest = Some(self.oldest.filter(|oldest| oldest.0 <= known.0).unwrap_or(known));
-            self.newest = Some(self.newest.filter(|newest| newest.0 >= known.0).unwrap_or(known));
-        }
-        let at = known.map_or(i64::MAX, |(at, _)| at);
-        if self.samples.len() < samples || self.samples.last().is_some_and(|(last, _)| *last > at) {
-            let place = self.samples.partition_point(|(other, _)| *other <= at);
-            self.samples.insert(place, (at, key()));
-            self.samples.truncate(samples);
-        }
-    }
-
-    fn tally(self) -> Tally {
-        Tally {
-            count: self.count,
-            oldest: self.oldest.map(|(_, value)| value),
-            newest: self.newest.map(|(_, value)| value),
-            samples: self.samples.into_iter().map(|(_, key)| key).collect(),
-        }
-    }
-}
-
 /// The due curve: how many records for which the predicate is true have their start in each of a row of growing sets.
 pub(super) fn survey(
     session: &Session,
     scope: &Scope,
     predicate: &crate::model::predicate::Predicate,
-    start: &Arc<Start>,
+    start: &Arc<crate::model::start::Start>,
     sets: &[crate::time::StartSet],
 ) -> Result<Vec<u64>, StoreError> {
     let mut added = vec![0_u64; sets.len()];
@@ -208,7 +145,7 @@ pub(super) fn survey(
     let bound = schema::bind(session, &scope.target)?;
     let in_last =
         crate::model::predicate::Predicate::Start { start: Arc::clone(start), is: StartIs::In(last.clone()) };
-    let question = Question::of(&bound, &scope.events, &in_last.and(predicate.clone()))?;
+    let question = dialect::question(&bound, &scope.events, &in_last.and(predicate.clone()))?;
     let mut add = |value: StartValue, count: u64| {
         // The sets grow: the first that has the start is found by halving.
         let first = sets.partition_point(|set| !set.contains(value));

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::catalogue::quoted;
 use super::schema::Bound;
-use super::starts::{self, Asked};
 use super::value::{Bind, KeyType};
 use crate::adapter::api::StoreError;
-use crate::adapter::sql::{Cell, Dialect, Frame, Need};
+use crate::adapter::sql::starts::{self, Asked, Edge};
+use crate::adapter::sql::{Cell, Dialect, Frame, LINK_ALIAS, Need, Partial, is_order, kind_of, sign};
 use crate::model::key::{Key, KeyPart};
 use crate::model::method::Method;
-use crate::model::predicate::{Comparison, EventBook, Reach, StartIs, TextTest};
+use crate::model::predicate::{Comparison, EventBook, Predicate, Reach, StartIs, TextTest};
 use crate::model::schema::ColumnKind;
 use crate::model::start::Start;
 use crate::model::value::Value;
@@ -30,7 +30,6 @@ pub(super) struct Postgres<'a> {
 
 const UNKNOWN: &str = "NULL::bool";
 const REACH_ALIAS: &str = "forfall reach";
-const LINK_ALIAS: &str = "forfall link";
 
 impl<'a> Postgres<'a> {
     pub(super) fn new(bound_to: &'a Bound, events: &'a EventBook) -> Self {
@@ -65,7 +64,7 @@ impl<'a> Postgres<'a> {
                 let ends = [(">=", from), ("<=", to)];
                 let ends: Vec<String> = ends
                     .into_iter()
-                    .filter_map(|(sign, end)| Some(format!("{column} {sign} {}", self.bind(end?))))
+                    .filter_map(|(sign, end)| Some(format!("{column} {sign} {}", self.bind(edge(end?)))))
                     .collect();
                 format!("({})", ends.join(" AND "))
             })
@@ -80,22 +79,42 @@ impl<'a> Postgres<'a> {
     }
 }
 
+/// A predicate as PostgreSQL answers it.
+pub(super) type Question = crate::adapter::sql::Question<Bind>;
+
+/// Divides a predicate about one target.
+pub(super) fn question(
+    bound: &Bound,
+    events: &EventBook,
+    predicate: &Predicate,
+) -> Result<Question, StoreError> {
+    Question::of(Postgres::new(bound, events), &bound.frame, predicate)
+}
+
+impl Partial for Postgres<'_> {
+    type Bind = Bind;
+
+    fn bound(&mut self) -> &mut Vec<Bind> {
+        &mut self.bound
+    }
+
+    fn was_opaque(&mut self) -> bool {
+        std::mem::take(&mut self.opaque)
+    }
+}
+
 /// The kinds whose values compare in SQL as in memory.
 fn is_plain(kind: ColumnKind) -> bool {
     !matches!(kind, ColumnKind::Real | ColumnKind::Any)
 }
 
-fn kind_of(value: &Value) -> Option<ColumnKind> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Bool(_) => ColumnKind::Bool,
-        Value::Int(_) => ColumnKind::Int,
-        Value::Real(_) => ColumnKind::Real,
-        Value::Text(_) => ColumnKind::Text,
-        Value::Bytes(_) => ColumnKind::Bytes,
-        Value::Instant(_) => ColumnKind::Instant,
-        Value::Date(_) => ColumnKind::Date,
-    })
+fn edge(end: Edge) -> Bind {
+    match end {
+        Edge::Instant(instant) => Bind::Instant(instant),
+        Edge::Date(date) => Bind::Date(date),
+        Edge::Number(number) => Bind::Int(number),
+        Edge::Local(local) => Bind::Local(local),
+    }
 }
 
 /// The cell so that it compares by code point, whatever its collation and type are.
@@ -109,21 +128,6 @@ fn text(cell: &Cell) -> String {
 
 fn is_text_type(declared: &str) -> bool {
     declared == "text" || declared.starts_with("character varying")
-}
-
-fn sign(op: Comparison) -> &'static str {
-    match op {
-        Comparison::Equal => "=",
-        Comparison::NotEqual => "<>",
-        Comparison::Less => "<",
-        Comparison::LessOrEqual => "<=",
-        Comparison::Greater => ">",
-        Comparison::GreaterOrEqual => ">=",
-    }
-}
-
-fn is_order(op: Comparison) -> bool {
-    !matches!(op, Comparison::Equal | Comparison::NotEqual)
 }
 
 impl Dialect for Postgres<'_> {

@@ -6,7 +6,6 @@
 mod ahead;
 mod batch;
 mod catalogue;
-mod change;
 mod connect;
 mod count;
 mod dialect;
@@ -14,12 +13,10 @@ mod effects;
 mod fate;
 mod grants;
 mod listing;
-mod question;
 mod rows;
 mod scan;
 mod schema;
 mod session;
-mod starts;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -34,6 +31,7 @@ use crate::adapter::api::{
     Total, Use, Walk,
 };
 use crate::adapter::place::Server;
+use crate::adapter::sql::Limits;
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::StoreName;
 use crate::model::key::{Key, KeyForm};
@@ -42,7 +40,7 @@ use crate::model::schema::{Identity, Schema};
 use crate::model::start::Start;
 use crate::model::target::Target;
 use crate::time::StartSet;
-use session::{Limits, Session};
+use session::Session;
 
 /// One PostgreSQL database.
 #[derive(Debug)]

@@ -11,55 +11,8 @@ use super::schema::Bound;
 use super::session::Session;
 use super::value::{self, KeyType};
 use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::adapter::sql::Dialect as _;
-use crate::model::evaluate::World;
-use crate::model::key::{Key, KeyForm};
-use crate::model::predicate::{EventBook, Predicate, Reach};
-use crate::model::schema::ColumnKind;
-use crate::model::start::Start;
-use crate::model::value::{Field, Fields, Value};
-
-/// Which fields of a record somebody wants to know.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Needs {
-    fields: BTreeSet<Field>,
-    reaches: Vec<Reach>,
-}
-
-impl Needs {
-    /// Every field of the record and of the rows that it links to.
-    pub(super) fn all(bound: &Bound) -> Self {
-        let mut needs = Self::default();
-        needs.fields.extend(bound.frame.own.columns.iter().map(|column| Field::own(column.name.as_str())));
-        for linked in &bound.frame.links {
-            let columns = linked.table.columns.iter();
-            needs
-                .fields
-                .extend(columns.map(|column| Field::linked(linked.link.name.as_str(), column.name.as_str())));
-        }
-        needs
-    }
-
-    pub(super) fn add_start(&mut self, start: &Start) {
-        self.fields.extend(start.fields().into_iter().cloned());
-    }
-
-    pub(super) fn add_predicate(&mut self, predicate: &Predicate) {
-        self.fields.extend(predicate.fields().into_iter().cloned());
-        predicate.visit(&mut |part| match part {
-            Predicate::Start { start, .. } => self.fields.extend(start.fields().into_iter().cloned()),
-            Predicate::Done { column, .. } => {
-                self.fields.insert(Field::own(column.as_str()));
-            }
-            Predicate::Reached(reach) if !self.reaches.contains(reach) => self.reaches.push(reach.clone()),
-            _ => {}
-        });
-    }
-
-    pub(super) fn add_column(&mut self, column: &str) {
-        self.fields.insert(Field::own(column));
-    }
-}
+use crate::adapter::sql::{Dialect as _, LINK_ALIAS, Needs, Record, Shape};
+use crate::model::predicate::EventBook;
 
 /// How rows are selected, and how they become records.
 #[derive(Debug)]
@@ -68,13 +21,6 @@ pub(super) struct Reader {
     pub(super) list: String,
     key: Vec<KeyType>,
     shape: Arc<Shape>,
-}
-
-#[derive(Debug)]
-struct Shape {
-    /// Each field with its kind and the place where its link says whether it has a row.
-    fields: Vec<(Field, ColumnKind, Option<usize>)>,
-    reaches: Vec<Reach>,
 }
 
 impl Reader {
@@ -103,7 +49,7 @@ impl Reader {
             let sql = match link {
                 None => value::selected(&bound.column(&column.name), column.kind),
                 Some(linked) => {
-                    let inner = value::selected(&dialect.column("forfall link", &column.name), column.kind);
+                    let inner = value::selected(&dialect.column(LINK_ALIAS, &column.name), column.kind);
                     dialect.through(&bound.frame, &linked.link.name, &inner)?
                 }
             };
@@ -145,42 +91,6 @@ impl Reader {
             .map(|at| row.try_get(begin + self.shape.fields.len() + at).map_err(failed))
             .collect::<Result<_, _>>()?;
         Ok(Record { key, shape: Arc::clone(&self.shape), values, reached })
-    }
-}
-
-/// A record as it was read. `Debug` shows types only.
-#[derive(Debug)]
-pub(super) struct Record {
-    key: Key,
-    shape: Arc<Shape>,
-    values: Vec<Option<Value>>,
-    reached: Vec<bool>,
-}
-
-impl Record {
-    /// Whether the predicate is true.
-    pub(super) fn holds(&self, predicate: &Predicate, events: &EventBook) -> bool {
-        let reached = |reach: &Reach| {
-            self.shape.reaches.iter().position(|other| other == reach).is_some_and(|at| self.reached[at])
-        };
-        predicate.holds(self, &World { events, reached: &reached })
-    }
-}
-
-impl Fields for Record {
-    fn get(&self, field: &Field) -> Option<Value> {
-        let same =
-            |other: &Field| other.link == field.link && other.column.eq_ignore_ascii_case(&field.column);
-        let at = self.shape.fields.iter().position(|(other, ..)| same(other))?;
-        self.values[at].clone()
-    }
-
-    fn key(&self) -> Key {
-        self.key.clone()
-    }
-
-    fn event_key(&self) -> String {
-        self.key.text(KeyForm::Columns)
     }
 }
 

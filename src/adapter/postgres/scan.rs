@@ -1,13 +1,12 @@
 //! Reading records one by one and page by page.
 
-use super::dialect::Postgres;
-use super::question::Question;
-use super::rows::{Needs, Reader, Record, ordered_by_key};
+use super::dialect::{self, Postgres};
+use super::rows::{Reader, ordered_by_key};
 use super::schema::{self, Bound};
 use super::session::Session;
 use super::value::Bind;
 use crate::adapter::api::{Page, Row, Scope, StoreError, StoreErrorKind};
-use crate::adapter::sql::Dialect as _;
+use crate::adapter::sql::{Dialect as _, Needs, Record};
 use crate::model::key::{Key, KeyPart};
 use crate::model::predicate::Predicate;
 use crate::model::value::Fields as _;
@@ -15,7 +14,7 @@ use crate::model::value::Fields as _;
 /// Reads one record.
 pub(super) fn read(session: &Session, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError> {
     let bound = schema::bind(session, &scope.target)?;
-    let reader = Reader::new(&bound, &Needs::all(&bound))?;
+    let reader = Reader::new(&bound, &Needs::all(&bound.frame))?;
     let mut dialect = Postgres::new(&bound, &scope.events);
     let parts = parts_of(session, &bound, key)?;
     let mut conditions = Vec::new();
@@ -45,8 +44,8 @@ pub(super) fn scan(
     limit: usize,
 ) -> Result<Page, StoreError> {
     let bound = schema::bind(session, &scope.target)?;
-    let question = Question::of(&bound, &scope.events, predicate)?;
-    let mut needs = Needs::all(&bound);
+    let question = dialect::question(&bound, &scope.events, predicate)?;
+    let mut needs = Needs::all(&bound.frame);
     if let Some(left) = &question.left {
         needs.add_predicate(left);
     }

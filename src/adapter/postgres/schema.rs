@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::{self, Entry};
-use super::effects::{self, Effects};
+use super::effects;
 use super::session::Session;
 use super::value::KeyType;
 use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::sql::effects::Effects;
 use crate::adapter::sql::{Frame, LinkedTable, Table};
 use crate::model::key::{KeyForm, hex};
 use crate::model::schema::Schema;

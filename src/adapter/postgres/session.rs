@@ -17,30 +17,10 @@ use super::value::Bind;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::place::Server;
 use crate::adapter::secret::Secret;
+use crate::adapter::sql::Limits;
 
 /// Statements that are kept ready; more are forgotten together.
 const MOST_READY: usize = 200;
-
-/// How long is waited for what.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// For a lock that somebody else holds.
-    pub(super) lock: Duration,
-    /// For one statement of a batch.
-    pub(super) batch: Duration,
-    /// For one statement that only reads: counting a large table takes its time.
-    pub(super) reading: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            lock: Duration::from_secs(2),
-            batch: Duration::from_secs(30),
-            reading: Duration::from_mins(30),
-        }
-    }
-}
 
 /// A connection.
 pub(super) struct Session {

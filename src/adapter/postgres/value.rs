@@ -9,7 +9,7 @@ use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
-use crate::model::key::{Key, KeyPart};
+use crate::model::key::{Key, KeyPart, hex};
 use crate::model::schema::ColumnKind;
 use crate::model::value::Value;
 use crate::time::Instant;
@@ -267,4 +267,18 @@ pub(super) fn key(row: &Row, first: usize, types: &[KeyType]) -> Result<Option<K
         parts.push(part);
     }
     Ok(Some(Key::from_parts(&parts)))
+}
+
+/// A value as the server reads it.
+pub(super) fn text(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(answer) => answer.to_string(),
+        Value::Int(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Bytes(bytes) => format!("\\x{}", hex(bytes)),
+        Value::Instant(instant) => instant.to_rfc3339(),
+        Value::Date(date) => date.to_string(),
+    })
 }

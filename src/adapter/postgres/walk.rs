@@ -10,16 +10,15 @@ use std::sync::Arc;
 use super::ahead::{self, Ahead, Size};
 use super::batch::Frozen;
 use super::catalogue::quoted;
-use super::change::{self, Work};
+use super::dialect::{self, Question};
 use super::effects::{self, Companion};
 use super::fate::Server;
-use super::question::Question;
 use super::rows::Reader;
 use super::schema::{self, Bound};
 use super::session::Session;
-use super::starts;
 use super::value::Bind;
 use crate::adapter::api::{Act, Gap, Job, Prepared, StoreError, StoreErrorKind, Walk};
+use crate::adapter::sql::{Work, links_of, starts};
 use crate::model::batch::BatchLabel;
 use crate::model::key::Key;
 use crate::model::predicate::Predicate;
@@ -107,10 +106,10 @@ impl PostgresWalk {
             Act::Change(_) => Vec::new(),
         };
         require_privileges(&session, &bound, &job.act, &companions)?;
-        let question = Question::of(&bound, &job.scope.events, &job.predicate)?;
+        let question = dialect::question(&bound, &job.scope.events, &job.predicate)?;
         let work = match &job.act {
             Act::Delete => None,
-            Act::Change(changes) => Some(change::work(&session, &bound, changes)?),
+            Act::Change(changes) => Some(Work::of(&session.place, &bound.frame.own, changes)?),
         };
         let links = links_of(&job.predicate);
         let examined =
@@ -238,7 +237,7 @@ impl Walk for PostgresWalk {
         } else {
             self.job.predicate.clone().and(Predicate::KeyIn(Arc::new(without.clone())).negated())
         };
-        self.question = Question::of(&self.bound, &self.job.scope.events, &predicate)?;
+        self.question = dialect::question(&self.bound, &self.job.scope.events, &predicate)?;
         if want >= ahead::WORTH_PAGES || self.ahead.as_ref().is_some_and(Ahead::is_under_way) {
             let (question, ahead) = (&self.question, self.ahead.as_mut());
             let is_there = ahead.map(|ahead| ahead.look(want, question, without)).transpose()?;
@@ -259,21 +258,6 @@ impl Walk for PostgresWalk {
         // An error ends the walk; nothing is passed over in silence.
         Vec::new()
     }
-}
-
-/// The links whose rows the predicate looks at.
-fn links_of(predicate: &Predicate) -> Vec<String> {
-    let mut links: Vec<String> = Vec::new();
-    let mut add = |field: &crate::model::value::Field| links.extend(field.link.clone());
-    predicate.fields().into_iter().for_each(&mut add);
-    predicate.visit(&mut |part| {
-        if let Predicate::Start { start, .. } = part {
-            start.fields().into_iter().for_each(&mut add);
-        }
-    });
-    links.sort_unstable();
-    links.dedup();
-    links
 }
 
 fn order(session: &Session, bound: &Bound, job: &Job, question: &Question) -> Result<Order, StoreError> {

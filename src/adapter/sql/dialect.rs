@@ -34,6 +34,11 @@ pub(crate) trait Dialect {
         format!("{}.{}", self.quoted(table), self.quoted(name))
     }
 
+    /// Whether the field is absent. Never unknown.
+    fn is_null(&self, cell: &Cell) -> String {
+        format!("({} IS NULL)", cell.sql)
+    }
+
     /// A field compared with a literal; unknown unless both are of one type.
     fn compare(&mut self, cell: &Cell, op: Comparison, with: &Value, need: Need) -> String;
 

@@ -26,7 +26,7 @@ pub(crate) fn lower<D: Dialect>(
         }
         Predicate::Unknown(inner) => format!("({} IS NULL)", lower(dialect, frame, inner, Need::Exact)?),
         Predicate::IsNull(field) => {
-            on_cell(dialect, frame, field, |_, cell| Ok(format!("({} IS NULL)", cell.sql)))?
+            on_cell(dialect, frame, field, |dialect, cell| Ok(dialect.is_null(cell)))?
         }
         Predicate::Compare { field, op, with: Operand::Value(value) } => {
             on_cell(dialect, frame, field, |dialect, cell| Ok(dialect.compare(cell, *op, value, need)))?

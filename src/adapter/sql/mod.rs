@@ -2,13 +2,27 @@
 //! and gives the same three-valued answer as in memory.
 //!
 //! The logic stands here, once. How names are quoted, how a comparison is kept to values of one type, how a start is
-//! asked for: those are questions of a dialect.
+//! asked for: those are questions of a dialect. So do the parts of which every server needs the same: what a foreign
+//! key means, which ranges a start is asked in, what is read of a row.
 
+mod compare;
 mod dialect;
+pub(crate) mod effects;
 mod frame;
+mod limits;
 mod lower;
+mod question;
+mod record;
+pub(crate) mod seen;
+pub(crate) mod starts;
 pub(crate) mod unfit;
+mod work;
 
-pub(crate) use dialect::{Dialect, Need};
+pub(crate) use compare::{is_order, kind_of, sign};
+pub(crate) use dialect::{Dialect, LINK_ALIAS, Need};
 pub(crate) use frame::{Cell, Frame, LinkedTable, Table};
+pub(crate) use limits::Limits;
 pub(crate) use lower::lower;
+pub(crate) use question::{Partial, Question, links_of};
+pub(crate) use record::{Needs, Record, Shape};
+pub(crate) use work::Work;

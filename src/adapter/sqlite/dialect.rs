@@ -14,7 +14,7 @@ use super::open::Session;
 use super::starts::{self, Reading};
 use super::value;
 use crate::adapter::api::StoreError;
-use crate::adapter::sql::{Cell, Dialect, Frame, Need};
+use crate::adapter::sql::{Cell, Dialect, Frame, Need, is_order, sign};
 use crate::model::key::Key;
 use crate::model::method::Method;
 use crate::model::predicate::{Comparison, EventBook, Reach, StartIs, TextTest};
@@ -73,21 +73,6 @@ fn is_number(cell: &Cell) -> String {
     } else {
         format!("typeof({sql}) IN ('integer', 'real')")
     }
-}
-
-fn sign(op: Comparison) -> &'static str {
-    match op {
-        Comparison::Equal => "=",
-        Comparison::NotEqual => "<>",
-        Comparison::Less => "<",
-        Comparison::LessOrEqual => "<=",
-        Comparison::Greater => ">",
-        Comparison::GreaterOrEqual => ">=",
-    }
-}
-
-fn is_order(op: Comparison) -> bool {
-    !matches!(op, Comparison::Equal | Comparison::NotEqual)
 }
 
 const UNKNOWN: &str = "NULL";

@@ -1,26 +1,12 @@
 //! What deleting or changing a record would set off: triggers, and foreign keys of other tables.
 
-use super::catalogue::{Entry, Reference};
+use super::catalogue::{self, Entry};
 use super::open::Session;
 use super::schema::Bound;
 use super::trigger::runs_on_change;
 use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::model::predicate::Reach;
-use crate::model::schema::SideEffect;
+use crate::adapter::sql::effects::{Does, Effects, Going, Reference};
 use crate::model::target::Target;
-
-/// The findings about one target.
-#[derive(Debug, Default)]
-pub(super) struct Effects {
-    /// What would happen without the policy saying so.
-    pub(super) refused: Vec<SideEffect>,
-    /// Rows that keep a record.
-    pub(super) referenced_by: Vec<Reach>,
-    /// What an operator should know.
-    pub(super) warnings: Vec<String>,
-    /// What an approval is bound to.
-    pub(super) fingerprint: Vec<String>,
-}
 
 /// A table of this database that goes with its record, and the column there that names it.
 struct Companion {
@@ -32,21 +18,23 @@ struct Companion {
 pub(super) fn find(session: &Session, bound: &Bound, target: &Target) -> Result<Effects, StoreError> {
     let mut effects = Effects::default();
     let companions = companions(session, bound, target)?;
-    let references = session.references()?;
-
-    effects.add_triggers(&bound.entry);
+    add_triggers(&mut effects, &bound.entry);
     for companion in &companions {
-        effects.add_triggers(&companion.entry);
-        if !companion.entry.is_indexed(&companion.by) {
-            effects.warnings.push(slow(&companion.entry.name, &companion.by));
-        }
+        add_triggers(&mut effects, &companion.entry);
+        let entry = &companion.entry;
+        effects.add_look(&entry.name, &companion.by, entry.is_indexed(&companion.by));
     }
-    for reference in &references {
-        if same(&reference.parent, &bound.entry.name) {
-            effects.add_reference_to_record(session, reference, &companions)?;
-        } else if companions.iter().any(|companion| same(&reference.parent, &companion.entry.name)) {
-            effects.add_reference_to_companion(reference, &companions);
-        }
+    let going: Vec<Going> = companions
+        .iter()
+        .map(|companion| Going { table: companion.entry.name.clone(), by: companion.by.clone() })
+        .collect();
+    let mut tables = vec![&bound.entry];
+    tables.extend(companions.iter().map(|companion| &companion.entry));
+    for found in session.references()? {
+        let reference = reference(found, &tables);
+        effects.add_reference(&bound.entry.name, &reference, &going, |child, by| {
+            Ok(session.table(child)?.is_indexed(by))
+        })?;
     }
     for reach in &target.reached_by {
         let entry = session.table(&reach.collection)?;
@@ -54,9 +42,7 @@ pub(super) fn find(session: &Session, bound: &Bound, target: &Target) -> Result<
             let why = format!("table `{}` has no column `{}`", entry.name, reach.by);
             return Err(session.trouble(StoreErrorKind::NotFound, why));
         }
-        if !entry.is_indexed(&reach.by) {
-            effects.warnings.push(slow(&entry.name, &reach.by));
-        }
+        effects.add_look(&entry.name, &reach.by, entry.is_indexed(&reach.by));
     }
     Ok(effects)
 }
@@ -89,121 +75,32 @@ fn companions(session: &Session, bound: &Bound, target: &Target) -> Result<Vec<C
     Ok(companions)
 }
 
-impl Effects {
-    fn add_triggers(&mut self, entry: &Entry) {
-        for (name, text) in entry.triggers.iter().filter(|(_, text)| runs_on_change(text)) {
-            self.fingerprint.push(format!("trigger {name} {text}"));
-            self.refuse(
-                name,
-                format!(
-                    "trigger `{name}` on table `{}` would run with each record, and the policy cannot say what it \
-                     does: drop it, or leave this table to whoever made it",
-                    entry.name
-                ),
-            );
-        }
-    }
-
-    fn add_reference_to_record(
-        &mut self,
-        session: &Session,
-        reference: &Reference,
-        companions: &[Companion],
-    ) -> Result<(), StoreError> {
-        self.remember(reference);
-        let goes_first = |companion: &Companion| {
-            same(&companion.entry.name, &reference.child)
-                && matches!(reference.columns.as_slice(), [(from, _)] if same(from, &companion.by))
-        };
-        if companions.iter().any(goes_first) {
-            return Ok(());
-        }
-        if let Some(what) = does(reference) {
-            self.refuse_reference(reference, what);
-            return Ok(());
-        }
-        let [(by, key)] = reference.columns.as_slice() else {
-            self.refuse(
-                &reference.child,
-                format!(
-                    "rows of table `{}` refer to records of `{}` by several columns, which is not supported: they \
-                     would make each deletion fail",
-                    reference.child, reference.parent
-                ),
-            );
-            return Ok(());
-        };
-        self.warnings.push(format!(
-            "rows of table `{}` refer to records of `{}` by `{by}`: a record that one of them names is kept as \
-             needed; declare `[[data.with]]` if they should go with it",
-            reference.child, reference.parent
-        ));
-        if !session.table(&reference.child)?.is_indexed(by) {
-            self.warnings.push(slow(&reference.child, by));
-        }
-        let reach = Reach { collection: reference.child.clone(), by: by.clone(), key: key.clone() };
-        self.referenced_by.push(reach);
-        Ok(())
-    }
-
-    /// Rows that refer to what goes with a record must themselves go with it, or nothing may.
-    fn add_reference_to_companion(&mut self, reference: &Reference, companions: &[Companion]) {
-        self.remember(reference);
-        let place = |name: &str| companions.iter().position(|companion| same(&companion.entry.name, name));
-        let (child, parent) = (place(&reference.child), place(&reference.parent));
-        match does(reference) {
-            Some(what) => self.refuse_reference(reference, what),
-            None if same(&reference.child, &reference.parent) => {}
-            None if child.is_some_and(|child| Some(child) < parent) => {}
-            None => self.refuse(
-                &reference.child,
-                format!(
-                    "rows of table `{}` refer to rows of `{}`, which go with their record: as long as they stand \
-                     the deletion fails; declare `{}` with `[[data.with]]`, before `{}`",
-                    reference.child, reference.parent, reference.child, reference.parent
-                ),
-            ),
-        }
-    }
-
-    fn refuse_reference(&mut self, reference: &Reference, what: &str) {
-        let (child, parent) = (&reference.child, &reference.parent);
-        let by: Vec<&str> = reference.columns.iter().map(|(from, _)| from.as_str()).collect();
-        let by = by.join(", ");
-        self.refuse(
-            child,
-            format!(
-                "deleting from table `{parent}` would {what} `{child}` by its foreign key ({by}): declare \
-                 `[[data.with]]` with collection = \"{child}\" and by = \"{by}\" if that is meant"
-            ),
-        );
-    }
-
-    fn refuse(&mut self, name: &str, text: String) {
-        self.refused.push(SideEffect { name: name.to_owned(), text });
-    }
-
-    fn remember(&mut self, reference: &Reference) {
-        self.fingerprint.push(format!(
-            "reference {} {} {:?} {}",
-            reference.child, reference.parent, reference.columns, reference.on_delete
-        ));
+fn add_triggers(effects: &mut Effects, entry: &Entry) {
+    for (name, text) in entry.triggers.iter().filter(|(_, text)| runs_on_change(text)) {
+        effects.add_trigger("trigger", name, text, &entry.name);
     }
 }
 
-/// What the database itself does to the child when the parent goes; `None` if it only objects.
-fn does(reference: &Reference) -> Option<&'static str> {
-    match reference.on_delete.to_ascii_uppercase().as_str() {
-        "CASCADE" => Some("also delete rows of"),
-        "SET NULL" | "SET DEFAULT" => Some("also change rows of"),
-        _ => None,
+/// A foreign key spells its tables and columns as somebody once wrote them; the tables themselves spell them otherwise.
+fn reference(found: catalogue::Reference, tables: &[&Entry]) -> Reference {
+    let catalogue::Reference { child, parent, mut columns, on_delete } = found;
+    let text = format!("reference {child} {parent} {columns:?} {on_delete}");
+    let table = |name: &str| tables.iter().find(|entry| same(&entry.name, name));
+    if let Some(entry) = table(&child) {
+        for (from, _) in &mut columns {
+            if let Some(column) = entry.columns.iter().find(|column| same(&column.name, from)) {
+                from.clone_from(&column.name);
+            }
+        }
     }
-}
-
-fn slow(table: &str, column: &str) -> String {
-    format!(
-        "`{column}` of table `{table}` has no index: each look for rows that name a record reads all of it"
-    )
+    let spelled = |name: String| table(&name).map_or(name, |entry| entry.name.clone());
+    Reference {
+        child: spelled(child),
+        parent: spelled(parent),
+        columns,
+        does: Does::from_rule(&on_delete),
+        text,
+    }
 }
 
 fn same(one: &str, other: &str) -> bool {

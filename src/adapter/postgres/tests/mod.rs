@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::PostgresStore;
-use super::session::{Limits, Session};
+use super::session::Session;
 use crate::adapter::api::{Act, Job, Scope};
 use crate::adapter::contract::server;
 use crate::adapter::place::Server;
 use crate::adapter::secret::Secret;
+use crate::adapter::sql::Limits;
 use crate::model::batch::BatchLabel;
 use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
 use crate::model::predicate::{Predicate, StartIs};

@@ -1,11 +1,10 @@
-//! Starts as SQL, where the column's type or the declared format lets the server compare them exactly.
+//! Starts as ranges of a column's values, where its type or the declared format lets a server compare them exactly.
 
 use std::sync::Arc;
 
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 
-use super::value::Bind;
-use crate::adapter::sql::Frame;
+use super::Frame;
 use crate::model::predicate::StartIs;
 use crate::model::schema::ColumnKind;
 use crate::model::start::{Format, Start, last_plausible};
@@ -14,19 +13,19 @@ use crate::time::{Instant, StartSet, Zone};
 
 /// How a start that stands in one column of the record is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Axis {
-    /// A `timestamptz`.
+pub(crate) enum Axis {
+    /// A point in time.
     Instant,
-    /// A `date`.
+    /// A day.
     Date,
     /// Whole numbers, so many microseconds for each.
     Number(i64),
-    /// A `timestamp`, local in the start's zone.
+    /// A date with a time of day, local in the start's zone.
     Local,
 }
 
 /// The column and its axis; `None` where only our own code can read the start.
-pub(super) fn axis<'a>(start: &Start, frame: &'a Frame) -> Option<(&'a str, Axis)> {
+pub(crate) fn axis<'a>(start: &Start, frame: &'a Frame) -> Option<(&'a str, Axis)> {
     let Field { link: None, column } = start.single_field()? else { return None };
     let column = frame.own.column(column)?;
     let axis = match (column.kind, &start.format) {
@@ -35,30 +34,60 @@ pub(super) fn axis<'a>(start: &Start, frame: &'a Frame) -> Option<(&'a str, Axis
         (ColumnKind::Int, Some(Format::Unix)) => Axis::Number(1_000_000),
         (ColumnKind::Int, Some(Format::UnixMs)) => Axis::Number(1_000),
         (ColumnKind::Int, Some(Format::UnixUs)) => Axis::Number(1),
-        (ColumnKind::Any, Some(Format::DateTime)) if column.declared.starts_with("timestamp") => Axis::Local,
+        (ColumnKind::Any, Some(Format::DateTime)) if is_local(&column.declared) => Axis::Local,
         _ => return None,
     };
     Some((&column.name, axis))
 }
 
+/// PostgreSQL's and MySQL's type for a date with a time of day and without a zone.
+fn is_local(declared: &str) -> bool {
+    declared.starts_with("timestamp") || declared.starts_with("datetime")
+}
+
+/// An end of a range, as the column's type has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edge {
+    /// Of [`Axis::Instant`].
+    Instant(Instant),
+    /// Of [`Axis::Date`].
+    Date(NaiveDate),
+    /// Of [`Axis::Number`].
+    Number(i64),
+    /// Of [`Axis::Local`].
+    Local(NaiveDateTime),
+}
+
 /// A range of values, both ends in it; `None` is no end.
-pub(super) type Range = (Option<Bind>, Option<Bind>);
+pub(crate) type Range = (Option<Edge>, Option<Edge>);
+
+impl Axis {
+    /// What its values are read as.
+    pub(crate) fn kind(self) -> ColumnKind {
+        match self {
+            Self::Instant => ColumnKind::Instant,
+            Self::Date => ColumnKind::Date,
+            Self::Number(_) => ColumnKind::Int,
+            Self::Local => ColumnKind::Any,
+        }
+    }
+}
 
 /// What is asked of a start: ranges, and whether NULL is in it.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// One of these.
-    pub(super) ranges: Vec<Range>,
+    pub(crate) ranges: Vec<Range>,
     /// NULL is in it.
-    pub(super) null: bool,
+    pub(crate) null: bool,
     /// It is everything but this.
-    pub(super) inverted: bool,
+    pub(crate) inverted: bool,
 }
 
 const MICRO: TimeDelta = TimeDelta::microseconds(1);
 
 /// The values that are in the state asked for.
-pub(super) fn asked(start: &Arc<Start>, axis: Axis, is: &StartIs) -> Asked {
+pub(crate) fn asked(start: &Arc<Start>, axis: Axis, is: &StartIs) -> Asked {
     match is {
         StartIs::In(set) => Asked { ranges: ranges(start, axis, set), ..Asked::default() },
         StartIs::Known { now } => Asked { ranges: known(start, axis, *now), ..Asked::default() },
@@ -83,7 +112,7 @@ fn ranges(start: &Start, axis: Axis, set: &StartSet) -> Vec<Range> {
         let earliest = start.earliest;
         let through = set.dates_through.filter(|last| *last >= earliest);
         return through
-            .map(|last| (Some(Bind::Date(earliest)), Some(Bind::Date(last))))
+            .map(|last| (Some(Edge::Date(earliest)), Some(Edge::Date(last))))
             .into_iter()
             .collect();
     }
@@ -99,7 +128,7 @@ fn ranges(start: &Start, axis: Axis, set: &StartSet) -> Vec<Range> {
 fn known(start: &Start, axis: Axis, now: Instant) -> Vec<Range> {
     if axis == Axis::Date {
         let last = if start.waiting_if_future { start.today(now) } else { start.last_plausible_date(now) };
-        return vec![(Some(Bind::Date(start.earliest)), Some(Bind::Date(last)))];
+        return vec![(Some(Edge::Date(start.earliest)), Some(Edge::Date(last)))];
     }
     let last = if start.waiting_if_future { now } else { last_plausible(now) };
     between(start.zone, axis, start.earliest_instant(), Some(last))
@@ -109,7 +138,7 @@ fn known(start: &Start, axis: Axis, now: Instant) -> Vec<Range> {
 fn ahead(start: &Start, axis: Axis, now: Instant) -> Vec<Range> {
     if axis == Axis::Date {
         let first = start.today(now).succ_opt().unwrap_or(NaiveDate::MAX).max(start.earliest);
-        return vec![(Some(Bind::Date(first)), None)];
+        return vec![(Some(Edge::Date(first)), None)];
     }
     between(start.zone, axis, (now + MICRO).max(start.earliest_instant()), None)
 }
@@ -117,18 +146,18 @@ fn ahead(start: &Start, axis: Axis, now: Instant) -> Vec<Range> {
 /// The column's values that mean an instant from `from` to `to`, both in it.
 fn between(zone: Zone, axis: Axis, from: Instant, to: Option<Instant>) -> Vec<Range> {
     match axis {
-        Axis::Instant => vec![(Some(Bind::Instant(from)), to.map(Bind::Instant))],
+        Axis::Instant => vec![(Some(Edge::Instant(from)), to.map(Edge::Instant))],
         Axis::Number(unit) => {
             let first = from.timestamp_micros().saturating_add(unit - 1).div_euclid(unit);
             let last = to.map(|to| to.timestamp_micros().div_euclid(unit));
             if last.is_some_and(|last| last < first) {
                 return Vec::new();
             }
-            vec![(Some(Bind::Int(first)), last.map(Bind::Int))]
+            vec![(Some(Edge::Number(first)), last.map(Edge::Number))]
         }
         Axis::Local => local(zone, from, to)
             .into_iter()
-            .map(|(from, to)| (Some(Bind::Local(from)), Some(Bind::Local(to.unwrap_or_else(last_spelled)))))
+            .map(|(from, to)| (Some(Edge::Local(from)), Some(Edge::Local(to.unwrap_or_else(last_spelled)))))
             .collect(),
         Axis::Date => Vec::new(),
     }
