@@ -1,0 +1,96 @@
+//! What the user behind a URL may see and do.
+//!
+//! The server hides the triggers of a table from whoever may not make any, and the foreign keys of tables that one may
+//! not read. What is hidden is not absent: a role that cannot see them may look at records, never dispose of any.
+
+use super::session::Session;
+use crate::adapter::api::{StoreError, StoreErrorKind};
+
+/// The user of a session.
+#[derive(Clone, Debug)]
+pub(super) struct Role {
+    /// As the server spells it, such as `forfall@10.0.0.7`.
+    name: String,
+    /// It sees every trigger of the database.
+    sees_triggers: bool,
+    /// It sees every table of the database, and so whatever refers to a record.
+    sees_tables: bool,
+    /// It may do everything here, or much more than is needed.
+    is_mighty: bool,
+    /// After a power failure the server may have lost what it confirmed.
+    may_lose: bool,
+}
+
+impl Session {
+    /// What the session's user may see and do.
+    pub(super) fn role(&self) -> Result<Role, StoreError> {
+        // `user`@`host` is how the privileges spell the grantee.
+        let held = |privilege: &str| {
+            format!(
+                "EXISTS (SELECT 1 FROM (SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES \
+                 UNION ALL SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES \
+                   WHERE DATABASE() LIKE TABLE_SCHEMA ESCAPE '\\') AS held \
+                 WHERE PRIVILEGE_TYPE = '{privilege}' AND GRANTEE = CONCAT('''', \
+                   SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), ''''))"
+            )
+        };
+        let sql = format!(
+            "SELECT CURRENT_USER(), {}, {}, {}, @@innodb_flush_log_at_trx_commit",
+            held("TRIGGER"),
+            held("SELECT"),
+            held("DROP")
+        );
+        let found: Vec<(String, bool, bool, bool, i64)> = self.asked(&sql, &[])?;
+        let (name, sees_triggers, sees_tables, is_mighty, flush) =
+            found.into_iter().next().ok_or_else(|| {
+                self.trouble(StoreErrorKind::Damaged, "the server does not say who its user is")
+            })?;
+        Ok(Role { name, sees_triggers, sees_tables, is_mighty, may_lose: flush != 1 })
+    }
+}
+
+impl Role {
+    /// What an operator should know.
+    pub(super) fn warnings(&self, table: &str) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.is_mighty {
+            warnings.push(format!(
+                "user `{}` could drop table `{table}`: nothing but this program keeps it from deleting anything; \
+                 `forfall store grants` prints what a user of its own needs",
+                self.name
+            ));
+        }
+        if let Some(hidden) = self.hidden() {
+            warnings.push(format!(
+                "user `{}` may not see {hidden}; with such a user nothing is disposed of, because what is hidden \
+                 might go along",
+                self.name
+            ));
+        }
+        if self.may_lose {
+            warnings.push(
+                "the server runs with innodb_flush_log_at_trx_commit other than 1: after a power failure a deleted \
+                 record may be back, although its deletion was reported"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+
+    fn hidden(&self) -> Option<&'static str> {
+        match (self.sees_triggers, self.sees_tables) {
+            (true, true) => None,
+            (false, _) => Some("the triggers of this database"),
+            (true, false) => Some("every table of this database, and so not every foreign key"),
+        }
+    }
+
+    /// Refuses a user from whom something may be hidden that would go along.
+    pub(super) fn require_sight(&self, session: &Session) -> Result<(), StoreError> {
+        let Some(hidden) = self.hidden() else { return Ok(()) };
+        let why = format!("user `{}` may not see {hidden}", self.name);
+        Err(session.trouble(StoreErrorKind::Denied, why).with_help(
+            "Nothing was done. Grant SELECT and TRIGGER on the whole database, as `forfall store grants` prints",
+        ))
+    }
+}
