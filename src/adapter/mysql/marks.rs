@@ -139,10 +139,13 @@ impl Session {
         self.change(&sql, &[Bind::bytes(&millis.to_be_bytes()[2..])]).map(|_| ())
     }
 
-    /// Whether the batch was committed. Waits for a transaction that has written the mark and is still open.
-    pub(super) fn is_marked(&self, batch: &BatchId) -> Result<bool, StoreError> {
+    /// Whether the batch was committed. A transaction that has written the mark and is still open makes this busy: at
+    /// once, or after the time-out if it may `wait`.
+    pub(super) fn is_marked(&self, batch: &BatchId, wait: bool) -> Result<bool, StoreError> {
         self.require_marks()?;
-        let sql = format!("SELECT 1 FROM forfall_batch WHERE batch = {} FOR UPDATE", super::value::place(1));
+        let wait = if wait { "" } else { " NOWAIT" };
+        let place = super::value::place(1);
+        let sql = format!("SELECT 1 FROM forfall_batch WHERE batch = {place} FOR UPDATE{wait}");
         Ok(!self.rows(&sql, &[Bind::bytes(batch.as_bytes())])?.is_empty())
     }
 }

@@ -4,10 +4,13 @@
 //! itself says whether the batch was committed. MariaDB tells with its DELETE which rows went; otherwise they are
 //! locked and read first.
 
+mod batch;
 mod catalogue;
 mod count;
 mod dialect;
 mod effects;
+mod fate;
+mod grants;
 mod listing;
 mod marks;
 mod role;
@@ -19,13 +22,14 @@ mod session;
 mod tests;
 mod trouble;
 mod value;
+mod walk;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::adapter::api::{
     Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Outline, Page, Row, Scope, StoreError,
-    Surveyed, Total, Walk,
+    Surveyed, Total, Use, Walk,
 };
 use crate::adapter::place::Server;
 use crate::adapter::sql::Limits;
@@ -141,6 +145,10 @@ impl Inspect for MySqlStore {
     fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError> {
         self.ask(|session| scan::read(session, scope, key))
     }
+
+    fn grants(&self, uses: &[Use]) -> Result<Vec<String>, StoreError> {
+        self.ask(|session| grants::grants(session, uses))
+    }
 }
 
 impl Dispose for MySqlStore {
@@ -155,12 +163,12 @@ impl Dispose for MySqlStore {
         session.identity()
     }
 
-    fn walk<'a>(&'a self, _job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
-        todo!()
+    fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
+        Ok(Box::new(walk::MySqlWalk::begin(self.writing()?, job, self.returning)?))
     }
 
-    fn resolve(&self, _label: &BatchLabel, _: &Target, _spool: &[u8]) -> Result<Fate, StoreError> {
-        todo!()
+    fn resolve(&self, label: &BatchLabel, _: &Target, spool: &[u8]) -> Result<Fate, StoreError> {
+        fate::resolve(&self.writing()?, &label.batch, spool)
     }
 
     fn settle(&self, _: &Target) -> Result<(), StoreError> {

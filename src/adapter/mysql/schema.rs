@@ -7,6 +7,7 @@ use super::marks::MARKS;
 use super::session::Session;
 use super::value::{self, Bind};
 use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::sql::effects::Effects;
 use crate::adapter::sql::{Frame, LinkedTable, Table, fingerprint};
 use crate::model::key::{KeyForm, KeyPart};
 use crate::model::schema::{ColumnKind, Schema, SideEffect};
@@ -152,7 +153,7 @@ pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreE
     refused.extend(unnameable(session, &bound)?);
     let mut warnings = warnings_of(session, &bound)?;
     warnings.extend(effects.warnings.iter().cloned());
-    let fingerprint = fingerprint([], &bound.frame, effects.fingerprint.iter().map(String::as_str));
+    let fingerprint = digest(&bound, &effects);
     let Bound { frame, .. } = bound;
     Ok(Schema {
         collection: frame.own.name,
@@ -166,6 +167,17 @@ pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreE
         marker: Some(MARKS.to_owned()),
         fingerprint,
     })
+}
+
+/// The digest of [`probe`] alone.
+pub(super) fn fingerprint_of(session: &Session, target: &Target) -> Result<String, StoreError> {
+    let bound = bind(session, target)?;
+    let effects = effects::find(session, &bound, target)?;
+    Ok(digest(&bound, &effects))
+}
+
+fn digest(bound: &Bound, effects: &Effects) -> String {
+    fingerprint([], &bound.frame, effects.fingerprint.iter().map(String::as_str))
 }
 
 /// Key columns by which no record could be named exactly.

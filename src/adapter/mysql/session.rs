@@ -159,6 +159,17 @@ impl Session {
             .map_err(|_| self.trouble(StoreErrorKind::Damaged, "the catalogue answers in another form"))
     }
 
+    /// Refuses a server that only reads.
+    pub(super) fn require_primary(&self) -> Result<(), StoreError> {
+        let found: Vec<(i64,)> = self.asked("SELECT @@global.read_only", &[])?;
+        if found.first().is_some_and(|(only,)| *only == 0) {
+            return Ok(());
+        }
+        Err(self
+            .trouble(StoreErrorKind::Unsupported, "this server only reads, as a replica does")
+            .with_help("Name the primary in the URL"))
+    }
+
     /// Whether the connection can still be used.
     pub(super) fn is_open(&self) -> bool {
         !self.is_broken.get()

@@ -1,17 +1,26 @@
 //! Tests against a real server.
 
+mod cutting;
 mod fixture;
+mod traps;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::MySqlStore;
 use super::session::Session;
+use crate::adapter::api::{Act, Job, Scope};
 use crate::adapter::contract::server;
 use crate::adapter::place::Server;
 use crate::adapter::secret::Secret;
 use crate::adapter::sql::Limits;
-use crate::model::ids::StoreName;
+use crate::model::batch::BatchLabel;
+use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
+use crate::model::predicate::{Predicate, StartIs};
+use crate::model::start::{Start, StartSource};
+use crate::model::target::Target;
+use crate::model::value::Field;
+use crate::time::{Instant, StartSet, Zone};
 
 /// Databases that an earlier test has left empty.
 static FREE: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -46,6 +55,8 @@ pub(super) fn world(sql: &str) -> World {
     connect("root", "mysql").run(&format!("CREATE DATABASE IF NOT EXISTS {database}")).unwrap();
     let other = connect("root", &database);
     run_all(&other, sql);
+    // As the first approval does.
+    other.adopt().unwrap();
     let store = MySqlStore::open(StoreName::new("box"), place("root", &database))
         .with_lock_timeout(Duration::from_secs(10));
     World { store, other, database }
@@ -60,4 +71,49 @@ impl Drop for World {
         self.other.run(&format!("DROP DATABASE {}", self.database)).unwrap();
         FREE.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.database));
     }
+}
+
+/// One number from the other program's connection.
+pub(super) fn number(world: &World, sql: &str) -> i64 {
+    let found: Vec<(i64,)> = world.other.asked(sql, &[]).unwrap();
+    found[0].0
+}
+
+pub(super) fn now() -> Instant {
+    "2026-11-01T12:00:00Z".parse().unwrap()
+}
+
+pub(super) fn label() -> BatchLabel {
+    BatchLabel {
+        batch: BatchId::at(now()),
+        run: RunId::at(now()),
+        policy: PolicyId::new("policy"),
+        store: StoreName::new("box"),
+        collection: "records".to_owned(),
+        class: None,
+        stage: 1,
+        action: "delete".to_owned(),
+    }
+}
+
+/// Deletes what started before October 2026, by the column `at`, and for which the predicate is true.
+pub(super) fn deletion(target: Target, predicate: Predicate) -> Job {
+    let start = Arc::new(Start {
+        source: StartSource::Field(Field::own("at")),
+        waiting_if_empty: false,
+        waiting_if_future: false,
+        cutoff: None,
+        format: None,
+        zone: Zone::UTC,
+        earliest: "1990-01-01".parse().unwrap(),
+    });
+    let due =
+        StartSet { instants: vec![(None, "2026-10-01T00:00:00Z".parse().unwrap())], dates_through: None };
+    let is_due = Predicate::Start { start: Arc::clone(&start), is: StartIs::In(due.clone()) };
+    let scope = Scope { target: Arc::new(target), events: Arc::default(), now: now() };
+    Job { scope, predicate: is_due.and(predicate), start, due, act: Act::Delete, expected: 0 }
+}
+
+pub(super) fn target() -> Target {
+    Target::new(StoreName::new("box"), "records")
 }
