@@ -17,7 +17,7 @@ use crate::model::method::Method;
 use crate::model::predicate::{Comparison, EventBook, Predicate, Reach, StartIs, TextTest};
 use crate::model::schema::ColumnKind;
 use crate::model::start::Start;
-use crate::model::value::Value;
+use crate::model::value::{Field, Value};
 
 /// Writes SQL about one target and collects what is bound.
 #[derive(Debug)]
@@ -256,13 +256,12 @@ impl Dialect for MySql<'_> {
 
     fn event(&mut self, frame: &Frame, name: &str, of: Option<&Cell>) -> Result<String, StoreError> {
         let own;
-        let cell = match of {
-            Some(cell) => cell,
-            None => {
-                let [key] = frame.own.key.as_slice() else { return Ok(self.cannot()) };
-                own = self.cell(frame, &crate::model::value::Field::own(key.as_str()))?;
-                &own
-            }
+        let cell = if let Some(cell) = of {
+            cell
+        } else {
+            let [key] = frame.own.key.as_slice() else { return Ok(self.cannot()) };
+            own = self.cell(frame, &Field::own(key.as_str()))?;
+            &own
         };
         if !matches!(cell.kind, ColumnKind::Int | ColumnKind::Text) || is_padded(cell) {
             return Ok(self.cannot());

@@ -21,7 +21,7 @@ struct Needed {
 }
 
 /// The statements for both users. Both read the whole database, because the server hides foreign keys of tables that
-/// one may not read; the executor may make triggers, because the server hides them from everybody else.
+/// one may not read; the executor may make triggers on MySQL, which hides them from everybody else.
 pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, StoreError> {
     let mut needed: BTreeMap<String, Needed> = BTreeMap::new();
     for one in uses {
@@ -49,7 +49,8 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, Sto
     let pattern = quoted(&database.replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%"));
     let database = quoted(&database);
     let mut lines = Vec::new();
-    for (user, privileges) in [(PLANNER, "SELECT"), (EXECUTOR, "SELECT, TRIGGER")] {
+    let sight = if session.is_mariadb { "SELECT" } else { "SELECT, TRIGGER" };
+    for (user, privileges) in [(PLANNER, "SELECT"), (EXECUTOR, sight)] {
         lines.push(format!("CREATE USER {user} IDENTIFIED BY '...';  -- a password of your own"));
         lines.push(format!("GRANT {privileges} ON {pattern}.* TO {user};"));
     }

@@ -1,13 +1,14 @@
 //! What the user behind a URL may see and do.
 //!
-//! The server hides the triggers of a table from whoever may not make any, and the foreign keys of tables that one may
-//! not read. What is hidden is not absent: a role that cannot see them may look at records, never dispose of any.
+//! The server hides the foreign keys of tables that one may not read, and MySQL the triggers of a table from whoever
+//! may not make any. What is hidden is not absent: a user who cannot see them may look at records, never dispose of any.
 
 use super::session::Session;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 
 /// The user of a session.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a finding by itself")]
 pub(super) struct Role {
     /// As the server spells it, such as `forfall@10.0.0.7`.
     name: String,
@@ -15,6 +16,8 @@ pub(super) struct Role {
     sees_triggers: bool,
     /// It sees every table of the database, and so whatever refers to a record.
     sees_tables: bool,
+    /// It sees the tables of every other database as well.
+    sees_databases: bool,
     /// It may do everything here, or much more than is needed.
     is_mighty: bool,
     /// After a power failure the server may have lost what it confirmed.
@@ -24,28 +27,39 @@ pub(super) struct Role {
 impl Session {
     /// What the session's user may see and do.
     pub(super) fn role(&self) -> Result<Role, StoreError> {
-        // `user`@`host` is how the privileges spell the grantee.
-        let held = |privilege: &str| {
+        // The privileges spell the grantee as `'user'@'host'`.
+        let held = |privilege: &str, from: &str| {
             format!(
-                "EXISTS (SELECT 1 FROM (SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES \
-                 UNION ALL SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES \
-                   WHERE DATABASE() LIKE TABLE_SCHEMA ESCAPE '\\') AS held \
-                 WHERE PRIVILEGE_TYPE = '{privilege}' AND GRANTEE = CONCAT('''', \
-                   SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), ''''))"
+                "EXISTS (SELECT 1 FROM ({from}) AS held WHERE PRIVILEGE_TYPE = '{privilege}' AND GRANTEE = \
+                 CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', \
+                   SUBSTRING_INDEX(CURRENT_USER(), '@', -1), ''''))"
             )
         };
-        let sql = format!(
-            "SELECT CURRENT_USER(), {}, {}, {}, @@innodb_flush_log_at_trx_commit",
-            held("TRIGGER"),
-            held("SELECT"),
-            held("DROP")
+        let anywhere = "SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES";
+        let here = format!(
+            "{anywhere} UNION ALL SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES \
+             WHERE DATABASE() LIKE TABLE_SCHEMA ESCAPE '\\'"
         );
-        let found: Vec<(String, bool, bool, bool, i64)> = self.asked(&sql, &[])?;
-        let (name, sees_triggers, sees_tables, is_mighty, flush) =
+        let sql = format!(
+            "SELECT CURRENT_USER(), {}, {}, {}, {}, @@innodb_flush_log_at_trx_commit",
+            held("TRIGGER", &here),
+            held("SELECT", &here),
+            held("SELECT", anywhere),
+            held("DROP", &here)
+        );
+        let found: Vec<(String, bool, bool, bool, bool, i64)> = self.asked(&sql, &[])?;
+        let (name, makes_triggers, sees_tables, sees_databases, is_mighty, flush) =
             found.into_iter().next().ok_or_else(|| {
                 self.trouble(StoreErrorKind::Damaged, "the server does not say who its user is")
             })?;
-        Ok(Role { name, sees_triggers, sees_tables, is_mighty, may_lose: flush != 1 })
+        Ok(Role {
+            name,
+            sees_triggers: self.is_mariadb || makes_triggers,
+            sees_tables,
+            sees_databases,
+            is_mighty,
+            may_lose: flush != 1,
+        })
     }
 }
 
@@ -64,6 +78,13 @@ impl Role {
             warnings.push(format!(
                 "user `{}` may not see {hidden}; with such a user nothing is disposed of, because what is hidden \
                  might go along",
+                self.name
+            ));
+        }
+        if !self.sees_databases {
+            warnings.push(format!(
+                "user `{}` may not read other databases: should one of them have a foreign key to `{table}`, with ON \
+                 DELETE CASCADE say, nobody would know",
                 self.name
             ));
         }
@@ -89,8 +110,8 @@ impl Role {
     pub(super) fn require_sight(&self, session: &Session) -> Result<(), StoreError> {
         let Some(hidden) = self.hidden() else { return Ok(()) };
         let why = format!("user `{}` may not see {hidden}", self.name);
-        Err(session.trouble(StoreErrorKind::Denied, why).with_help(
-            "Nothing was done. Grant SELECT and TRIGGER on the whole database, as `forfall store grants` prints",
-        ))
+        Err(session
+            .trouble(StoreErrorKind::Denied, why)
+            .with_help("Nothing was done. Grant what `forfall store grants` prints for the whole database"))
     }
 }

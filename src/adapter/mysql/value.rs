@@ -218,8 +218,8 @@ pub(super) fn rendered(sql: &str, bound: &[Bind]) -> (String, Vec<SqlValue>) {
 mod tests {
     use super::*;
 
-    fn one(value: SqlValue, kind: ColumnKind) -> Option<Key> {
-        key(std::iter::once((Some(&value), kind)))
+    fn one(value: &SqlValue, kind: ColumnKind) -> Option<Key> {
+        key(std::iter::once((Some(value), kind)))
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn keys_are_told_apart_by_their_bytes() {
-        let text = |text: &str| one(SqlValue::Bytes(text.as_bytes().to_vec()), ColumnKind::Text).unwrap();
+        let text = |text: &str| one(&SqlValue::Bytes(text.as_bytes().to_vec()), ColumnKind::Text).unwrap();
         assert_ne!(text("a"), text("A"));
         assert_ne!(text("a"), text("a "));
         assert_ne!(text("a"), text("\u{e4}"));
@@ -257,10 +257,10 @@ mod tests {
 
     #[test]
     fn no_key_is_made_of_what_has_no_one_spelling() {
-        assert_eq!(one(SqlValue::UInt(u64::MAX), ColumnKind::Int), None);
-        assert_eq!(one(SqlValue::NULL, ColumnKind::Int), None);
-        assert_eq!(one(SqlValue::Bytes(b"1.50".to_vec()), ColumnKind::Real), None);
-        assert_eq!(one(SqlValue::UInt(7), ColumnKind::Int), Some(Key::from_int(7)));
+        assert_eq!(one(&SqlValue::UInt(u64::MAX), ColumnKind::Int), None);
+        assert_eq!(one(&SqlValue::NULL, ColumnKind::Int), None);
+        assert_eq!(one(&SqlValue::Bytes(b"1.50".to_vec()), ColumnKind::Real), None);
+        assert_eq!(one(&SqlValue::UInt(7), ColumnKind::Int), Some(Key::from_int(7)));
     }
 
     #[test]

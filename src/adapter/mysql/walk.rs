@@ -1,6 +1,6 @@
 //! Walking the records of a job, batch after batch.
 //!
-//! InnoDB keeps rows in the order of their primary key. Where much is due the walk follows it, so that each page is
+//! The server keeps rows in the order of their primary key. Where much is due the walk follows it, so that each page is
 //! read and written once; where little is due, it follows the index on the start. Which of the two is the server's own
 //! estimate. What lies in the next stretch is found by reading; what goes is decided by the statement that carries the
 //! whole predicate.

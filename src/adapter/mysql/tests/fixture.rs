@@ -110,22 +110,22 @@ impl MySqlFixture {
     }
 
     fn record(&self, row: &Row) -> Record {
-        let at = match self.value(row, 1, self.shape.kind) {
+        let at = match read(row, 1, self.shape.kind) {
             Value::Null => At::Empty,
             value => {
                 let start = self.start();
                 start.parse_value(&value).map_or(At::Garbage, |value| At::Instant(start.instant_of(value)))
             }
         };
-        let text = |at| match self.value(row, at, ColumnKind::Text) {
+        let text = |at| match read(row, at, ColumnKind::Text) {
             Value::Text(text) => Some(text),
             _ => None,
         };
-        let number = |at| match self.value(row, at, ColumnKind::Int) {
+        let number = |at| match read(row, at, ColumnKind::Int) {
             Value::Int(number) => Some(number),
             _ => None,
         };
-        let id = match self.value(row, 0, ColumnKind::Any) {
+        let id = match read(row, 0, ColumnKind::Any) {
             Value::Int(number) => u32::try_from(number).unwrap(),
             Value::Bytes(bytes) if self.shape.key == Id::Bytes => {
                 u32::from_be_bytes(bytes.try_into().unwrap())
@@ -136,10 +136,10 @@ impl MySqlFixture {
         let parent = number(4).map(|parent| u32::try_from(parent).unwrap());
         Record { id, at, word: text(2), number: number(3), parent }
     }
+}
 
-    fn value(&self, row: &Row, at: usize, kind: ColumnKind) -> Value {
-        value::read(row.as_ref(at).unwrap(), kind)
-    }
+fn read(row: &Row, at: usize, kind: ColumnKind) -> Value {
+    value::read(row.as_ref(at).unwrap(), kind)
 }
 
 fn text(value: Option<&String>) -> String {

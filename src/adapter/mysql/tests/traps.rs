@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{World, connect, deletion, label, now, number, place, run_all, target, world};
-use crate::adapter::api::{Dispose as _, Group, Inspect as _, Job, StoreErrorKind};
+use crate::adapter::api::{Dispose as _, Group, Inspect as _, Job, StoreErrorKind, Use};
 use crate::model::batch::Fate;
 use crate::model::ids::StoreName;
 use crate::model::key::Key;
@@ -148,7 +148,8 @@ fn dates_that_are_none_are_never_due() {
         let counts: Vec<u64> = counted.tallies.iter().map(|tally| tally.count).collect();
         assert_eq!(counts, [0, impossible.len() as u64, 1], "{kind}");
         assert_eq!(carry_out(&world, job, 10), 1, "{kind}");
-        assert_eq!(number(&world, "SELECT COUNT(*) FROM records WHERE id < 50"), impossible.len() as i64);
+        let left = number(&world, "SELECT COUNT(*) FROM records WHERE id < 50");
+        assert_eq!(usize::try_from(left).unwrap(), impossible.len());
     }
 }
 
@@ -245,15 +246,14 @@ fn the_fate_of_a_batch_that_is_still_open_is_settled_first() {
     assert_eq!(number(&world, "SELECT COUNT(*) FROM records"), REPETITIONS);
 }
 
-/// The server hides triggers and other people's tables: who cannot see them deletes nothing.
+/// The server hides the foreign keys of tables that one may not read: who cannot see them deletes nothing.
 #[test]
 fn a_user_from_whom_something_may_be_hidden_disposes_of_nothing() {
     let world = world(
         "CREATE TABLE records (id INT PRIMARY KEY, at TIMESTAMP NULL)
          INSERT INTO records VALUES (1, '2026-01-01')
-         CREATE TRIGGER teller AFTER DELETE ON records FOR EACH ROW SET @gone = 1",
+         CREATE TABLE notes (id INT PRIMARY KEY, of INT, FOREIGN KEY (of) REFERENCES records (id) ON DELETE CASCADE)",
     );
-    world.store.adopt(&target()).unwrap();
     let (user, database) = (format!("guest_{}", world.database), &world.database);
     run_all(
         &world.other,
@@ -264,17 +264,61 @@ fn a_user_from_whom_something_may_be_hidden_disposes_of_nothing() {
         ),
     );
     let guest = super::MySqlStore::open(StoreName::new("box"), place(&user, database));
-    assert_eq!(guest.probe(&target()).unwrap().side_effects, [], "the trigger is hidden");
+    let probed = guest.probe(&target()).unwrap();
+    assert_eq!(probed.side_effects, [], "the foreign key is hidden");
+    assert!(probed.warnings.iter().any(|warning| warning.contains("nothing is disposed of")));
     let walk =
         || guest.walk(deletion(target(), Predicate::Always(true))).err().map(|error| error.to_string());
-    assert!(walk().unwrap().contains("may not see the triggers"), "{:?}", walk());
-    world.other.run(&format!("GRANT TRIGGER ON {database}.* TO {user}@localhost")).unwrap();
     assert!(walk().unwrap().contains("every table of this database"), "{:?}", walk());
     world.other.run(&format!("GRANT SELECT ON {database}.* TO {user}@localhost")).unwrap();
-    assert!(walk().unwrap().contains("trigger `teller`"), "{:?}", walk());
+    assert!(walk().unwrap().contains("also delete rows of `notes`"), "{:?}", walk());
+    world.other.run("DROP TABLE notes").unwrap();
+    assert_eq!(walk(), None, "now it may");
+    world.other.run(&format!("REVOKE DELETE ON {database}.records FROM {user}@localhost")).unwrap();
+    assert!(walk().unwrap().contains("`forfall store grants`"), "{:?}", walk());
     drop(guest);
     world.other.run(&format!("DROP USER {user}@localhost")).unwrap();
     assert_eq!(number(&world, "SELECT COUNT(*) FROM records"), 1);
+}
+
+/// What the grants say is enough, for looking and for disposing, and lets the planner change nothing.
+#[test]
+fn the_grants_that_are_printed_are_enough() {
+    let world = world(
+        "CREATE TABLE records (id INT PRIMARY KEY, at TIMESTAMP NULL, name VARCHAR(9))
+         INSERT INTO records VALUES (1, '2026-01-01', 'a'), (2, '2026-10-31', 'b')
+         CREATE TABLE notes (id INT PRIMARY KEY, of INT, FOREIGN KEY (of) REFERENCES records (id))
+         INSERT INTO notes VALUES (1, 1)
+         DROP TABLE forfall_batch",
+    );
+    let mut with = target();
+    with.with.push(With { store: None, collection: "notes".to_owned(), by: Some("of".to_owned()) });
+    let uses = [Use { target: with.clone().into(), deletes: true, changes: Some(vec!["name".to_owned()]) }];
+    let roles = ["planner", "executor"].map(|role| format!("{role}_{}", world.database));
+    for line in world.store.grants(&uses).unwrap() {
+        let line = line.split(";  --").next().unwrap().trim_end_matches(';');
+        let line = line.replace(" IDENTIFIED BY '...'", "").replace('%', "localhost");
+        let line = line.replace("forfall_planner", &roles[0]).replace("forfall_executor", &roles[1]);
+        world.other.run(&line).unwrap();
+    }
+    let [planner, executor] = roles
+        .each_ref()
+        .map(|role| super::MySqlStore::open(StoreName::new("box"), place(role, &world.database)));
+    executor.adopt(&with).unwrap();
+    assert_eq!(planner.identity().unwrap(), executor.identity().unwrap());
+    let job = deletion(with, Predicate::Always(true));
+    assert_eq!(planner.scan(&job.scope, &job.predicate, None, 9).unwrap().rows.len(), 1);
+    assert_eq!(planner.walk(job.clone()).err().unwrap().kind, StoreErrorKind::Denied);
+    let mut walk = executor.walk(job).unwrap();
+    walk.prepare(&label(), 9, &HashSet::new()).unwrap().unwrap().commit().unwrap();
+    assert!(walk.prepare(&label(), 9, &HashSet::new()).unwrap().is_none());
+    drop((walk, planner));
+    drop(executor);
+    assert_eq!(number(&world, "SELECT COUNT(*) FROM records"), 1);
+    assert_eq!(number(&world, "SELECT COUNT(*) FROM notes"), 0);
+    for role in roles {
+        world.other.run(&format!("DROP USER {role}@localhost")).unwrap();
+    }
 }
 
 /// A database without our marks was never approved, or is another one.
