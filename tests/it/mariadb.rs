@@ -291,7 +291,8 @@ fn a_table_that_changed_since_its_approval_is_left_alone() {
 fn a_user_that_may_not_delete_is_told_before_anything_is_tried() {
     let desk = Desk::new();
     desk.approve();
-    let (all, marks) = (format!("SELECT ON {}.*", desk.database), format!("{}.forfall_batch", desk.database));
+    let (all, marks) =
+        (format!("SELECT, REFERENCES ON {}.*", desk.database), format!("{}.forfall_batch", desk.database));
     let reader = desk.user("reader", &[&all, &format!("INSERT, UPDATE, DELETE ON {marks}")]);
     desk.connect_as(&reader, "");
     let run = desk.run(&["run", "visits"]).expect(12).json();

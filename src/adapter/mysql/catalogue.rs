@@ -163,12 +163,13 @@ impl Session {
         self.trouble(StoreErrorKind::NotFound, format!("there is no table `{asked}`")).with_help(help)
     }
 
-    /// The foreign keys that refer to a table, from whatever database the user may see.
+    /// The foreign keys that refer to a table, from whatever database the user may see. Of one whose rule is hidden the
+    /// worst is believed.
     pub(super) fn references_to(&self, table: &str) -> Result<Vec<Reference>, StoreError> {
         let parts: Vec<(String, Option<String>, String, String, String, String)> = self.asked(
             "SELECT k.CONSTRAINT_NAME, NULLIF(k.TABLE_SCHEMA, DATABASE()), k.TABLE_NAME, \
-               k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE \
-             FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r \
+               k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, COALESCE(r.DELETE_RULE, 'CASCADE') \
+             FROM information_schema.KEY_COLUMN_USAGE k LEFT JOIN information_schema.REFERENTIAL_CONSTRAINTS r \
                ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME \
                AND r.TABLE_NAME = k.TABLE_NAME \
              WHERE k.REFERENCED_TABLE_SCHEMA = DATABASE() AND CAST(k.REFERENCED_TABLE_NAME AS BINARY) = ? \

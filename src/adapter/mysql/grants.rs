@@ -20,8 +20,8 @@ struct Needed {
     update_all: bool,
 }
 
-/// The statements for both users. Both read the whole database, because the server hides foreign keys of tables that
-/// one may not read; the executor may make triggers on MySQL, which hides them from everybody else.
+/// The statements for both users. Both may read the whole database and refer to it, because the server hides from others
+/// what its foreign keys do; the executor may make triggers on MySQL, which hides them from everybody else.
 pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, StoreError> {
     let mut needed: BTreeMap<String, Needed> = BTreeMap::new();
     for one in uses {
@@ -49,8 +49,9 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, Sto
     let pattern = quoted(&database.replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%"));
     let database = quoted(&database);
     let mut lines = Vec::new();
-    let sight = if session.is_mariadb { "SELECT" } else { "SELECT, TRIGGER" };
-    for (user, privileges) in [(PLANNER, "SELECT"), (EXECUTOR, sight)] {
+    let planner = "SELECT, REFERENCES";
+    let executor = if session.is_mariadb { planner } else { "SELECT, REFERENCES, TRIGGER" };
+    for (user, privileges) in [(PLANNER, planner), (EXECUTOR, executor)] {
         lines.push(format!("CREATE USER {user} IDENTIFIED BY '...';  -- a password of your own"));
         lines.push(format!("GRANT {privileges} ON {pattern}.* TO {user};"));
     }

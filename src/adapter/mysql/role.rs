@@ -1,7 +1,8 @@
 //! What the user behind a URL may see and do.
 //!
-//! The server hides the foreign keys of tables that one may not read, and MySQL the triggers of a table from whoever
-//! may not make any. What is hidden is not absent: a user who cannot see them may look at records, never dispose of any.
+//! The server tells what a foreign key does only to who may do more with its table than read (REFERENCES is the least
+//! that suffices), and MySQL hides the triggers of a table from whoever may not make any. What is hidden is not absent: a
+//! user who cannot see them may look at records, never dispose of any.
 
 use super::session::Session;
 use crate::adapter::api::{StoreError, StoreErrorKind};
@@ -14,9 +15,9 @@ pub(super) struct Role {
     name: String,
     /// It sees every trigger of the database.
     sees_triggers: bool,
-    /// It sees every table of the database, and so whatever refers to a record.
-    sees_tables: bool,
-    /// It sees the tables of every other database as well.
+    /// It sees every foreign key of the database, and so whatever refers to a record.
+    sees_references: bool,
+    /// It sees those of every other database as well.
     sees_databases: bool,
     /// It may do everything here, or much more than is needed.
     is_mighty: bool,
@@ -43,19 +44,19 @@ impl Session {
         let sql = format!(
             "SELECT CURRENT_USER(), {}, {}, {}, {}, @@innodb_flush_log_at_trx_commit",
             held("TRIGGER", &here),
-            held("SELECT", &here),
-            held("SELECT", anywhere),
+            held("REFERENCES", &here),
+            held("REFERENCES", anywhere),
             held("DROP", &here)
         );
         let found: Vec<(String, bool, bool, bool, bool, i64)> = self.asked(&sql, &[])?;
-        let (name, makes_triggers, sees_tables, sees_databases, is_mighty, flush) =
+        let (name, makes_triggers, sees_references, sees_databases, is_mighty, flush) =
             found.into_iter().next().ok_or_else(|| {
                 self.trouble(StoreErrorKind::Damaged, "the server does not say who its user is")
             })?;
         Ok(Role {
             name,
             sees_triggers: self.is_mariadb || makes_triggers,
-            sees_tables,
+            sees_references,
             sees_databases,
             is_mighty,
             may_lose: flush != 1,
@@ -83,7 +84,7 @@ impl Role {
         }
         if !self.sees_databases {
             warnings.push(format!(
-                "user `{}` may not read other databases: should one of them have a foreign key to `{table}`, with ON \
+                "user `{}` does not see the foreign keys of other databases: should one of them refer to `{table}`, with ON \
                  DELETE CASCADE say, nobody would know",
                 self.name
             ));
@@ -99,10 +100,10 @@ impl Role {
     }
 
     fn hidden(&self) -> Option<&'static str> {
-        match (self.sees_triggers, self.sees_tables) {
+        match (self.sees_triggers, self.sees_references) {
             (true, true) => None,
             (false, _) => Some("the triggers of this database"),
-            (true, false) => Some("every table of this database, and so not every foreign key"),
+            (true, false) => Some("what the foreign keys of this database do"),
         }
     }
 

@@ -15,7 +15,7 @@ use super::value::{self, Bind};
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::place::{Server, Tls};
 use crate::adapter::secret::Secret;
-use crate::adapter::sql::Limits;
+use crate::adapter::sql::{Limits, trusted};
 
 /// A server that does not answer for so long is down.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -235,12 +235,13 @@ fn options(place: &str, server: &Server, url: &Secret) -> Result<Opts, StoreErro
         Some(tls) => tls == Tls::Verify,
         None => server.ca.is_some() || !here,
     };
-    let tls = protected.then(|| match &server.ca {
-        None => SslOpts::default(),
-        Some(path) => {
-            SslOpts::default().with_disable_built_in_roots(true).with_root_certs(vec![path.clone().into()])
-        }
-    });
+    let tls = if protected {
+        // The driver's own list would be trusted besides.
+        let roots = trusted(place, server)?.into_iter().map(|certificate| certificate.to_vec().into());
+        Some(SslOpts::default().with_disable_built_in_roots(true).with_root_certs(roots.collect()))
+    } else {
+        None
+    };
     // Left to itself the driver leaves a protected connection for a socket that the server names.
     Ok(OptsBuilder::from_opts(parsed).prefer_socket(false).client_found_rows(true).ssl_opts(tls).into())
 }

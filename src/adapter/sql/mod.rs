@@ -17,6 +17,7 @@ mod question;
 mod record;
 pub(crate) mod seen;
 pub(crate) mod starts;
+mod trust;
 pub(crate) mod unfit;
 mod work;
 
@@ -29,4 +30,5 @@ pub(crate) use limits::Limits;
 pub(crate) use lower::lower;
 pub(crate) use question::{Partial, Question, links_of};
 pub(crate) use record::{Needs, Record, Shape};
+pub(crate) use trust::trusted;
 pub(crate) use work::Work;
