@@ -198,7 +198,8 @@ fn unnameable(session: &Session, bound: &Bound) -> Result<Vec<SideEffect>, Store
             !session.rows(&sql, &[])?.is_empty()
         } {
             format!(
-                "table `{table}` has keys in `{}` beyond 9223372036854775807, which cannot be named",
+                "table `{table}` has keys in `{}` beyond 9223372036854775807, which no record can be named by: name \
+                 another unique column with `key`",
                 column.name
             )
         } else {
