@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use forfall::adapter::api::{Act, Dispose as _, Job};
+use forfall::adapter::api::{Act, Job};
 use forfall::adapter::registry;
 use forfall::audit::entry::{Intent, Outcome};
 use forfall::config;

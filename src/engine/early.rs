@@ -147,7 +147,9 @@ mod tests {
         let (to, maker) = Maker::begin(engine, &epoch, label.clone(), keys.len());
         for part in keys.chunks(keys.len().div_ceil(2).max(1)) {
             let mut list = KeyList::default();
-            part.iter().for_each(|key| list.push(key));
+            for key in part {
+                list.push(key);
+            }
             to.send(list).unwrap();
         }
         maker

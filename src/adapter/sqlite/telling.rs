@@ -52,7 +52,8 @@ impl Telling {
             && let ValueRef::Integer(number) = row.get_ref(first)?
         {
             self.part.push_int(number);
-            return self.tell_part();
+            self.tell_part();
+            return Ok(());
         }
         let key = value::key(self.columns, |at| row.get_ref(first + at).unwrap_or(ValueRef::Null));
         // A row without a key makes the batch fail; whoever listens learns that from it.
@@ -62,21 +63,23 @@ impl Telling {
             return Ok(());
         }
         self.part.push(&key);
-        self.tell_part()
+        self.tell_part();
+        Ok(())
     }
 
-    fn tell_part(&mut self) -> rusqlite::Result<()> {
+    fn tell_part(&mut self) {
         if self.part.len() == PART {
             self.tell();
         }
-        Ok(())
     }
 
     /// All rows are found.
     pub(super) fn end(mut self) {
         if let Some(mut picked) = self.picked.take() {
             picked.sort_unstable_by_key(|(number, _)| *number);
-            picked.iter().for_each(|(_, key)| self.part.push(key));
+            for (_, key) in &picked {
+                self.part.push(key);
+            }
         }
         self.tell();
     }

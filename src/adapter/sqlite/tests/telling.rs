@@ -13,7 +13,10 @@ const ROWS: &str = "WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 F
 const AT: &str = "CASE WHEN id % 3 THEN 1700000000 - id ELSE 1793000000 + id END FROM n;
                   CREATE INDEX by_at ON record (at);";
 
-fn told(job: Job, sql: &str, between: &str) -> Vec<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+type Keys = Vec<Vec<u8>>;
+
+/// For each batch what was told of it, and what it then had.
+fn told(job: Job, sql: &str, between: &str) -> Vec<(Keys, Keys)> {
     let world = world(sql);
     world.store.adopt(&job.scope.target).unwrap();
     let mut walk = world.store.walk(job).unwrap();
