@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use thiserror::Error;
 
 use crate::model::action::Change;
 use crate::model::batch::{Applied, BatchLabel, Fate};
-use crate::model::key::{Key, KeyForm};
+use crate::model::key::{Key, KeyForm, KeyList};
 use crate::model::predicate::{EventBook, Predicate};
 use crate::model::schema::{Identity, Schema};
 use crate::model::start::Start;
@@ -281,6 +282,12 @@ pub trait Walk {
         want: usize,
         without: &HashSet<Key>,
     ) -> Result<Option<Box<dyn Prepared + 'a>>, StoreError>;
+
+    /// Has the walk tell, while the batch that it is asked for next is prepared, which records the batch after that
+    /// one will probably have, in its order. All is told when the channel is closed, at the latest when that batch
+    /// lies ready; a walk that cannot know closes it at once. What a batch has is for [`Prepared::records`] to say, so
+    /// whoever listens compares.
+    fn foretell(&mut self, _to: Sender<KeyList>) {}
 
     /// Parts of the collection that could not be walked.
     fn gaps(&self) -> Vec<Gap>;

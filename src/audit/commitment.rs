@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use super::tree::{self, Hash};
 use crate::model::ids::{BatchId, HoldId, StoreName};
-use crate::model::key::Key;
+use crate::model::key::{Key, KeyList};
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -23,16 +23,33 @@ const THREADS: usize = 4;
 
 /// The value that opens one record's commitment to whoever is given it.
 pub fn opening(secret: &[u8; 32], batch: &BatchId, store: &StoreName, collection: &str, key: &Key) -> Hash {
-    Openings::new(secret, batch, store, collection).of(key)
+    Openings::new(secret, batch, store, collection).of(key.as_bytes())
 }
 
 /// The commitment that an opening and a record's key lead to: what a certificate is checked with.
 pub fn commitment(opening: &Hash, store: &StoreName, collection: &str, key: &Key) -> Hash {
+    opened(opening, store, collection, key.as_bytes())
+}
+
+fn opened(opening: &Hash, store: &StoreName, collection: &str, key: &[u8]) -> Hash {
     let mut mac = keyed(opening);
     field(&mut mac, store.as_str().as_bytes());
     field(&mut mac, collection.as_bytes());
-    field(&mut mac, key.as_bytes());
+    field(&mut mac, key);
     mac.finalize().into_bytes().into()
+}
+
+/// The commitments of a batch whose keys come part by part, made by one thread beside the others.
+pub fn commit_part(
+    secret: &[u8; 32],
+    batch: &BatchId,
+    store: &StoreName,
+    collection: &str,
+    keys: &KeyList,
+    into: &mut Vec<Hash>,
+) {
+    let openings = Openings::new(secret, batch, store, collection);
+    into.extend(keys.encoded().map(|key| opened(&openings.of(key), store, collection, key)));
 }
 
 /// The commitments of a batch, in the order of the keys.
@@ -46,7 +63,7 @@ pub fn commit_all(
     let openings = Openings::new(secret, batch, store, collection);
     let commit = |keys: &[Key], into: &mut [Hash]| {
         for (key, into) in keys.iter().zip(into) {
-            *into = commitment(&openings.of(key), store, collection, key);
+            *into = opened(&openings.of(key.as_bytes()), store, collection, key.as_bytes());
         }
     };
     let mut all = vec![[0; 32]; keys.len()];
@@ -65,17 +82,29 @@ pub fn commit_all(
 }
 
 /// Sorts the commitments and returns the root of the RFC 6962 tree over them: what an intent holds.
-pub fn records_root(sorted: &mut [Hash]) -> Hash {
-    if sorted.len() < MANY {
-        sorted.sort_unstable();
-        return root_of(sorted);
+pub fn records_root(commitments: &mut [Hash]) -> Hash {
+    sort(commitments);
+    root_of_sorted(commitments)
+}
+
+/// Sorts the commitments: the order in which they are listed and stand in the tree.
+pub fn sort(commitments: &mut [Hash]) {
+    if commitments.len() < MANY {
+        return commitments.sort_unstable();
     }
-    let (left, right) = sorted.split_at_mut(sorted.len() / 2);
+    let (left, right) = commitments.split_at_mut(commitments.len() / 2);
     std::thread::scope(|scope| {
         scope.spawn(|| left.sort_unstable());
         right.sort_unstable();
     });
-    merge_halves(sorted);
+    merge_halves(commitments);
+}
+
+/// The root of the RFC 6962 tree over commitments that are sorted.
+pub fn root_of_sorted(sorted: &[Hash]) -> Hash {
+    if sorted.len() < MANY {
+        return root_of(sorted);
+    }
     // Cut where RFC 6962 cuts, so that the halves are the two subtrees under the root.
     let (left, right) = sorted.split_at(1 << (sorted.len() - 1).ilog2());
     std::thread::scope(|scope| {
@@ -90,7 +119,8 @@ fn merge_halves(sorted: &mut [Hash]) {
     sorted.sort();
 }
 
-fn root_of(sorted: &[Hash]) -> Hash {
+/// The same root, made by one thread: beside others that have work to do.
+pub fn root_of(sorted: &[Hash]) -> Hash {
     let mut frontier = tree::Frontier::new();
     for commitment in sorted {
         frontier.append(tree::leaf_hash(commitment));
@@ -132,9 +162,9 @@ impl Openings {
         Self(mac)
     }
 
-    fn of(&self, key: &Key) -> Hash {
+    fn of(&self, key: &[u8]) -> Hash {
         let mut mac = self.0.clone();
-        field(&mut mac, key.as_bytes());
+        field(&mut mac, key);
         mac.finalize().into_bytes().into()
     }
 }

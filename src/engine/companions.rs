@@ -23,6 +23,7 @@ use crate::time::StartSet;
 use super::Engine;
 use super::along;
 use super::execute::{self, Assignment, AuditLost, Executed, Kept};
+use super::pace;
 use super::plan::Circumstances;
 use super::progress::{Progress, Stop, Unwatched};
 
@@ -118,7 +119,7 @@ pub fn execute(
             return Ok(ended(total, unnameable.len()));
         }
         after = Some(last.key.clone());
-        size = execute::adapted(size, engine.clock.monotonic().saturating_sub(began), &PAGES);
+        size = pace::adapted(size, engine.clock.monotonic().saturating_sub(began), &PAGES);
     }
 }
 

@@ -1,14 +1,19 @@
 //! What the log says of a batch: commitments for its records, its intent, its outcome.
 
+use std::sync::Arc;
+
 use crate::adapter::api::{Basis, Prepared};
 use crate::audit::commitment;
 use crate::audit::entry::{Companion, Intent, Outcome};
+use crate::audit::tree::Hash;
 use crate::model::batch::{Applied, BatchLabel, Leftover};
 use crate::model::key::{Key, hex};
 use crate::state::api::EpochKey;
 
 use super::Engine;
+use super::early::{Early, Maker};
 use super::execute::AuditLost;
+use super::listing::Listing;
 
 /// How many records that were left an outcome names: 64 digits each.
 const MOST_NAMED: usize = 800;
@@ -17,31 +22,28 @@ const MOST_NAMED: usize = 800;
 pub(super) struct Evidence {
     pub(super) intent: Intent,
     /// In the order of the batch, to name what was left.
-    commitments: Vec<[u8; 32]>,
-    /// Sorted: the manifest.
-    pub(super) sorted: Vec<[u8; 32]>,
+    pub(super) commitments: Vec<Hash>,
+    /// The list of the commitments: durable before the commit, because afterwards nobody could make it again.
+    pub(super) listing: Listing,
 }
 
-/// Makes it for a batch that lies ready.
+/// Makes it for a batch that lies ready, from what was made early if that is about exactly its records, and begins to
+/// write the list of its commitments.
 pub(super) fn evidence(
+    engine: &Engine,
     epoch: &EpochKey,
     label: &BatchLabel,
     hash: &str,
     prepared: &dyn Prepared,
+    early: Option<Maker>,
 ) -> Evidence {
-    let commit = |collection: &str, keys: &[Key]| {
-        commitment::commit_all(&epoch.key, &label.batch, &label.store, collection, keys)
+    let with = prepared.companions();
+    let early =
+        early.and_then(Maker::finish).filter(|early| with.is_empty() && early.is_of(prepared.records()));
+    let (commitments, root, companions, listing) = match early {
+        Some(Early { commitments, root, listing, .. }) => (commitments, root, Vec::new(), listing),
+        None => made_now(engine, epoch, label, prepared.records(), with),
     };
-    let commitments = commit(&label.collection, prepared.records());
-    let mut sorted = commitments.clone();
-    let root = commitment::records_root(&mut sorted);
-    let mut companions = Vec::new();
-    for (collection, keys) in prepared.companions() {
-        let mut theirs = commit(&collection, &keys);
-        let root = commitment::records_root(&mut theirs);
-        companions.push(Companion { collection, count: keys.len() as u64, root: hex(&root) });
-        sorted.extend(theirs);
-    }
     let intent = Intent {
         label: label.clone(),
         hash: hash.to_owned(),
@@ -50,14 +52,37 @@ pub(super) fn evidence(
         epoch: epoch.epoch,
         companions,
     };
-    Evidence { intent, commitments, sorted }
+    Evidence { intent, commitments, listing }
+}
+
+fn made_now(
+    engine: &Engine,
+    epoch: &EpochKey,
+    label: &BatchLabel,
+    records: &[Key],
+    with: Vec<(String, Vec<Key>)>,
+) -> (Vec<Hash>, Hash, Vec<Companion>, Listing) {
+    let commit = |collection: &str, keys: &[Key]| {
+        commitment::commit_all(&epoch.key, &label.batch, &label.store, collection, keys)
+    };
+    let commitments = commit(&label.collection, records);
+    let mut list = commitments.clone();
+    let root = commitment::records_root(&mut list);
+    let mut companions = Vec::new();
+    for (collection, keys) in with {
+        let mut theirs = commit(&collection, &keys);
+        let root = commitment::records_root(&mut theirs);
+        companions.push(Companion { collection, count: keys.len() as u64, root: hex(&root) });
+        list.extend(theirs);
+    }
+    (commitments, root, companions, Listing::begin(engine, label.batch, Arc::new(list)))
 }
 
 /// Writes a batch's outcome.
 pub(super) fn record(
     engine: &Engine,
     label: &BatchLabel,
-    evidence: &Evidence,
+    commitments: &[Hash],
     applied: &Applied,
     basis: Basis,
 ) -> Result<(), AuditLost> {
@@ -68,7 +93,7 @@ pub(super) fn record(
         done: applied.done,
         skipped: applied.skipped.len() as u64,
         failed: applied.failed.len() as u64,
-        not_done: named(applied, |left| Some(hex(&evidence.commitments[left.place]))),
+        not_done: named(applied, |left| Some(hex(&commitments[left.place]))),
         basis: basis_word(basis).to_owned(),
     };
     Ok(engine.state.record_outcome(engine.clock.now(), None, &outcome)?)

@@ -4,7 +4,6 @@
 //! the outcome the process may die at any instruction: `recover` then asks the store.
 
 use std::collections::HashSet;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::adapter::api::{Dispose, Job, Prepared, StoreError, StoreErrorKind};
@@ -15,15 +14,10 @@ use crate::model::key::Key;
 use crate::state::api::{EpochKey, IntentAnswer, PauseScope, StateError};
 
 use super::Engine;
-use super::evidence::{evidence, forget, record};
+use super::early::{self, Maker};
+use super::evidence::{Evidence, evidence, forget, record};
+use super::pace::{BATCH_SIZES, FIRST_BATCH, Spent, adapted};
 use super::progress::{Progress, Stop};
-
-/// The time that a batch should take: long enough to be quick, short enough for the application beside it.
-const BATCH_TARGET: Duration = Duration::from_millis(250);
-/// The first batch is small: nothing is known yet about how quick the store is.
-const FIRST_BATCH: usize = 2_000;
-/// The bounds between which a batch's size adapts. The upper one bounds memory.
-const BATCH_SIZES: RangeInclusive<usize> = 50..=50_000;
 
 /// One stage's work on one collection.
 pub struct Assignment<'a> {
@@ -72,14 +66,6 @@ pub struct Executed {
     pub links: u64,
 }
 
-/// What the batches of a stage cost, and how much of that went into their commitments and the list of these.
-#[derive(Debug, Default)]
-struct Spent {
-    batches: u32,
-    whole: Duration,
-    evidence: Duration,
-}
-
 /// A failure after which nothing more may be deleted anywhere by this process.
 #[derive(Debug, thiserror::Error)]
 #[error("the audit log cannot be written, so nothing more is deleted: {0}")]
@@ -119,13 +105,21 @@ pub fn execute(
     let mut without = HashSet::new();
     let mut busy = 0;
     let mut spent = Spent::default();
+    // What is made early for the batch after this one.
+    let mut coming: Option<Maker> = None;
     loop {
         if stop.is_asked() {
             executed.incomplete.push("stopped before its end; the next run goes on".to_owned());
             break;
         }
         let began = engine.clock.monotonic();
-        let label = BatchLabel { batch: BatchId::at(engine.clock.now()), ..assignment.label.clone() };
+        let early = coming.take();
+        let label = early.as_ref().map_or_else(|| called(engine, assignment), |early| early.label().clone());
+        if size >= early::WORTHWHILE {
+            let (told, maker) = Maker::begin(engine, &epoch, called(engine, assignment), size);
+            walk.foretell(told);
+            coming = Some(maker);
+        }
         let prepared = match walk.prepare(&label, size, &without) {
             Ok(Some(prepared)) => prepared,
             Ok(None) => break,
@@ -157,7 +151,8 @@ pub fn execute(
             }
             break;
         }
-        match one_batch(engine, store, assignment, &epoch, &label, prepared, before_commit)? {
+        let ready = Ready { label: &label, prepared, early };
+        match one_batch(engine, store, assignment, &epoch, ready, before_commit)? {
             Batch::Applied { applied, evidence } => {
                 spent.add(engine.clock.monotonic().saturating_sub(began), evidence);
                 progress.advance(applied.done);
@@ -198,6 +193,18 @@ pub fn execute(
     Ok(executed)
 }
 
+/// What the next batch is called.
+fn called(engine: &Engine, assignment: &Assignment<'_>) -> BatchLabel {
+    BatchLabel { batch: BatchId::at(engine.clock.now()), ..assignment.label.clone() }
+}
+
+/// A batch that lies ready, with what was made early for it.
+struct Ready<'a> {
+    label: &'a BatchLabel,
+    prepared: Box<dyn Prepared + 'a>,
+    early: Option<Maker>,
+}
+
 /// How one batch ended.
 enum Batch {
     Applied { applied: Applied, evidence: Duration },
@@ -212,41 +219,40 @@ fn one_batch(
     store: &dyn Dispose,
     assignment: &Assignment<'_>,
     epoch: &EpochKey,
-    label: &BatchLabel,
-    prepared: Box<dyn Prepared + '_>,
+    ready: Ready<'_>,
     before_commit: BeforeCommit<'_>,
 ) -> Result<Batch, AuditLost> {
     crash::here("prepared");
+    let Ready { label, prepared, early } = ready;
     let began = engine.clock.monotonic();
-    let evidence = evidence(epoch, label, assignment.hash, &*prepared);
-    // The manifest is durable before the commit: afterwards nobody could make it again.
-    let kept = engine.state.keep_manifest(&label.batch, &evidence.sorted);
-    let spent = engine.clock.monotonic().saturating_sub(began);
-    let written = kept.and_then(|()| {
-        crash::here("manifest");
-        let spool = prepared.spool();
-        engine.state.record_intent(
-            engine.clock.now(),
-            &evidence.intent,
-            assignment.of,
-            prepared.records(),
-            &spool,
-        )
-    });
-    match written {
-        Ok(IntentAnswer::Written(_)) => {}
-        Ok(IntentAnswer::Held(places)) => {
+    let Evidence { intent, commitments, listing } =
+        evidence(engine, epoch, label, assignment.hash, &*prepared, early);
+    let mut spent = engine.clock.monotonic().saturating_sub(began);
+    crash::here("manifest");
+    let (records, spool) = (prepared.records(), prepared.spool());
+    let answer = engine.state.record_intent(engine.clock.now(), &intent, assignment.of, records, &spool);
+    // Whatever the answer, the list is not written any more after this.
+    let began = engine.clock.monotonic();
+    let listed = listing.durable();
+    spent += engine.clock.monotonic().saturating_sub(began);
+    let answer = match answer.and_then(|answer| listed.map(|()| answer)) {
+        Ok(answer) => answer,
+        Err(error) => {
+            // Where the intent is written already, it stays open, and the store will be asked: nothing was done.
+            let _ = abort(prepared);
+            return Err(error.into());
+        }
+    };
+    match answer {
+        IntentAnswer::Written(_) => {}
+        IntentAnswer::Held(places) => {
             forget(engine, label);
             let keys = places.iter().map(|&place| prepared.records()[place].clone()).collect();
             return Ok(abort(prepared).unwrap_or(Batch::Held(keys)));
         }
-        Ok(IntentAnswer::Paused(scope)) => {
+        IntentAnswer::Paused(scope) => {
             forget(engine, label);
             return Ok(abort(prepared).unwrap_or(Batch::Paused(scope)));
-        }
-        Err(error) => {
-            let _ = abort(prepared);
-            return Err(error.into());
         }
     }
     crash::here("intent");
@@ -267,14 +273,14 @@ fn one_batch(
                     (Applied { failed, ..Applied::default() }, Batch::GivenUp(reason))
                 }
             };
-            record(engine, label, &evidence, &nothing, basis)?;
+            record(engine, label, &commitments, &nothing, basis)?;
             return Ok(aborted.unwrap_or(end));
         }
     };
     match applied {
         Ok(applied) => {
             crash::here("committed");
-            record(engine, label, &evidence, &applied, basis)?;
+            record(engine, label, &commitments, &applied, basis)?;
             crash::here("outcome");
             Ok(Batch::Applied { applied, evidence: spent })
         }
@@ -305,26 +311,6 @@ fn every_record(records: usize, reason: &str) -> Vec<Leftover> {
     (0..records).map(|place| Leftover { place, reason: reason.to_owned(), key: None }).collect()
 }
 
-/// The next batch's size: towards the target time, at most four times as large at once.
-pub(super) fn adapted(size: usize, took: Duration, sizes: &RangeInclusive<usize>) -> usize {
-    let factor = BATCH_TARGET.as_secs_f64() / took.as_secs_f64().max(0.001);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a positive size times a factor between 0.1 and 4 fits"
-    )]
-    let next = (size as f64 * factor.clamp(0.1, 4.0)) as usize;
-    next.clamp(*sizes.start(), *sizes.end())
-}
-
-impl Spent {
-    fn add(&mut self, whole: Duration, evidence: Duration) {
-        self.batches += 1;
-        self.whole += whole;
-        self.evidence += evidence;
-    }
-}
-
 impl Executed {
     fn add(&mut self, applied: &Applied) {
         self.done += applied.done;
@@ -343,19 +329,4 @@ impl Executed {
 /// The error of a store that cannot be walked because it is not registered.
 pub fn unregistered(store: &crate::model::ids::StoreName) -> StoreError {
     StoreError::new(StoreErrorKind::NotFound, format!("store {store}"), "it is not registered")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_batch_grows_slowly_and_shrinks_at_once() {
-        let next = |size, took| adapted(size, took, &BATCH_SIZES);
-        assert_eq!(next(2_000, Duration::from_millis(10)), 8_000);
-        assert_eq!(next(2_000, Duration::from_millis(250)), 2_000);
-        assert_eq!(next(2_000, Duration::from_millis(500)), 1_000);
-        assert_eq!(next(100, Duration::from_mins(1)), *BATCH_SIZES.start());
-        assert_eq!(next(50_000, Duration::from_millis(1)), *BATCH_SIZES.end());
-    }
 }

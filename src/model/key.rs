@@ -53,6 +53,66 @@ pub enum KeyError {
     NotAKey,
 }
 
+/// The encoding of a key whose only column is a whole number.
+fn encoded_int(value: i64) -> [u8; 13] {
+    let mut bytes = [0_u8; 13];
+    bytes[0] = TAG_INT;
+    bytes[4] = 8;
+    bytes[5..].copy_from_slice(&value.to_be_bytes());
+    bytes
+}
+
+/// Many keys in one piece of memory, for handing them on.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct KeyList {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl fmt::Debug for KeyList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyList({} keys)", self.len())
+    }
+}
+
+impl KeyList {
+    /// Room for so many keys of the common kind.
+    pub fn with_capacity(keys: usize) -> Self {
+        Self { bytes: Vec::with_capacity(keys * 13), ends: Vec::with_capacity(keys) }
+    }
+
+    /// Adds a key.
+    pub fn push(&mut self, key: &Key) {
+        self.push_encoded(key.as_bytes());
+    }
+
+    /// Adds the key of a row whose only key column is a whole number.
+    pub fn push_int(&mut self, value: i64) {
+        self.push_encoded(&encoded_int(value));
+    }
+
+    fn push_encoded(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The encoding of each, in order.
+    pub fn encoded(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(&0).chain(&self.ends);
+        begins.zip(&self.ends).map(|(begin, end)| &self.bytes[*begin..*end])
+    }
+}
+
 impl Key {
     /// The key of a row.
     pub fn from_parts(parts: &[KeyPart]) -> Self {
@@ -65,11 +125,7 @@ impl Key {
 
     /// The key of a row whose only key column is a whole number: the common case, in one allocation.
     pub fn from_int(value: i64) -> Self {
-        let mut bytes = [0_u8; 13];
-        bytes[0] = TAG_INT;
-        bytes[4] = 8;
-        bytes[5..].copy_from_slice(&value.to_be_bytes());
-        Self(Box::new(bytes))
+        Self(Box::new(encoded_int(value)))
     }
 
     /// The key of a file: its path relative to the store's root.

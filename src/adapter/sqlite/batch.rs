@@ -1,7 +1,8 @@
 //! One batch: a transaction that is open until the intent is durable, and never spans more than its own records.
 
 use super::statements::{changed, check_starts, delete_companions, keys_of, sorted, starts, strike};
-use super::strike::Strike;
+use super::strike::{Next, Strike};
+use super::telling::Telling;
 use super::walk::SqliteWalk;
 use crate::adapter::api::{Act, Basis, Prepared, StoreError};
 use crate::adapter::sql::unfit;
@@ -19,6 +20,8 @@ pub(super) struct Frozen<'a> {
     /// So many of the records were struck; the others, behind them, hold what a method cannot work on.
     struck: usize,
     companions: Vec<(String, Vec<Key>)>,
+    /// What comes after it, once it is committed.
+    next: Next,
 }
 
 impl<'a> Frozen<'a> {
@@ -27,7 +30,9 @@ impl<'a> Frozen<'a> {
         walk: &'a mut SqliteWalk,
         batch: BatchId,
         strike: Strike,
+        want: usize,
         forget: bool,
+        telling: Option<Telling>,
     ) -> Result<Self, StoreError> {
         // IMMEDIATE: the lock is taken now, so that a busy database is noticed before anything was done.
         walk.session.run("BEGIN IMMEDIATE")?;
@@ -38,6 +43,7 @@ impl<'a> Frozen<'a> {
             records: Vec::new(),
             struck: 0,
             companions: Vec::new(),
+            next: Next::Unknown,
         };
         // From here on an error drops `frozen`, which takes everything back.
         frozen.walk.check_schema()?;
@@ -46,7 +52,19 @@ impl<'a> Frozen<'a> {
         if forget {
             frozen.walk.session.forget_old_marks(frozen.walk.job.scope.now)?;
         }
+        if telling.is_some() {
+            frozen.look_ahead(want, telling)?;
+        }
         Ok(frozen)
+    }
+
+    /// Finds the batch after this one already now: what can be known of it early is worked on while this one is
+    /// written down and committed.
+    fn look_ahead(&mut self, want: usize, telling: Option<Telling>) -> Result<(), StoreError> {
+        if let Some(strike) = &self.strike {
+            self.next = self.walk.strike_after(Some(&strike.cursor()), want, telling)?;
+        }
+        Ok(())
     }
 
     fn act(&mut self) -> Result<(), StoreError> {
@@ -112,7 +130,8 @@ impl Prepared for Frozen<'_> {
         // the batch is for `resolve` to find out.
         self.walk.session.run("COMMIT")?;
         self.walk.settled = Some(self.batch);
-        self.walk.cursor = self.strike.take().map(Strike::cursor);
+        self.walk.cursor = self.strike.take().map(|strike| strike.cursor());
+        self.walk.next = std::mem::take(&mut self.next);
         let mut applied = unfit::applied(self.struck, &self.records);
         applied.failed.iter_mut().for_each(|left| left.key = None);
         Ok(applied)

@@ -28,6 +28,7 @@ mod statements;
 mod strike;
 mod survey;
 mod tally;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod total;

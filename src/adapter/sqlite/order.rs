@@ -6,7 +6,8 @@ use super::dialect::quoted;
 use super::open::Session;
 use super::schema::Bound;
 use super::starts::{self, Reading};
-use super::strike::Strike;
+use super::strike::{Next, Strike};
+use super::telling::Telling;
 use super::total;
 use super::walk::SqliteWalk;
 use crate::adapter::api::{Job, StoreError};
@@ -32,8 +33,22 @@ pub(super) enum Order {
 }
 
 impl SqliteWalk {
-    /// Finds where the next batch lies, by reading alone: at most `want` records.
-    pub(super) fn next_strike(&self, want: usize) -> Result<Option<Strike>, StoreError> {
+    fn follows_start(&self) -> bool {
+        matches!(self.order, Order::Start { .. })
+    }
+
+    /// Whether the rows of a batch are named one by one, by their row numbers.
+    pub(super) fn picks(&self) -> bool {
+        self.bound.has_row_number() && (self.follows_start() || !self.companions.is_empty())
+    }
+
+    /// Finds where the batch after `cursor` lies, by reading alone: at most `want` records, which are told on the way.
+    pub(super) fn strike_after(
+        &self,
+        cursor: Option<&[SqlValue]>,
+        want: usize,
+        mut telling: Option<Telling>,
+    ) -> Result<Next, StoreError> {
         let handle = self.handle();
         let mut values = self.values.clone();
         let mut bind = |value: SqlValue| {
@@ -44,14 +59,14 @@ impl SqliteWalk {
         let mut conditions = Vec::new();
         let (hint, sorted) = match &self.order {
             Order::Handle { hint } => {
-                if let Some(cursor) = &self.cursor {
+                if let Some(cursor) = cursor {
                     let places: Vec<String> = cursor.iter().map(|value| bind(value.clone())).collect();
                     conditions.push(format!("({}) > ({})", handle.join(", "), places.join(", ")));
                 }
                 (hint, handle.join(", "))
             }
             Order::Start { cell, hint } => {
-                if let Some([start, number]) = self.cursor.as_deref() {
+                if let Some([start, number]) = cursor {
                     let (start, number) = (bind(start.clone()), bind(number.clone()));
                     conditions.push(format!(
                         "{cell} >= {start} COLLATE BINARY AND ({cell} > {start} COLLATE BINARY OR {} > {number})",
@@ -62,6 +77,8 @@ impl SqliteWalk {
                 (hint, format!("{cell} COLLATE BINARY, {}", handle[0]))
             }
         };
+        let besides = selected.len();
+        selected.extend(telling.iter().flat_map(|telling| telling.besides(self)));
         conditions.push(self.condition());
         let limit = bind(SqlValue::Integer(i64::try_from(want.max(1)).unwrap_or(i64::MAX)));
         let sql = format!(
@@ -70,20 +87,26 @@ impl SqliteWalk {
             quoted(&self.bound.entry.name),
             conditions.join(" AND "),
         );
-        let read = || -> rusqlite::Result<Option<Strike>> {
+        let mut read = || -> rusqlite::Result<Next> {
             let mut statement = self.session.connection.prepare_cached(&sql)?;
             let mut rows = statement.query(rusqlite::params_from_iter(&values))?;
             let mut strike: Option<Strike> = None;
-            let follows_start = matches!(self.order, Order::Start { .. });
-            let picks = self.bound.has_row_number() && (follows_start || !self.companions.is_empty());
+            let follows_start = self.follows_start();
+            let picks = self.picks();
             while let Some(row) = rows.next()? {
                 if let Some(strike) = &mut strike {
                     strike.extend(row, handle.len())?;
                 } else {
                     strike = Some(Strike::begin(row, handle.len(), picks, follows_start)?);
                 }
+                if let Some(telling) = &mut telling {
+                    telling.add(row, besides)?;
+                }
             }
-            Ok(strike)
+            if let Some(telling) = telling.take() {
+                telling.end();
+            }
+            Ok(strike.map_or(Next::End, Next::At))
         };
         read().map_err(|error| self.session.error(&error))
     }

@@ -86,9 +86,7 @@ fn witnessed(
 }
 
 pub(super) fn keys_of(walk: &SqliteWalk, whole: &str, values: &[SqlValue]) -> Result<Vec<Key>, StoreError> {
-    let name = quoted(&walk.bound.entry.name);
-    let key: Vec<String> =
-        walk.bound.frame.own.key.iter().map(|column| format!("{name}.{}", quoted(column))).collect();
+    let key = walk.key();
     let sql = format!("SELECT {} FROM {} WHERE {whole}", key.join(", "), table(walk));
     keys(walk, &sql, values, key.len())
 }

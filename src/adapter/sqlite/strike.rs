@@ -11,6 +11,20 @@ pub(super) struct Strike {
     picks: Option<Vec<i64>>,
     /// Where a walk by start stands after the last of them.
     start: Option<SqlValue>,
+    /// How many records it was found to have.
+    pub(super) count: usize,
+}
+
+/// What is known of the batch that comes next.
+#[derive(Debug, Default)]
+pub(super) enum Next {
+    /// Nothing yet.
+    #[default]
+    Unknown,
+    /// There is none.
+    End,
+    /// Where it lies.
+    At(Strike),
 }
 
 impl Strike {
@@ -26,6 +40,7 @@ impl Strike {
             last: Vec::new(),
             picks: picks.then(Vec::new),
             start: follows_start.then_some(SqlValue::Null),
+            count: 0,
         };
         strike.extend(row, handle)?;
         strike.first.clone_from(&strike.last);
@@ -34,6 +49,7 @@ impl Strike {
 
     /// The next record.
     pub(super) fn extend(&mut self, row: &rusqlite::Row<'_>, handle: usize) -> rusqlite::Result<()> {
+        self.count += 1;
         self.last.clear();
         for at in 0..handle {
             self.last.push(row.get(at)?);
@@ -65,10 +81,8 @@ impl Strike {
         format!("({handle}) >= ({first}) AND ({handle}) <= ({last})")
     }
 
-    pub(super) fn cursor(self) -> Vec<SqlValue> {
-        match self.start {
-            Some(start) => std::iter::once(start).chain(self.last).collect(),
-            None => self.last,
-        }
+    /// Where the walk stands after it.
+    pub(super) fn cursor(&self) -> Vec<SqlValue> {
+        self.start.iter().chain(&self.last).cloned().collect()
     }
 }

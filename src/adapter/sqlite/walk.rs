@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,13 +21,15 @@ use super::given::Arguments;
 use super::open::Session;
 use super::order::{Order, order};
 use super::schema::{self, Bound};
+use super::strike::Next;
+use super::telling::Telling;
 use super::witness::Witness;
 use super::{marks, value};
 use crate::adapter::api::{Act, Gap, Job, Prepared, StoreError, StoreErrorKind, Walk};
 use crate::adapter::sql::{Dialect, Need, lower};
 use crate::model::batch::BatchLabel;
 use crate::model::ids::BatchId;
-use crate::model::key::Key;
+use crate::model::key::{Key, KeyList};
 use crate::model::target::Target;
 
 /// A walk over one job.
@@ -48,6 +51,10 @@ pub(super) struct SqliteWalk {
     /// Where the last committed batch ended.
     pub(super) cursor: Option<Vec<SqlValue>>,
     pub(super) order: Order,
+    /// What was found while the last committed batch was prepared.
+    pub(super) next: Next,
+    /// Who wants to know early which records the batch after the next one will have.
+    foretold: Option<Sender<KeyList>>,
     left_out: Arc<Mutex<HashSet<Key>>>,
     is_left_out: String,
     path: PathBuf,
@@ -90,6 +97,8 @@ impl SqliteWalk {
             is_left_out,
             settled: None,
             cursor: None,
+            next: Next::Unknown,
+            foretold: None,
             path,
             file,
             schema,
@@ -105,6 +114,12 @@ impl SqliteWalk {
     pub(super) fn handle(&self) -> Vec<String> {
         let table = quoted(&self.bound.entry.name);
         self.bound.handle().iter().map(|name| format!("{table}.{}", quoted(name))).collect()
+    }
+
+    /// The key's columns with the table's name.
+    pub(super) fn key(&self) -> Vec<String> {
+        let table = quoted(&self.bound.entry.name);
+        self.bound.frame.own.key.iter().map(|name| format!("{table}.{}", quoted(name))).collect()
     }
 
     /// The whole predicate, without the records that are to be left out.
@@ -188,12 +203,27 @@ impl Walk for SqliteWalk {
     ) -> Result<Option<Box<dyn Prepared + 'a>>, StoreError> {
         self.check_file()?;
         self.left_out.lock().unwrap_or_else(PoisonError::into_inner).clone_from(without);
-        let Some(strike) = self.next_strike(want)? else {
+        // Whatever becomes of this batch, the channel is closed when it is done with.
+        let foretold = self.foretold.take();
+        let next = match std::mem::take(&mut self.next) {
+            // What was found before is about as much as is wanted, and not more.
+            Next::At(strike) if strike.count <= want && want <= strike.count.saturating_mul(2) => {
+                Next::At(strike)
+            }
+            Next::End => Next::End,
+            _ => self.strike_after(self.cursor.as_deref(), want, None)?,
+        };
+        let Next::At(strike) = next else {
             self.finish();
             return Ok(None);
         };
+        let telling = foretold.and_then(|to| Telling::begin(self, to));
         let forget = !std::mem::replace(&mut self.forgot, true);
-        Ok(Some(Box::new(Frozen::freeze(self, batch.batch, strike, forget)?)))
+        Ok(Some(Box::new(Frozen::freeze(self, batch.batch, strike, want, forget, telling)?)))
+    }
+
+    fn foretell(&mut self, to: Sender<KeyList>) {
+        self.foretold = Some(to);
     }
 
     fn gaps(&self) -> Vec<Gap> {

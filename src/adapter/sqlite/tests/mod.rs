@@ -8,6 +8,7 @@ mod made_up;
 mod plans;
 mod probing;
 mod safety;
+mod telling;
 mod traps;
 mod walking;
 

@@ -1,0 +1,55 @@
+//! How large the next batch should be, and what the batches of a stage cost.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// The time that a batch should take: long enough to be quick, short enough for the application beside it.
+const BATCH_TARGET: Duration = Duration::from_millis(250);
+/// The first batch is small: nothing is known yet about how quick the store is.
+pub(super) const FIRST_BATCH: usize = 2_000;
+/// The bounds between which a batch's size adapts. The upper one bounds memory.
+pub(super) const BATCH_SIZES: RangeInclusive<usize> = 50..=50_000;
+
+/// The next batch's size: towards the target time, at most four times as large at once.
+pub(super) fn adapted(size: usize, took: Duration, sizes: &RangeInclusive<usize>) -> usize {
+    let factor = BATCH_TARGET.as_secs_f64() / took.as_secs_f64().max(0.001);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a positive size times a factor between 0.1 and 4 fits"
+    )]
+    let next = (size as f64 * factor.clamp(0.1, 4.0)) as usize;
+    next.clamp(*sizes.start(), *sizes.end())
+}
+
+/// What the batches of a stage cost, and for how long they waited for their commitments and the list of these.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    pub(super) batches: u32,
+    pub(super) whole: Duration,
+    pub(super) evidence: Duration,
+}
+
+impl Spent {
+    /// One more batch.
+    pub(super) fn add(&mut self, whole: Duration, evidence: Duration) {
+        self.batches += 1;
+        self.whole += whole;
+        self.evidence += evidence;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_grows_slowly_and_shrinks_at_once() {
+        let next = |size, took| adapted(size, took, &BATCH_SIZES);
+        assert_eq!(next(2_000, Duration::from_millis(10)), 8_000);
+        assert_eq!(next(2_000, Duration::from_millis(250)), 2_000);
+        assert_eq!(next(2_000, Duration::from_millis(500)), 1_000);
+        assert_eq!(next(100, Duration::from_mins(1)), *BATCH_SIZES.start());
+        assert_eq!(next(50_000, Duration::from_millis(1)), *BATCH_SIZES.end());
+    }
+}
