@@ -39,6 +39,15 @@ pub(super) struct Reference {
     pub(super) on_delete: String,
 }
 
+/// Where foreign keys are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Where {
+    /// In this database.
+    Here,
+    /// In every one.
+    Anywhere,
+}
+
 impl Entry {
     /// The column of that name; case does not count.
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
@@ -163,17 +172,23 @@ impl Session {
         self.trouble(StoreErrorKind::NotFound, format!("there is no table `{asked}`")).with_help(help)
     }
 
-    /// The foreign keys that refer to a table, from whatever database the user may see. Of one whose rule is hidden the
-    /// worst is believed.
-    pub(super) fn references_to(&self, table: &str) -> Result<Vec<Reference>, StoreError> {
+    /// The foreign keys that refer to a table: those of this database, which are quickly found, or those of whatever
+    /// database the user may see. Of one whose rule is hidden the worst is believed.
+    pub(super) fn references_to(&self, table: &str, from: Where) -> Result<Vec<Reference>, StoreError> {
+        let within = match from {
+            Where::Here => " AND k.TABLE_SCHEMA = DATABASE()",
+            Where::Anywhere => "",
+        };
         let parts: Vec<(String, Option<String>, String, String, String, String)> = self.asked(
-            "SELECT k.CONSTRAINT_NAME, NULLIF(k.TABLE_SCHEMA, DATABASE()), k.TABLE_NAME, \
+            &format!(
+                "SELECT k.CONSTRAINT_NAME, NULLIF(k.TABLE_SCHEMA, DATABASE()), k.TABLE_NAME, \
                k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, COALESCE(r.DELETE_RULE, 'CASCADE') \
              FROM information_schema.KEY_COLUMN_USAGE k LEFT JOIN information_schema.REFERENTIAL_CONSTRAINTS r \
                ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME \
                AND r.TABLE_NAME = k.TABLE_NAME \
-             WHERE k.REFERENCED_TABLE_SCHEMA = DATABASE() AND CAST(k.REFERENCED_TABLE_NAME AS BINARY) = ? \
-             ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION",
+             WHERE k.REFERENCED_TABLE_SCHEMA = DATABASE() AND CAST(k.REFERENCED_TABLE_NAME AS BINARY) = ?{within} \
+             ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION"
+            ),
             &[table],
         )?;
         let mut found: Vec<Reference> = Vec::new();
@@ -213,6 +228,7 @@ pub(super) fn quoted(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::session::tests::database;
+    use super::Where;
     use crate::model::schema::ColumnKind;
 
     #[test]
@@ -232,7 +248,9 @@ mod tests {
         let one = session.table("one").unwrap();
         assert_eq!(one.triggers, [("gone".to_owned(), "DELETE".to_owned())]);
         assert!(one.columns[0].unique && one.columns[1].kind == ColumnKind::Bool);
-        let [reference] = &session.references_to("one").unwrap()[..] else { panic!("one foreign key") };
+        let [reference] = &session.references_to("one", Where::Anywhere).unwrap()[..] else {
+            panic!("one foreign key")
+        };
         assert_eq!((reference.child.as_str(), reference.on_delete.as_str()), ("two", "CASCADE"));
     }
 

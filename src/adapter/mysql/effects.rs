@@ -17,7 +17,12 @@ pub(super) struct Companion {
 }
 
 /// Looks at the target's table and at the tables that are declared to go with it.
-pub(super) fn find(session: &Session, bound: &Bound, target: &Target) -> Result<Effects, StoreError> {
+pub(super) fn find(
+    session: &Session,
+    bound: &Bound,
+    target: &Target,
+    from: catalogue::Where,
+) -> Result<Effects, StoreError> {
     let mut effects = Effects::default();
     let companions = companions(session, bound, target)?;
     add_triggers(&mut effects, &bound.entry);
@@ -31,7 +36,7 @@ pub(super) fn find(session: &Session, bound: &Bound, target: &Target) -> Result<
         .collect();
     let parents = std::iter::once(&bound.entry).chain(companions.iter().map(|companion| &companion.entry));
     for parent in parents {
-        for found in session.references_to(&parent.name)? {
+        for found in session.references_to(&parent.name, from)? {
             if let Some(database) = &found.elsewhere {
                 effects.refused.push(elsewhere(&found, database, &parent.name));
                 continue;

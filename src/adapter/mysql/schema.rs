@@ -1,6 +1,6 @@
 //! Probing: the target as the server describes it now.
 
-use super::catalogue::{Entry, quoted};
+use super::catalogue::{Entry, Where, quoted};
 use super::dialect::bytes;
 use super::effects;
 use super::marks::MARKS;
@@ -148,7 +148,7 @@ pub(super) fn require_same_kind(
 /// Describes the target.
 pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreError> {
     let bound = bind(session, target)?;
-    let effects = effects::find(session, &bound, target)?;
+    let effects = effects::find(session, &bound, target, Where::Anywhere)?;
     let mut refused = effects.refused.clone();
     refused.extend(unnameable(session, &bound)?);
     let mut warnings = warnings_of(session, &bound)?;
@@ -169,10 +169,10 @@ pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreE
     })
 }
 
-/// The digest of [`probe`] alone.
+/// The digest of [`probe`] alone, as fast as each batch needs it.
 pub(super) fn fingerprint_of(session: &Session, target: &Target) -> Result<String, StoreError> {
     let bound = bind(session, target)?;
-    let effects = effects::find(session, &bound, target)?;
+    let effects = effects::find(session, &bound, target, Where::Here)?;
     Ok(digest(&bound, &effects))
 }
 
