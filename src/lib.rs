@@ -14,6 +14,7 @@ pub mod engine;
 pub mod model;
 pub mod notice;
 pub mod policy;
+pub mod program;
 pub mod schedule;
 pub mod state;
 pub mod time;

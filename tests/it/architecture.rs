@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each layer with its height. A module may import its own layer's modules only where `SIDEWAYS` says so.
-const LAYERS: [(&str, u8); 14] = [
+const LAYERS: [(&str, u8); 15] = [
     ("crash", 0),
+    ("program", 0),
     ("time", 0),
     ("model", 1),
     ("policy", 2),

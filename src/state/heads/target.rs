@@ -3,16 +3,19 @@
 use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use super::http::HeadUrl;
 use crate::audit::note::Checkpoint;
+use crate::program;
 use crate::time::Instant;
 
 /// The newest head in a directory.
 const NEWEST: &str = "checkpoint";
 /// The newest head of each day.
 const DAYS: &str = "heads";
+/// How long a program that is given a head may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where heads go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,25 +103,13 @@ fn keep(dir: &Path, note: &str, head: &Checkpoint, now: Instant) -> Result<(), S
 }
 
 fn tell(command: &[String], note: &str) -> Result<(), String> {
-    let Some((program, arguments)) = command.split_first() else { return Ok(()) };
-    let failed =
-        |error: std::io::Error| format!("{program} could not be given a head of the audit log: {error}");
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(failed)?;
-    // A head is far smaller than a pipe's buffer: writing it waits for nobody. A program that exits without reading
-    // is judged by its exit code.
-    if let Some(mut input) = child.stdin.take() {
-        let _ = input.write_all(note.as_bytes());
-    }
-    let status = child.wait().map_err(failed)?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{program} refused a head of the audit log: {status}"))
+    let Some(program) = command.first() else { return Ok(()) };
+    match program::run(command, &[], note.to_owned(), PATIENCE) {
+        Ok(ended) if ended.status.success() => Ok(()),
+        Ok(ended) => {
+            let said = if ended.said.is_empty() { String::new() } else { format!(": {}", ended.said) };
+            Err(format!("{program} refused a head of the audit log: {}{said}", ended.status))
+        }
+        Err(failed) => Err(format!("{program} {failed}; it was not given a head of the audit log")),
     }
 }
