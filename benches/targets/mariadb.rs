@@ -74,16 +74,8 @@ impl Server {
         self.sql(
             "DROP TABLE IF EXISTS calls; CREATE TABLE calls LIKE template; \
              INSERT INTO calls SELECT * FROM template ORDER BY id; ANALYZE TABLE calls; \
-             SET GLOBAL innodb_max_purge_lag_wait = 0; SET GLOBAL innodb_max_dirty_pages_pct = 0",
+             SET GLOBAL innodb_max_purge_lag_wait = 0; FLUSH TABLES calls FOR EXPORT; UNLOCK TABLES",
         );
-        while self.sql(
-            "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS \
-                        WHERE VARIABLE_NAME = 'Innodb_buffer_pool_pages_dirty'",
-        ) != "0"
-        {
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        self.sql("SET GLOBAL innodb_max_dirty_pages_pct = 90");
     }
 }
 
