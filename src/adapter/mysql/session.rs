@@ -329,7 +329,7 @@ pub(super) mod tests {
         let renamed =
             Server { url: Secret::Plain(format!("mysql://root@localhost:{}/mysql", server.port)), ..known };
         let refused = Session::read("store `t`", &renamed, Limits::default()).unwrap_err().to_string();
-        assert!(refused.contains("NotValidForName") && refused.contains("this name"), "{refused}");
+        assert!(refused.contains("not valid for name") && refused.contains("`ca`"), "{refused}");
     }
 
     #[test]
