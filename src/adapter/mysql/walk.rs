@@ -28,6 +28,12 @@ use crate::model::schema::Schema;
 /// Rows named one by one make a long statement: no more than these in one batch.
 const MOST_NAMED: usize = 5_000;
 
+/// The index on the start leads to rows that lie anywhere: it is followed for less than this part of them. The server
+/// itself would read even more by an index that has all columns.
+const WORTH_THE_INDEX: u64 = 5;
+/// So many rows are found quickly wherever they lie.
+const FEW: u64 = 100;
+
 /// A walk over one job.
 #[derive(Debug)]
 pub(super) struct MySqlWalk {
@@ -297,7 +303,7 @@ fn refuse_effects(session: &Session, probed: &Schema) -> Result<(), StoreError> 
     Err(session.trouble(StoreErrorKind::Changed, why).with_help("Nothing was done. Run `forfall check`"))
 }
 
-/// By the start's index where the server itself would answer the question by it.
+/// By the start's index where the server itself would answer the question by it, and only for a small part of the rows.
 fn order(session: &Session, bound: &Bound, job: &Job, question: &Question) -> Result<Order, StoreError> {
     let Some((name, _)) = starts::axis(&job.start, &bound.frame) else { return Ok(Order::Key) };
     if bound.entry.column(name).is_none_or(|column| !column.indexed) {
@@ -311,8 +317,10 @@ fn order(session: &Session, bound: &Bound, job: &Job, question: &Question) -> Re
     };
     // One line for each table; those of subqueries follow.
     let by_index = rows.iter().find(|row| text(row, "table") == bound.entry.name).is_some_and(|row| {
+        let rows = row.get_opt::<Option<u64>, _>("rows").and_then(Result::ok).flatten().unwrap_or(u64::MAX);
         ["range", "ref"].contains(&text(row, "type").as_str())
             && !["", "PRIMARY"].contains(&text(row, "key").as_str())
+            && rows < bound.entry.estimate.unwrap_or(0) / WORTH_THE_INDEX + FEW
     });
     Ok(if by_index { Order::Start(bound.column(name)) } else { Order::Key })
 }

@@ -331,3 +331,30 @@ fn a_database_without_marks_is_left_alone() {
     assert_eq!(error.kind, StoreErrorKind::Foreign, "{error}");
     assert_eq!(number(&world, "SELECT COUNT(*) FROM records"), REPETITIONS);
 }
+
+/// Where little is due the walk follows the start's index, and the oldest go first; where much is due, it follows the
+/// key, in whose order the rows lie.
+#[test]
+fn the_walk_follows_what_is_cheaper() {
+    for (due, expected) in [(100, [96, 97, 98, 99, 100]), (9_000, [1, 2, 3, 4, 5])] {
+        let world = world("");
+        // Written at once: what was overwritten still stands in the index, and the server counts it.
+        run_all(
+            &world.other,
+            &format!(
+                "CREATE TABLE records (id INT PRIMARY KEY, at TIMESTAMP NULL, KEY (at))
+                 INSERT INTO records SELECT seq, IF(seq <= {due}, '2026-01-01' - INTERVAL seq MINUTE, '2026-10-31') \
+                   FROM seq_1_to_{REPETITIONS}
+                 ANALYZE TABLE records"
+            ),
+        );
+        let mut walk = world.store.walk(deletion(target(), Predicate::Always(true))).unwrap();
+        let batch = walk.prepare(&label(), 5, &HashSet::new()).unwrap().unwrap();
+        let mut keys = batch.records().to_vec();
+        keys.sort_unstable();
+        assert_eq!(keys, expected.map(Key::from_int), "{due} due");
+        batch.abort().unwrap();
+        drop(walk);
+        assert_eq!(carry_out(&world, deletion(target(), Predicate::Always(true)), 700), due);
+    }
+}
