@@ -1,12 +1,13 @@
 //! Measures the program as an operator runs it, against the plainest thing that does the same without evidence.
 //! Everything is inside the measured time: process start, identity, gates, intents and outcomes, recount, forecast.
 //!
-//! `cargo bench --bench targets -- [sqlite] [files] [memory] [plan] [--rows N] [--dir DIR]`
+//! `cargo bench --bench targets -- [sqlite] [files] [memory] [plan] [mariadb] [--rows N] [--dir DIR]`
 #![allow(clippy::print_stdout, reason = "a benchmark talks to a person")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop where it is")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures with the real clock")]
 
 mod database;
+mod mariadb;
 mod program;
 mod tree;
 
@@ -31,6 +32,9 @@ fn main() {
     }
     if wants("files") {
         tree::deletion(&wish.dir, wish.rows.unwrap_or(400_000));
+    }
+    if wants("mariadb") {
+        mariadb::deletion(&wish.dir, wish.rows.unwrap_or(1_000_000));
     }
     if wants("memory") {
         database::memory(&wish.dir, wish.rows.unwrap_or(5_000_000));

@@ -14,6 +14,7 @@
 pub mod changing;
 pub mod disposing;
 pub mod linking;
+pub mod proxy;
 pub mod random;
 pub mod reading;
 pub mod server;

@@ -10,7 +10,7 @@ pub mod faulty;
 pub mod filesystem;
 #[cfg(any(test, debug_assertions))]
 pub mod memory;
-mod mysql;
+pub mod mysql;
 pub mod place;
 pub mod postgres;
 pub mod registry;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::api::Dispose;
 use super::filesystem::FilesystemStore;
+use super::mysql::MySqlStore;
 use super::place::Place;
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
@@ -20,7 +21,7 @@ pub struct Adapter {
 }
 
 /// All of them.
-pub const ADAPTERS: [Adapter; 3] = [
+pub const ADAPTERS: [Adapter; 5] = [
     Adapter {
         name: "sqlite",
         open: |name, place| Some(Arc::new(SqliteStore::open(name.clone(), place.path()?.to_owned()))),
@@ -33,7 +34,13 @@ pub const ADAPTERS: [Adapter; 3] = [
         name: "postgres",
         open: |name, place| Some(Arc::new(PostgresStore::open(name.clone(), place.server()?.clone()))),
     },
+    Adapter { name: "mariadb", open: mysql },
+    Adapter { name: "mysql", open: mysql },
 ];
+
+fn mysql(name: &StoreName, place: &Place) -> Option<Arc<dyn Dispose>> {
+    Some(Arc::new(MySqlStore::open(name.clone(), place.server()?.clone())))
+}
 
 /// Opens a store; `None` if no adapter has that name and reaches such a place.
 pub fn open(adapter: &str, store: &StoreName, place: &Place) -> Option<Arc<dyn Dispose>> {

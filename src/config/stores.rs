@@ -193,14 +193,7 @@ impl One<'_, '_> {
         if available().any(|name| name == adapter.as_ref()) {
             return Some(adapter.to_string());
         }
-        let servers = SERVERS.iter().map(|(name, _)| *name);
-        if servers.clone().any(|name| name == adapter.as_ref()) {
-            // Its table is read all the same, so that everything that is wrong is told at once.
-            let wrong = format!("the adapter `{adapter}` is not available yet");
-            self.error(value.span(), wrong, &there_are());
-            return Some(adapter.to_string());
-        }
-        let help = match nearest(adapter, available().chain(servers)) {
+        let help = match nearest(adapter, available()) {
             Some(near) => format!("write `{near}`"),
             None => there_are(),
         };

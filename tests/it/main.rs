@@ -8,6 +8,7 @@ mod crash;
 mod daemon;
 mod engine;
 mod fixture;
+mod mariadb;
 mod needed;
 mod notices;
 mod policies;

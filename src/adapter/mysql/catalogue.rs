@@ -1,11 +1,10 @@
 //! What the server's own catalogue says of the tables of one database: columns, keys, indexes, foreign keys, triggers.
 
-use mysql_async::Value as SqlValue;
-use mysql_async::prelude::FromRow;
-
+use super::marks::MARKS;
 use super::session::Session;
 use super::value;
 use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::sql::Keys;
 use crate::model::schema::Column;
 
 /// A table as the catalogue has it.
@@ -17,43 +16,79 @@ pub(super) struct Entry {
     pub(super) columns: Vec<Column>,
     /// The columns of its primary key, in key order.
     pub(super) key: Vec<String>,
+    /// The columns of each unique index.
+    unique: Vec<Vec<String>>,
+    /// Rows, as the server guesses.
+    pub(super) estimate: Option<u64>,
     /// Its triggers: name and the event that sets them off.
     pub(super) triggers: Vec<(String, String)>,
 }
 
-/// One column of a foreign key: rows of `child` refer to rows of `parent`.
+/// A foreign key: rows of `child` refer to a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reference {
     /// The constraint's name.
     pub(super) name: String,
-    /// The table that refers, with its database if that is another one.
+    /// The table that refers.
     pub(super) child: String,
-    /// Its column.
-    pub(super) by: String,
-    /// The column that it names.
-    pub(super) key: String,
-    /// What happens to it on a deletion, such as `CASCADE`.
+    /// Its database, where that is another one.
+    pub(super) elsewhere: Option<String>,
+    /// Each column of the child with the one that it names.
+    pub(super) columns: Vec<(String, String)>,
+    /// What happens on a deletion, such as `CASCADE`.
     pub(super) on_delete: String,
 }
 
+/// Where foreign keys are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Where {
+    /// In this database.
+    Here,
+    /// In every one.
+    Anywhere,
+}
+
+impl Entry {
+    /// The column of that name; case does not count.
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+    }
+
+    /// What its keys are.
+    pub(super) fn keys<'a>(&'a self, place: &'a str) -> Keys<'a> {
+        Keys {
+            place,
+            table: &self.name,
+            columns: &self.columns,
+            primary: &self.key,
+            unique: &self.unique,
+            same: |one, other| one.eq_ignore_ascii_case(other),
+        }
+    }
+}
+
 impl Session {
-    /// Everything that is named like a table, with its kind and its engine.
-    fn named(&self) -> Result<Vec<(String, String, Option<String>)>, StoreError> {
+    /// Everything that is named like a table, with its kind, its engine and how many rows it may have.
+    #[expect(clippy::type_complexity, reason = "a row of the catalogue")]
+    fn named(&self) -> Result<Vec<(String, String, Option<String>, Option<u64>)>, StoreError> {
         self.asked(
-            "SELECT TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES \
+            "SELECT TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS FROM information_schema.TABLES \
              WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME",
             &[],
         )
     }
 
-    /// The tables that hold records, by name.
+    /// The tables that hold records, by name; not our own.
     pub(super) fn table_names(&self) -> Result<Vec<String>, StoreError> {
         let named = self.named()?;
-        Ok(named.into_iter().filter(|(_, kind, _)| kind == "BASE TABLE").map(|(name, ..)| name).collect())
+        let is_table = |(name, kind, ..): &(String, String, Option<String>, Option<u64>)| {
+            kind == "BASE TABLE" && name != MARKS
+        };
+        Ok(named.into_iter().filter(is_table).map(|(name, ..)| name).collect())
     }
 
     /// The table of that name: exactly spelled, or the only one that differs by case alone. Refuses what holds no
-    /// records of its own, what cannot take a batch back, and what has no key by which a record could be named.
+    /// records of its own, and what cannot take a batch back.
     pub(super) fn table(&self, asked: &str) -> Result<Entry, StoreError> {
         let named = self.named()?;
         let alike: Vec<_> = named.iter().filter(|(name, ..)| name.eq_ignore_ascii_case(asked)).collect();
@@ -63,9 +98,8 @@ impl Session {
         });
         let refused =
             |kind, why: String, help: &str| Err(StoreError::new(kind, &self.place, why).with_help(help));
-        let Some((name, kind, engine)) = found else {
-            let why = format!("it has no table `{asked}`");
-            return refused(StoreErrorKind::NotFound, why, "`forfall store show` lists the tables");
+        let Some((name, kind, engine, rows)) = found else {
+            return Err(self.unknown(asked, &named));
         };
         if kind != "BASE TABLE" {
             let why = format!("`{name}` is no table but a {}", kind.to_lowercase());
@@ -80,35 +114,13 @@ impl Session {
                 "Convert it with `ALTER TABLE ... ENGINE = InnoDB`",
             );
         }
-        let entry = self.entry(name)?;
-        if entry.key.is_empty() {
-            let why = format!("table `{name}` has no primary key, so that no record could be named");
-            return refused(StoreErrorKind::Unsupported, why, "Give it a primary key");
-        }
-        let wide = |column: &&Column| {
-            column.declared.to_ascii_lowercase().contains("bigint") && column.declared.contains("unsigned")
-        };
-        for column in entry.columns.iter().filter(|column| entry.key.contains(&column.name)).filter(wide) {
-            let beyond: Vec<(u64,)> = self.asked(
-                &format!(
-                    "SELECT 1 FROM {} WHERE {} > 9223372036854775807 LIMIT 1",
-                    quoted(name),
-                    quoted(&column.name)
-                ),
-                &[],
-            )?;
-            if !beyond.is_empty() {
-                let why = format!("table `{name}` has keys in `{}` beyond 9223372036854775807", column.name);
-                return refused(StoreErrorKind::Unsupported, why, "Such numbers cannot be keys here");
-            }
-        }
-        Ok(entry)
+        self.entry(name, *rows)
     }
 
-    fn entry(&self, name: &str) -> Result<Entry, StoreError> {
+    fn entry(&self, name: &str, estimate: Option<u64>) -> Result<Entry, StoreError> {
         let indexes: Vec<(String, u64, u64, Option<String>)> = self.asked(
             "SELECT INDEX_NAME, NON_UNIQUE, SEQ_IN_INDEX, COLUMN_NAME FROM information_schema.STATISTICS \
-             WHERE TABLE_SCHEMA = DATABASE() AND CAST(TABLE_NAME AS BINARY) = ? AND SUB_PART IS NULL \
+             WHERE TABLE_SCHEMA = DATABASE() AND CAST(TABLE_NAME AS BINARY) = ? \
              ORDER BY INDEX_NAME, SEQ_IN_INDEX",
             &[name],
         )?;
@@ -137,6 +149,8 @@ impl Session {
             name: name.to_owned(),
             columns: columns.collect(),
             key: of_key.filter_map(|(.., column)| column.clone()).collect(),
+            unique: unique(&indexes),
+            estimate,
             triggers: self.asked(
                 "SELECT TRIGGER_NAME, EVENT_MANIPULATION FROM information_schema.TRIGGERS \
                  WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND CAST(EVENT_OBJECT_TABLE AS BINARY) = ? ORDER BY 1",
@@ -145,30 +159,65 @@ impl Session {
         })
     }
 
-    /// The foreign keys that refer to a table, from whatever database.
-    pub(super) fn references_to(&self, table: &str) -> Result<Vec<Reference>, StoreError> {
-        let found: Vec<(String, String, String, String, String)> = self.asked(
-            "SELECT k.CONSTRAINT_NAME, \
-               IF(k.TABLE_SCHEMA = DATABASE(), k.TABLE_NAME, CONCAT(k.TABLE_SCHEMA, '.', k.TABLE_NAME)), \
-               k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE \
-             FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r \
-               ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME \
-               AND r.TABLE_NAME = k.TABLE_NAME \
-             WHERE k.REFERENCED_TABLE_SCHEMA = DATABASE() AND CAST(k.REFERENCED_TABLE_NAME AS BINARY) = ? \
-             ORDER BY 2, 1, k.ORDINAL_POSITION",
-            &[table],
-        )?;
-        let reference = |(name, child, by, key, on_delete)| Reference { name, child, by, key, on_delete };
-        Ok(found.into_iter().map(reference).collect())
+    fn unknown(&self, asked: &str, named: &[(String, String, Option<String>, Option<u64>)]) -> StoreError {
+        let near = named
+            .iter()
+            .map(|(name, ..)| (strsim::damerau_levenshtein(name, asked), name))
+            .min()
+            .filter(|(distance, _)| *distance <= 2.max(asked.len() / 3));
+        let help = match near {
+            Some((_, near)) => format!("Did you mean `{near}`?"),
+            None => "`forfall store show` lists the tables".to_owned(),
+        };
+        self.trouble(StoreErrorKind::NotFound, format!("there is no table `{asked}`")).with_help(help)
     }
 
-    fn asked<T: FromRow>(&self, sql: &str, bound: &[&str]) -> Result<Vec<T>, StoreError> {
-        let bound = bound.iter().map(|text| SqlValue::from(*text)).collect();
-        let rows = self.rows(sql, bound)?.into_iter().map(mysql_async::from_row_opt);
-        rows.collect::<Result<_, _>>().map_err(|_| {
-            StoreError::new(StoreErrorKind::Damaged, &self.place, "the catalogue answers in another form")
-        })
+    /// The foreign keys that refer to a table: those of this database, which are quickly found, or those of whatever
+    /// database the user may see. Of one whose rule is hidden the worst is believed.
+    pub(super) fn references_to(&self, table: &str, from: Where) -> Result<Vec<Reference>, StoreError> {
+        let within = match from {
+            Where::Here => " AND k.TABLE_SCHEMA = DATABASE()",
+            Where::Anywhere => "",
+        };
+        let parts: Vec<(String, Option<String>, String, String, String, String)> = self.asked(
+            &format!(
+                "SELECT k.CONSTRAINT_NAME, NULLIF(k.TABLE_SCHEMA, DATABASE()), k.TABLE_NAME, \
+               k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, COALESCE(r.DELETE_RULE, 'CASCADE') \
+             FROM information_schema.KEY_COLUMN_USAGE k LEFT JOIN information_schema.REFERENTIAL_CONSTRAINTS r \
+               ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME \
+               AND r.TABLE_NAME = k.TABLE_NAME \
+             WHERE k.REFERENCED_TABLE_SCHEMA = DATABASE() AND CAST(k.REFERENCED_TABLE_NAME AS BINARY) = ?{within} \
+             ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION"
+            ),
+            &[table],
+        )?;
+        let mut found: Vec<Reference> = Vec::new();
+        for (name, elsewhere, child, by, key, on_delete) in parts {
+            let same = |last: &&mut Reference| {
+                last.name == name && last.child == child && last.elsewhere == elsewhere
+            };
+            if let Some(last) = found.last_mut().filter(same) {
+                last.columns.push((by, key));
+            } else {
+                found.push(Reference { name, child, elsewhere, columns: vec![(by, key)], on_delete });
+            }
+        }
+        Ok(found)
     }
+}
+
+/// The columns of each unique index over plain columns. What is unique in its first characters is unique as a whole.
+fn unique(indexes: &[(String, u64, u64, Option<String>)]) -> Vec<Vec<String>> {
+    let mut found: Vec<(&str, Vec<String>)> = Vec::new();
+    let computed = |index: &str| indexes.iter().any(|(other, .., column)| other == index && column.is_none());
+    for (index, repeats, _, column) in indexes {
+        let Some(column) = column.clone().filter(|_| *repeats == 0 && !computed(index)) else { continue };
+        match found.last_mut().filter(|(last, _)| last == index) {
+            Some((_, columns)) => columns.push(column),
+            None => found.push((index, vec![column])),
+        }
+    }
+    found.into_iter().map(|(_, columns)| columns).collect()
 }
 
 /// A name between backquotes.
@@ -179,6 +228,7 @@ pub(super) fn quoted(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::session::tests::database;
+    use super::Where;
     use crate::model::schema::ColumnKind;
 
     #[test]
@@ -194,11 +244,13 @@ mod tests {
         session.run("CREATE TRIGGER gone AFTER DELETE ON one FOR EACH ROW SET @x = 1").unwrap();
         let odd = session.table("P`Q").unwrap();
         assert_eq!((odd.name.as_str(), odd.key), ("p`q", vec!["b".to_owned(), "a".to_owned()]));
-        assert!(odd.columns[2].indexed && !odd.columns[2].unique && odd.columns[2].kind == ColumnKind::Text);
+        assert!(odd.columns[2].indexed && !odd.columns[2].unique && odd.columns[2].kind == ColumnKind::Any);
         let one = session.table("one").unwrap();
         assert_eq!(one.triggers, [("gone".to_owned(), "DELETE".to_owned())]);
         assert!(one.columns[0].unique && one.columns[1].kind == ColumnKind::Bool);
-        let [reference] = &session.references_to("one").unwrap()[..] else { panic!("one foreign key") };
+        let [reference] = &session.references_to("one", Where::Anywhere).unwrap()[..] else {
+            panic!("one foreign key")
+        };
         assert_eq!((reference.child.as_str(), reference.on_delete.as_str()), ("two", "CASCADE"));
     }
 
@@ -208,15 +260,10 @@ mod tests {
         session.run("CREATE TABLE one (id INT)").unwrap();
         session.run("CREATE VIEW seen AS SELECT * FROM one").unwrap();
         session.run("CREATE TABLE old (id INT PRIMARY KEY) ENGINE = MyISAM").unwrap();
-        session.run("CREATE TABLE wide (id BIGINT UNSIGNED PRIMARY KEY)").unwrap();
-        assert!(session.table("wide").is_ok());
-        session.run("INSERT INTO wide VALUES (18446744073709551615)").unwrap();
         for (name, part) in [
-            ("one", "no primary key"),
             ("seen", "is no table but a view"),
             ("old", "cannot take a batch back"),
-            ("wide", "beyond"),
-            ("none", "has no table"),
+            ("none", "there is no table"),
         ] {
             let refused = session.table(name).unwrap_err().to_string();
             assert!(refused.contains(part), "{name}: {refused}");

@@ -1,8 +1,177 @@
-//! MySQL and MariaDB. Not yet an adapter: so far there are sessions, the catalogue, values and keys, and no store is made of them.
+//! MySQL and MariaDB databases. A collection is a table.
+//!
+//! A batch is one transaction that also writes the batch's mark into the database, so that after a crash the database
+//! itself says whether the batch was committed. MariaDB tells with its DELETE which rows went; otherwise they are
+//! locked and read first.
 
-#![expect(dead_code, reason = "no store is made of them yet")]
-
+mod batch;
 mod catalogue;
+mod count;
+mod dialect;
+mod effects;
+mod fate;
+mod grants;
+mod listing;
+mod marks;
+mod role;
+mod rows;
+mod scan;
+mod schema;
 mod session;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod value;
+mod walk;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::adapter::api::{
+    Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Outline, Page, Row, Scope, StoreError,
+    Surveyed, Total, Use, Walk,
+};
+use crate::adapter::place::Server;
+use crate::adapter::sql::Limits;
+use crate::model::batch::{BatchLabel, Fate};
+use crate::model::ids::StoreName;
+use crate::model::key::{Key, KeyForm};
+use crate::model::predicate::Predicate;
+use crate::model::schema::{Identity, Schema};
+use crate::model::start::Start;
+use crate::model::target::Target;
+use crate::time::StartSet;
+use session::Session;
+
+/// One MySQL or MariaDB database.
+#[derive(Debug)]
+pub struct MySqlStore {
+    name: StoreName,
+    server: Server,
+    limits: Limits,
+    /// Whether a DELETE of MariaDB is asked to tell what went; else rows are read before they go, as MySQL needs it.
+    returning: bool,
+    /// Connections for reading that nobody uses at the moment.
+    idle: Mutex<Vec<Session>>,
+}
+
+impl MySqlStore {
+    /// Names the database; nothing is connected to before the first question.
+    pub fn open(name: StoreName, server: Server) -> Self {
+        Self { name, server, limits: Limits::default(), returning: true, idle: Mutex::default() }
+    }
+
+    /// Waits so long for a lock that somebody else holds: whole seconds, at least one.
+    #[must_use]
+    pub fn with_lock_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.lock = timeout;
+        self
+    }
+
+    fn place(&self) -> String {
+        format!("store {}", self.name)
+    }
+
+    /// Puts a question to a connection that only reads.
+    fn ask<T>(&self, question: impl FnOnce(&Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let session = match idle.filter(Session::is_open) {
+            Some(session) => session,
+            None => Session::read(&self.place(), &self.server, self.limits)?,
+        };
+        let answer = question(&session);
+        // After an error nobody knows what state the connection is in.
+        if answer.is_ok() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        }
+        answer
+    }
+
+    fn writing(&self) -> Result<Session, StoreError> {
+        Session::write(&self.place(), &self.server, self.limits)
+    }
+}
+
+impl Inspect for MySqlStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { transactional: true, changes_fields: true, links: true, key_form: KeyForm::Columns }
+    }
+
+    fn identity(&self) -> Result<Identity, StoreError> {
+        self.ask(Session::identity)
+    }
+
+    fn collections(&self) -> Result<Vec<Listed>, StoreError> {
+        self.ask(|session| listing::collections(session, &self.name))
+    }
+
+    fn outline(&self) -> Result<Outline, StoreError> {
+        Ok(Outline::Collections(self.ask(Session::table_names)?))
+    }
+
+    fn probe(&self, target: &Target) -> Result<Schema, StoreError> {
+        self.ask(|session| schema::probe(session, target))
+    }
+
+    fn total(&self, target: &Target) -> Result<Total, StoreError> {
+        self.ask(|session| listing::total(session, &schema::bind(session, target)?.entry))
+    }
+
+    fn count(&self, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError> {
+        self.ask(|session| count::count(session, scope, groups))
+    }
+
+    fn survey(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        start: &Arc<Start>,
+        sets: &[StartSet],
+    ) -> Result<Surveyed, StoreError> {
+        let counts = self.ask(|session| count::survey(session, scope, predicate, start, sets))?;
+        Ok(Surveyed { counts, gaps: Vec::new() })
+    }
+
+    fn scan(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.ask(|session| scan::scan(session, scope, predicate, after, limit))
+    }
+
+    fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError> {
+        self.ask(|session| scan::read(session, scope, key))
+    }
+
+    fn grants(&self, uses: &[Use]) -> Result<Vec<String>, StoreError> {
+        self.ask(|session| grants::grants(session, uses))
+    }
+}
+
+impl Dispose for MySqlStore {
+    fn inspect(&self) -> &dyn Inspect {
+        self
+    }
+
+    fn adopt(&self, target: &Target) -> Result<Identity, StoreError> {
+        let session = self.writing()?;
+        schema::bind(&session, target)?;
+        session.adopt()?;
+        session.identity()
+    }
+
+    fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
+        Ok(Box::new(walk::MySqlWalk::begin(self.writing()?, job, self.returning)?))
+    }
+
+    fn resolve(&self, label: &BatchLabel, _: &Target, spool: &[u8]) -> Result<Fate, StoreError> {
+        fate::resolve(&self.writing()?, &label.batch, spool)
+    }
+
+    fn settle(&self, _: &Target) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

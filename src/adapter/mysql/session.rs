@@ -3,18 +3,19 @@
 //! Time-outs, zone, strictness and isolation are set before anything else is done. A zero date is never refused on
 //! the way out, and an error in arithmetic never becomes a silent NULL in what is written.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use mysql_async::prelude::Queryable as _;
+use mysql_async::prelude::{FromRow, Queryable as _};
 use mysql_async::{Conn, Opts, OptsBuilder, Params, Row, SslOpts, Value as SqlValue};
 use tokio::runtime::Runtime;
 
 use super::trouble::translated;
+use super::value::{self, Bind};
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::place::{Server, Tls};
 use crate::adapter::secret::Secret;
-use crate::adapter::sql::Limits;
+use crate::adapter::sql::{Limits, trusted};
 
 /// A server that does not answer for so long is down.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Session {
     runtime: Runtime,
     connection: RefCell<Conn>,
+    /// The connection was lost.
+    is_broken: Cell<bool>,
     /// The store as messages name it.
     pub(super) place: String,
     /// MariaDB rather than MySQL.
@@ -69,8 +72,14 @@ impl Session {
             })?
             .map_err(|error| translated(place, &error))?;
         let connection = RefCell::new(connection);
-        let mut session = Self { runtime, connection, place: place.to_owned(), is_mariadb: false };
-        let version = session.rows("SELECT VERSION()", Vec::new())?;
+        let mut session = Self {
+            runtime,
+            connection,
+            is_broken: Cell::new(false),
+            place: place.to_owned(),
+            is_mariadb: false,
+        };
+        let version = session.rows("SELECT VERSION()", &[])?;
         session.is_mariadb = version
             .first()
             .and_then(|row| row.get::<String, _>(0))
@@ -84,15 +93,103 @@ impl Session {
     /// Runs a statement that binds and gives nothing.
     pub(super) fn run(&self, sql: &str) -> Result<(), StoreError> {
         let mut connection = self.connection.borrow_mut();
-        self.runtime.block_on(connection.query_drop(sql)).map_err(|error| translated(&self.place, &error))
+        self.runtime.block_on(connection.query_drop(sql)).map_err(|error| self.failed(&error))
     }
 
     /// The rows that a statement gives.
-    pub(super) fn rows(&self, sql: &str, bound: Vec<SqlValue>) -> Result<Vec<Row>, StoreError> {
-        let bound = if bound.is_empty() { Params::Empty } else { Params::Positional(bound) };
-        let mut connection = self.connection.borrow_mut();
-        self.runtime.block_on(connection.exec(sql, bound)).map_err(|error| translated(&self.place, &error))
+    pub(super) fn rows(&self, sql: &str, bound: &[Bind]) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::new();
+        self.each(sql, bound, |row| {
+            rows.push(row.clone());
+            Ok(())
+        })?;
+        Ok(rows)
     }
+
+    /// The one row that a statement gives.
+    pub(super) fn one(&self, sql: &str, bound: &[Bind]) -> Result<Row, StoreError> {
+        let mut rows = self.rows(sql, bound)?;
+        match (rows.pop(), rows.is_empty()) {
+            (Some(row), true) => Ok(row),
+            _ => {
+                Err(self
+                    .trouble(StoreErrorKind::Changed, "a question for one row got another number of them"))
+            }
+        }
+    }
+
+    /// The rows that a statement gives, handed over one by one as they come: a large answer is never held as a whole.
+    pub(super) fn each(
+        &self,
+        sql: &str,
+        bound: &[Bind],
+        mut take: impl FnMut(&Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let (sql, values) = value::rendered(sql, bound);
+        let mut connection = self.connection.borrow_mut();
+        self.runtime.block_on(async {
+            let failed = |error: mysql_async::Error| self.failed(&error);
+            let mut answer = connection.exec_iter(sql, params(values)).await.map_err(failed)?;
+            while let Some(row) = answer.next().await.map_err(failed)? {
+                take(&row)?;
+            }
+            answer.drop_result().await.map_err(failed)
+        })
+    }
+
+    /// Changes rows; gives how many were found, whether they were as they should be or not.
+    pub(super) fn change(&self, sql: &str, bound: &[Bind]) -> Result<u64, StoreError> {
+        let (sql, values) = value::rendered(sql, bound);
+        let mut connection = self.connection.borrow_mut();
+        let done = self.runtime.block_on(connection.exec_drop(sql, params(values)));
+        done.map_err(|error| self.failed(&error))?;
+        Ok(connection.affected_rows())
+    }
+
+    /// What the catalogue answers; a `?` in the text for each that is bound.
+    pub(super) fn asked<T: FromRow>(&self, sql: &str, bound: &[&str]) -> Result<Vec<T>, StoreError> {
+        let bound = bound.iter().map(|text| SqlValue::from(*text)).collect();
+        let mut connection = self.connection.borrow_mut();
+        let rows: Vec<Row> = self
+            .runtime
+            .block_on(connection.exec(sql, params(bound)))
+            .map_err(|error| self.failed(&error))?;
+        let rows = rows.into_iter().map(mysql_async::from_row_opt);
+        rows.collect::<Result<_, _>>()
+            .map_err(|_| self.trouble(StoreErrorKind::Damaged, "the catalogue answers in another form"))
+    }
+
+    /// Refuses a server that only reads.
+    pub(super) fn require_primary(&self) -> Result<(), StoreError> {
+        let found: Vec<(i64,)> = self.asked("SELECT @@global.read_only", &[])?;
+        if found.first().is_some_and(|(only,)| *only == 0) {
+            return Ok(());
+        }
+        Err(self
+            .trouble(StoreErrorKind::Unsupported, "this server only reads, as a replica does")
+            .with_help("Name the primary in the URL"))
+    }
+
+    /// Whether the connection can still be used.
+    pub(super) fn is_open(&self) -> bool {
+        !self.is_broken.get()
+    }
+
+    fn failed(&self, error: &mysql_async::Error) -> StoreError {
+        if !matches!(error, mysql_async::Error::Server(_)) {
+            self.is_broken.set(true);
+        }
+        translated(&self.place, error)
+    }
+
+    /// An error about this store.
+    pub(super) fn trouble(&self, kind: StoreErrorKind, why: impl Into<String>) -> StoreError {
+        StoreError::new(kind, &self.place, why)
+    }
+}
+
+fn params(values: Vec<SqlValue>) -> Params {
+    if values.is_empty() { Params::Empty } else { Params::Positional(values) }
 }
 
 fn settings(is_mariadb: bool, limits: Limits, statement: Duration) -> [String; 4] {
@@ -101,10 +198,13 @@ fn settings(is_mariadb: bool, limits: Limits, statement: Duration) -> [String; 4
         "SET NAMES utf8mb4".to_owned(),
         format!(
             "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,\
-             NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}"
+             NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION', sql_auto_is_null = 0, innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}"
         ),
         if is_mariadb {
-            format!("SET SESSION max_statement_time = {}", statement.as_secs())
+            format!(
+                "SET SESSION max_statement_time = {}, idle_transaction_timeout = 900",
+                statement.as_secs()
+            )
         } else {
             format!("SET SESSION max_execution_time = {}", statement.as_millis())
         },
@@ -135,14 +235,15 @@ fn options(place: &str, server: &Server, url: &Secret) -> Result<Opts, StoreErro
         Some(tls) => tls == Tls::Verify,
         None => server.ca.is_some() || !here,
     };
-    let tls = protected.then(|| match &server.ca {
-        None => SslOpts::default(),
-        Some(path) => {
-            SslOpts::default().with_disable_built_in_roots(true).with_root_certs(vec![path.clone().into()])
-        }
-    });
+    let tls = if protected {
+        // The driver's own list would be trusted besides.
+        let roots = trusted(place, server)?.into_iter().map(|certificate| certificate.to_vec().into());
+        Some(SslOpts::default().with_disable_built_in_roots(true).with_root_certs(roots.collect()))
+    } else {
+        None
+    };
     // Left to itself the driver leaves a protected connection for a socket that the server names.
-    Ok(OptsBuilder::from_opts(parsed).prefer_socket(false).ssl_opts(tls).into())
+    Ok(OptsBuilder::from_opts(parsed).prefer_socket(false).client_found_rows(true).ssl_opts(tls).into())
 }
 
 #[cfg(test)]
@@ -184,7 +285,7 @@ pub(super) mod tests {
         session.run("INSERT INTO t VALUES ('0000-00-00', FROM_UNIXTIME(86400))").unwrap();
         let rows = Session::read("store `t`", &server, Limits::default())
             .unwrap()
-            .rows("SELECT d, s FROM t", Vec::new())
+            .rows("SELECT d, s FROM t", &[])
             .unwrap();
         let read = |at: usize, kind| value::read(rows[0].as_ref(at).unwrap(), kind);
         assert!(read(0, ColumnKind::Date) == Value::Text("0000-00-00".to_owned()));

@@ -47,7 +47,9 @@ fn of_server(place: &str, said: &ServerError) -> StoreError {
             Changed,
             "A table or column is not as it was: look at `forfall store show` and correct the policy",
         ),
-        1205 => told(Busy, "Somebody else holds a lock on the rows or the table: the next run goes on"),
+        1205 | 3572 => {
+            told(Busy, "Somebody else holds a lock on the rows or the table: the next run goes on")
+        }
         1213 => told(Busy, "Others changed the same rows at that moment: the next run goes on"),
         1317 | 1969 | 3024 => {
             told(Busy, "The statement took too long or was cancelled: the next run goes on")
@@ -57,6 +59,7 @@ fn of_server(place: &str, said: &ServerError) -> StoreError {
             "This server or session only reads, as a replica does: name the primary in the URL",
         ),
         1021 | 1041 | 1114 => told(Damaged, "Make room on the server"),
+        1665 => told(Unsupported, "Set binlog_format to MIXED or ROW on the server"),
         1040 | 1203 | 1226 => told(Unavailable, "The server has no connection left: raise max_connections"),
         1053 | 1077 | 1079 | 1152 | 1927 => {
             told(Unavailable, "The server was stopped or ended the connection: the next run goes on")

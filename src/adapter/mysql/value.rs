@@ -4,24 +4,29 @@
 //! arrives as it is stored, whatever `sql_mode` says. Such a date is no date: it is read as the text that it is, which
 //! no start can be made of, so that the record is undetermined and kept.
 
-use chrono::{NaiveDate, NaiveDateTime};
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use mysql_async::Value as SqlValue;
 
-use crate::model::key::{Key, KeyPart};
+use crate::adapter::sql::starts::Edge;
+use crate::model::key::{Key, KeyPart, hex};
 use crate::model::schema::ColumnKind;
 use crate::model::value::Value;
+use crate::time::Instant;
 
 /// What a column's values are, from `DATA_TYPE` and `COLUMN_TYPE` of the catalogue.
 ///
-/// A DATETIME has no zone of its own and is read as text, for which the policy declares format and zone.
+/// A DATETIME has no zone of its own: it is read as the text that it is spelled as, for which the policy declares
+/// format and zone.
 pub(super) fn kind(data_type: &str, column_type: &str) -> ColumnKind {
     match data_type.to_ascii_lowercase().as_str() {
         "tinyint" if column_type.to_ascii_lowercase().starts_with("tinyint(1)") => ColumnKind::Bool,
         "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => ColumnKind::Int,
         "float" | "double" | "decimal" => ColumnKind::Real,
         "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set" | "json"
-        | "datetime" | "uuid" => ColumnKind::Text,
-        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" | "bit" => ColumnKind::Bytes,
+        | "uuid" => ColumnKind::Text,
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => ColumnKind::Bytes,
         "timestamp" => ColumnKind::Instant,
         "date" => ColumnKind::Date,
         _ => ColumnKind::Any,
@@ -78,12 +83,12 @@ fn moment(value: &SqlValue, kind: ColumnKind) -> Value {
 
 /// The key in these columns; `None` if one of them holds what no key can be made of: NULL, a number beyond i64, a
 /// fraction, a date. Texts are taken by their bytes, whatever their collation finds equal.
-pub(super) fn key(columns: &[(SqlValue, ColumnKind)]) -> Option<Key> {
-    if let [(SqlValue::Int(number), _)] = columns {
-        return Some(Key::from_int(*number));
+pub(super) fn key<'a>(columns: impl Iterator<Item = (Option<&'a SqlValue>, ColumnKind)>) -> Option<Key> {
+    let parts: Option<Vec<KeyPart>> = columns.map(|(value, kind)| part(value?, kind)).collect();
+    match parts?.as_slice() {
+        [KeyPart::Int(number)] => Some(Key::from_int(*number)),
+        parts => Some(Key::from_parts(parts)),
     }
-    let parts: Option<Vec<KeyPart>> = columns.iter().map(|(value, kind)| part(value, *kind)).collect();
-    parts.map(|parts| Key::from_parts(&parts))
 }
 
 fn part(value: &SqlValue, kind: ColumnKind) -> Option<KeyPart> {
@@ -99,9 +104,132 @@ fn part(value: &SqlValue, kind: ColumnKind) -> Option<KeyPart> {
     }
 }
 
+/// Whether a column of that kind can hold the part.
+pub(super) fn is_of(kind: ColumnKind, part: &KeyPart) -> bool {
+    matches!(
+        (kind, part),
+        (ColumnKind::Int, KeyPart::Int(_))
+            | (ColumnKind::Text, KeyPart::Text(_))
+            | (ColumnKind::Bytes, KeyPart::Bytes(_))
+    )
+}
+
+/// A key's part as it is bound; `None` for one of another type than the column's.
+pub(super) fn bind_part(kind: ColumnKind, part: &KeyPart) -> Option<Bind> {
+    if !is_of(kind, part) {
+        return None;
+    }
+    match part {
+        KeyPart::Int(number) => Some(Bind(SqlValue::Int(*number))),
+        KeyPart::Text(text) => Some(Bind::bytes(text.as_bytes())),
+        KeyPart::Bytes(bytes) => Some(Bind::bytes(bytes)),
+        KeyPart::Uuid(_) => None,
+    }
+}
+
+/// Bytes as SQL writes them: digits only, so that nothing in them can be taken for SQL.
+pub(super) fn literal(bytes: &[u8]) -> String {
+    format!("X'{}'", hex(bytes))
+}
+
+/// A key's part as SQL writes it, texts by their bytes.
+pub(super) fn literal_part(part: &KeyPart) -> String {
+    match part {
+        KeyPart::Int(number) => number.to_string(),
+        KeyPart::Text(text) => literal(text.as_bytes()),
+        KeyPart::Bytes(bytes) => literal(bytes),
+        KeyPart::Uuid(bytes) => literal(bytes),
+    }
+}
+
+/// The same for what an index of the column's own collation can find.
+pub(super) fn indexed_part(part: &KeyPart) -> String {
+    match part {
+        KeyPart::Text(text) => format!("_utf8mb4 {}", literal(text.as_bytes())),
+        other => literal_part(other),
+    }
+}
+
+/// A value that is bound. `Debug` shows nothing of it.
+#[derive(Clone, PartialEq)]
+pub(super) struct Bind(pub(super) SqlValue);
+
+impl fmt::Debug for Bind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<bound>")
+    }
+}
+
+impl Bind {
+    /// A value of a record or a policy.
+    pub(super) fn of(value: &Value) -> Self {
+        Self(match value {
+            Value::Null => SqlValue::NULL,
+            Value::Bool(answer) => SqlValue::Int(i64::from(*answer)),
+            Value::Int(number) => SqlValue::Int(*number),
+            Value::Real(number) => SqlValue::Double(*number),
+            Value::Text(text) => SqlValue::Bytes(text.as_bytes().to_vec()),
+            Value::Bytes(bytes) => SqlValue::Bytes(bytes.clone()),
+            Value::Instant(instant) => instant.naive_utc().into(),
+            Value::Date(date) => (*date).into(),
+        })
+    }
+
+    /// Bytes, or a text in UTF-8.
+    pub(super) fn bytes(bytes: &[u8]) -> Self {
+        Self(SqlValue::Bytes(bytes.to_vec()))
+    }
+}
+
+/// An end of a range of starts. A TIMESTAMP begins with 1970.
+pub(super) fn edge(end: Edge) -> Bind {
+    Bind(match end {
+        Edge::Instant(instant) => instant.max(FIRST_TIMESTAMP).naive_utc().into(),
+        Edge::Date(date) => date.into(),
+        Edge::Number(number) => SqlValue::Int(number),
+        Edge::Local(local) => local.into(),
+    })
+}
+
+/// The first instant that a TIMESTAMP can hold; what is compared with less is not compared as one.
+const FIRST_TIMESTAMP: Instant = DateTime::from_timestamp(1, 0).expect("a moment of the calendar");
+
+/// Where a bound value stands in the text. No name can have such a character, and so no name is taken for it.
+pub(super) fn place(number: usize) -> String {
+    format!("\0{number}\0")
+}
+
+/// The text as the server reads it, with what it binds in the order in which it stands there.
+pub(super) fn rendered(sql: &str, bound: &[Bind]) -> (String, Vec<SqlValue>) {
+    let (mut text, mut values) = (String::with_capacity(sql.len()), Vec::new());
+    for (at, part) in sql.split('\0').enumerate() {
+        if at % 2 == 0 {
+            text.push_str(part);
+        } else {
+            let bind = part.parse::<usize>().ok().and_then(|number| bound.get(number.checked_sub(1)?));
+            values.push(bind.expect("a place was given out for a bound value").0.clone());
+            text.push('?');
+        }
+    }
+    (text, values)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn one(value: &SqlValue, kind: ColumnKind) -> Option<Key> {
+        key(std::iter::once((Some(value), kind)))
+    }
+
+    #[test]
+    fn what_is_bound_follows_the_text() {
+        let bound = [1, 2].map(|number| Bind(SqlValue::Int(number)));
+        let sql = format!("{} and `?` = {} or {}", place(2), place(1), place(2));
+        let (text, values) = rendered(&sql, &bound);
+        assert_eq!(text, "? and `?` = ? or ?");
+        assert!(values == [2, 1, 2].map(SqlValue::Int));
+    }
 
     #[test]
     fn a_date_that_is_none_stays_the_text_that_it_is() {
@@ -121,8 +249,7 @@ mod tests {
 
     #[test]
     fn keys_are_told_apart_by_their_bytes() {
-        let text =
-            |text: &str| key(&[(SqlValue::Bytes(text.as_bytes().to_vec()), ColumnKind::Text)]).unwrap();
+        let text = |text: &str| one(&SqlValue::Bytes(text.as_bytes().to_vec()), ColumnKind::Text).unwrap();
         assert_ne!(text("a"), text("A"));
         assert_ne!(text("a"), text("a "));
         assert_ne!(text("a"), text("\u{e4}"));
@@ -130,10 +257,10 @@ mod tests {
 
     #[test]
     fn no_key_is_made_of_what_has_no_one_spelling() {
-        assert_eq!(key(&[(SqlValue::UInt(u64::MAX), ColumnKind::Int)]), None);
-        assert_eq!(key(&[(SqlValue::NULL, ColumnKind::Int)]), None);
-        assert_eq!(key(&[(SqlValue::Bytes(b"1.50".to_vec()), ColumnKind::Real)]), None);
-        assert_eq!(key(&[(SqlValue::UInt(7), ColumnKind::Int)]), Some(Key::from_int(7)));
+        assert_eq!(one(&SqlValue::UInt(u64::MAX), ColumnKind::Int), None);
+        assert_eq!(one(&SqlValue::NULL, ColumnKind::Int), None);
+        assert_eq!(one(&SqlValue::Bytes(b"1.50".to_vec()), ColumnKind::Real), None);
+        assert_eq!(one(&SqlValue::UInt(7), ColumnKind::Int), Some(Key::from_int(7)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::session::Session;
 use super::value::Bind;
 use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::sql::Keys;
 use crate::model::schema::{Column, ColumnKind};
 
 /// A table as the catalogue has it.
@@ -49,11 +50,16 @@ pub(super) struct Reference {
 }
 
 impl Entry {
-    pub(super) fn is_unique(&self, names: &[&str]) -> bool {
-        let same = |columns: &Vec<String>| {
-            columns.len() <= names.len() && columns.iter().all(|column| names.contains(&column.as_str()))
-        };
-        self.unique.iter().any(same)
+    /// What its keys are.
+    pub(super) fn keys<'a>(&'a self, place: &'a str) -> Keys<'a> {
+        Keys {
+            place,
+            table: &self.spelled,
+            columns: &self.columns,
+            primary: &self.primary_key,
+            unique: &self.unique,
+            same: |one, other| one == other,
+        }
     }
 
     pub(super) fn column(&self, name: &str) -> Option<&Column> {

@@ -5,8 +5,6 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -15,6 +13,7 @@ use super::trouble::{Trouble, translated};
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::place::{Server, Tls};
 use crate::adapter::secret::Secret;
+use crate::adapter::sql::trusted;
 
 /// A server that does not answer for so long is down.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -79,18 +78,7 @@ fn tls(place: &str, server: &Server) -> Result<rustls::ClientConfig, StoreError>
             .with_help("Name the certificates to be trusted with `ca`, or write `tls = \"off\"` for a network that you trust")
     };
     let mut roots = rustls::RootCertStore::empty();
-    if let Some(path) = &server.ca {
-        let text = fs_err::read(path).map_err(|error| wrong(error.to_string()))?;
-        for certificate in CertificateDer::pem_slice_iter(&text) {
-            let certificate = certificate.map_err(|_| wrong(format!("{} is no PEM file", path.display())))?;
-            roots.add(certificate).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
-        }
-    } else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    }
-    if roots.is_empty() {
-        return Err(wrong("no certificate is trusted, so the server cannot be checked".to_owned()));
-    }
+    roots.add_parsable_certificates(trusted(place, server)?);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

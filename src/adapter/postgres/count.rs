@@ -189,27 +189,18 @@ fn by_buckets(
     sets: &[crate::time::StartSet],
     add: &mut impl FnMut(StartValue, u64),
 ) -> Result<(), StoreError> {
-    let micro = chrono::TimeDelta::microseconds(1);
-    let mut instants: Vec<_> = sets
-        .iter()
-        .flat_map(|set| &set.instants)
-        .flat_map(|(from, to)| [*from, Some(*to + micro)])
-        .flatten()
-        .collect();
-    instants.sort_unstable();
-    instants.dedup();
-    let mut dates: Vec<_> = sets.iter().filter_map(|set| set.dates_through?.succ_opt()).collect();
-    dates.sort_unstable();
-    dates.dedup();
-    let (edges, thresholds): (Vec<StartValue>, Bind) = match axis {
-        Axis::Date => (dates.iter().copied().map(StartValue::Date).collect(), Bind::Dates(dates)),
-        _ => (instants.iter().copied().map(StartValue::Instant).collect(), Bind::Instants(instants)),
-    };
-    let Some(first) = edges.first() else { return Ok(()) };
-    let before = match first {
-        StartValue::Date(date) => StartValue::Date(date.pred_opt().unwrap_or(*date)),
-        StartValue::Instant(instant) => StartValue::Instant(*instant - micro),
-    };
+    let ends = starts::ends(sets, axis);
+    if ends.is_empty() {
+        return Ok(());
+    }
+    let (mut instants, mut dates) = (Vec::new(), Vec::new());
+    for end in &ends {
+        match end {
+            StartValue::Instant(instant) => instants.push(*instant),
+            StartValue::Date(date) => dates.push(*date),
+        }
+    }
+    let thresholds = if axis == Axis::Date { Bind::Dates(dates) } else { Bind::Instants(instants) };
     let mut dialect = Postgres { bound: question.bound.clone(), ..Postgres::new(bound, &scope.events) };
     let place = dialect.bind(thresholds);
     let sql = format!(
@@ -219,8 +210,7 @@ fn by_buckets(
     );
     for row in session.rows(&sql, &dialect.bound)? {
         let (bucket, count): (i64, i64) = (row.get(0), row.get(1));
-        let at = usize::try_from(bucket).unwrap_or(0);
-        let value = at.checked_sub(1).and_then(|at| edges.get(at)).copied().unwrap_or(before);
+        let Some(value) = starts::in_bucket(&ends, usize::try_from(bucket).unwrap_or(0)) else { continue };
         add(value, u64::try_from(count).unwrap_or(0));
     }
     Ok(())

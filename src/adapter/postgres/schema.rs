@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-
 use super::catalogue::{self, Entry};
 use super::effects;
 use super::session::Session;
 use super::value::KeyType;
-use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::adapter::sql::effects::Effects;
-use crate::adapter::sql::{Frame, LinkedTable, Table};
-use crate::model::key::{KeyForm, hex};
+use crate::adapter::api::StoreError;
+use crate::adapter::sql::{Frame, LinkedTable, Table, fingerprint};
+use crate::model::key::KeyForm;
 use crate::model::schema::Schema;
 use crate::model::target::Target;
 
@@ -51,18 +48,18 @@ impl Bound {
 /// Finds the target's tables and columns.
 pub(super) fn bind(session: &Session, target: &Target) -> Result<Bound, StoreError> {
     let entry = catalogue::table(session, &target.collection)?;
-    let key = key_of(session, &entry, target.key.as_deref())?;
+    let key = entry.keys(&session.place).key(target.key.as_deref())?;
     let mut links = Vec::new();
     let mut linked = BTreeMap::new();
     for link in &target.links {
-        require(session, &entry, &link.by)?;
+        entry.keys(&session.place).require(&link.by)?;
         let there = catalogue::table(session, &link.collection)?;
         let key = match &link.key {
-            Some(key) => require(session, &there, key)?,
-            None => only_key(session, &there, &link.name)?,
+            Some(key) => there.keys(&session.place).require(key)?,
+            None => there.keys(&session.place).only(&link.name)?,
         };
         linked.insert(link.name.clone(), there.sql());
-        let unique = there.is_unique(&[&key]);
+        let unique = there.keys(&session.place).is_unique(&[&key]);
         links.push(LinkedTable {
             link: link.clone(),
             table: table_of(&there, vec![key.clone()]),
@@ -95,65 +92,18 @@ fn table_of(entry: &Entry, key: Vec<String>) -> Table {
     Table { name: entry.name.clone(), columns: entry.columns.clone(), key }
 }
 
-/// The key: what the policy names, else the primary key.
-fn key_of(session: &Session, entry: &Entry, chosen: Option<&[String]>) -> Result<Vec<String>, StoreError> {
-    let Some(chosen) = chosen else {
-        if entry.primary_key.is_empty() {
-            let why = format!("table `{}` has no primary key", entry.spelled);
-            return Err(session
-                .trouble(StoreErrorKind::Unsupported, why)
-                .with_help("Name a unique column that is never NULL with `key`, or add a primary key"));
-        }
-        return Ok(entry.primary_key.clone());
-    };
-    let key: Vec<String> =
-        chosen.iter().map(|name| require(session, entry, name)).collect::<Result<_, _>>()?;
-    let names: Vec<&str> = key.iter().map(String::as_str).collect();
-    let wrong = |why: String, help: &str| session.trouble(StoreErrorKind::Unsupported, why).with_help(help);
-    if names.is_empty() || !entry.is_unique(&names) {
-        let why = format!(
-            "the key ({}) of table `{}` is not unique, so one key may mean several records",
-            names.join(", "),
-            entry.spelled
-        );
-        return Err(wrong(why, "Leave `key` out, or add a unique index over these columns"));
-    }
-    if let Some(nullable) = names.iter().find(|name| entry.column(name).is_some_and(|column| column.nullable))
-    {
-        let why = format!("key column `{nullable}` of table `{}` may be NULL", entry.spelled);
-        return Err(wrong(why, "Leave `key` out, or make the column NOT NULL"));
-    }
-    Ok(key)
-}
-
-/// The one column that is the primary key of a table that a link leads to.
-fn only_key(session: &Session, there: &Entry, link: &str) -> Result<String, StoreError> {
-    if let [one] = key_of(session, there, None)?.as_slice() {
-        return Ok(one.clone());
-    }
-    let why = format!(
-        "table `{}` has a primary key of several columns, which link `{link}` cannot name",
-        there.spelled
-    );
-    Err(session.trouble(StoreErrorKind::Unsupported, why).with_help("Set the link's `key`"))
-}
-
-fn require(session: &Session, entry: &Entry, name: &str) -> Result<String, StoreError> {
-    entry.column(name).map(|column| column.name.clone()).ok_or_else(|| {
-        let why = format!("table `{}` has no column `{name}`", entry.spelled);
-        session
-            .trouble(StoreErrorKind::NotFound, why)
-            .with_help("Correct the policy, or the database; capital letters count")
-    })
-}
-
 /// Describes the target.
 pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreError> {
     let bound = bind(session, target)?;
     let effects = effects::find(session, &bound, target)?;
     let mut warnings = warnings_of(session, &bound)?;
     warnings.extend(effects.warnings.iter().cloned());
-    let fingerprint = fingerprint(&bound, &effects);
+    let oid = bound.entry.oid.to_string();
+    let fingerprint = fingerprint(
+        [oid.as_str(), bound.entry.schema.as_str()],
+        &bound.frame,
+        effects.fingerprint.iter().map(String::as_str),
+    );
     let Bound { frame, entry, .. } = bound;
     Ok(Schema {
         collection: entry.spelled,
@@ -204,29 +154,4 @@ fn warnings_of(session: &Session, bound: &Bound) -> Result<Vec<String>, StoreErr
         ));
     }
     Ok(warnings)
-}
-
-/// Names, types, keys, triggers and foreign keys: whatever may change what a deletion means. An index may come and go.
-pub(super) fn fingerprint(bound: &Bound, effects: &Effects) -> String {
-    let mut digest = Sha256::new();
-    let mut add = |part: &str| {
-        digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        digest.update(part.as_bytes());
-    };
-    add(&bound.entry.oid.to_string());
-    add(&bound.entry.schema);
-    let links = bound.frame.links.iter().map(|linked| (linked.link.name.as_str(), &linked.table));
-    for (name, table) in std::iter::once(("", &bound.frame.own)).chain(links) {
-        add(name);
-        add(&table.name);
-        for column in &table.columns {
-            add(&column.name);
-            add(&column.declared);
-            add(if column.nullable { "nullable" } else { "not null" });
-        }
-        add("key");
-        table.key.iter().for_each(|column| add(column));
-    }
-    effects.fingerprint.iter().for_each(|part| add(part));
-    hex(&digest.finalize())
 }

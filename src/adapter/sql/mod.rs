@@ -8,21 +8,27 @@
 mod compare;
 mod dialect;
 pub(crate) mod effects;
+mod fingerprint;
 mod frame;
+mod key;
 mod limits;
 mod lower;
 mod question;
 mod record;
 pub(crate) mod seen;
 pub(crate) mod starts;
+mod trust;
 pub(crate) mod unfit;
 mod work;
 
 pub(crate) use compare::{is_order, kind_of, sign};
 pub(crate) use dialect::{Dialect, LINK_ALIAS, Need};
+pub(crate) use fingerprint::fingerprint;
 pub(crate) use frame::{Cell, Frame, LinkedTable, Table};
+pub(crate) use key::Keys;
 pub(crate) use limits::Limits;
 pub(crate) use lower::lower;
 pub(crate) use question::{Partial, Question, links_of};
 pub(crate) use record::{Needs, Record, Shape};
+pub(crate) use trust::trusted;
 pub(crate) use work::Work;

@@ -9,7 +9,7 @@ use crate::model::predicate::StartIs;
 use crate::model::schema::ColumnKind;
 use crate::model::start::{Format, Start, last_plausible};
 use crate::model::value::Field;
-use crate::time::{Instant, StartSet, Zone};
+use crate::time::{Instant, StartSet, StartValue, Zone};
 
 /// How a start that stands in one column of the record is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,6 +203,37 @@ fn local(zone: Zone, from: Instant, to: Option<Instant>) -> Vec<(NaiveDateTime, 
         begins = ends;
     }
     found
+}
+
+/// The ends of growing sets, in order: between two neighbouring ones all starts belong to the same sets. Of instants,
+/// the first that is outside.
+pub(crate) fn ends(sets: &[StartSet], axis: Axis) -> Vec<StartValue> {
+    if axis == Axis::Date {
+        let mut dates: Vec<_> = sets.iter().filter_map(|set| set.dates_through?.succ_opt()).collect();
+        dates.sort_unstable();
+        dates.dedup();
+        return dates.into_iter().map(StartValue::Date).collect();
+    }
+    let mut instants: Vec<_> = sets
+        .iter()
+        .flat_map(|set| &set.instants)
+        .flat_map(|(from, to)| [*from, Some(*to + MICRO)])
+        .flatten()
+        .collect();
+    instants.sort_unstable();
+    instants.dedup();
+    instants.into_iter().map(StartValue::Instant).collect()
+}
+
+/// A start that stands for all between two of these ends: `bucket` of them lie at or before it.
+pub(crate) fn in_bucket(ends: &[StartValue], bucket: usize) -> Option<StartValue> {
+    match bucket.checked_sub(1) {
+        Some(at) => ends.get(at).copied(),
+        None => ends.first().map(|first| match *first {
+            StartValue::Date(date) => StartValue::Date(date.pred_opt().unwrap_or(date)),
+            StartValue::Instant(instant) => StartValue::Instant(instant - MICRO),
+        }),
+    }
 }
 
 /// The last local time that has a spelling of four digits for its year; `infinity` and what lies after are no times.

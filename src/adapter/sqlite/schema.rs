@@ -1,7 +1,5 @@
 //! Probing: the target as the database describes it now.
 
-use sha2::{Digest, Sha256};
-
 use super::affinity::{self, Affinity};
 use super::catalogue::Entry;
 use super::dialect::quoted;
@@ -9,9 +7,8 @@ use super::effects;
 use super::marks::MARKS;
 use super::open::Session;
 use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::adapter::sql::effects::Effects;
-use crate::adapter::sql::{Frame, LinkedTable, Table};
-use crate::model::key::{KeyForm, hex};
+use crate::adapter::sql::{Frame, LinkedTable, Table, fingerprint};
+use crate::model::key::KeyForm;
 use crate::model::schema::{Column, ColumnKind, Schema, SideEffect};
 use crate::model::target::Target;
 
@@ -172,7 +169,9 @@ pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreE
     refused.extend(floating_keys(&bound));
     let mut warnings = warnings_of(&bound);
     warnings.extend(effects.warnings.iter().cloned());
-    let fingerprint = fingerprint(&bound, &effects);
+    let triggers = bound.entry.triggers.iter().flat_map(|(name, text)| [name.as_str(), text.as_str()]);
+    let behind = triggers.chain(effects.fingerprint.iter().map(String::as_str));
+    let fingerprint = fingerprint([], &bound.frame, behind);
     let Bound { frame, .. } = bound;
     Ok(Schema {
         collection: frame.own.name,
@@ -237,31 +236,4 @@ fn warnings_of(bound: &Bound) -> Vec<String> {
         ));
     }
     warnings
-}
-
-/// Names, types, key, triggers and foreign keys: whatever may change what a deletion means. An index may come and go.
-fn fingerprint(bound: &Bound, effects: &Effects) -> String {
-    let mut digest = Sha256::new();
-    let mut add = |part: &str| {
-        digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        digest.update(part.as_bytes());
-    };
-    let links = bound.frame.links.iter().map(|linked| (linked.link.name.as_str(), &linked.table));
-    for (name, table) in std::iter::once(("", &bound.frame.own)).chain(links) {
-        add(name);
-        add(&table.name);
-        for column in &table.columns {
-            add(&column.name);
-            add(&column.declared);
-            add(if column.nullable { "nullable" } else { "not null" });
-        }
-        add("key");
-        table.key.iter().for_each(|column| add(column));
-    }
-    for (name, text) in &bound.entry.triggers {
-        add(name);
-        add(text);
-    }
-    effects.fingerprint.iter().for_each(|part| add(part));
-    hex(&digest.finalize())
 }

@@ -101,7 +101,7 @@ fn one_wrong_policy_leaves_the_others() {
 #[test]
 fn stores_are_read_by_their_adapter() {
     refused(&CONFIG.replace("\"sqlite\"", "\"sqllite\""), "there is no adapter `sqllite`");
-    refused(&CONFIG.replace("\"sqlite\"", "\"mysql\""), "not available yet");
+    refused(&CONFIG.replace("\"sqlite\"", "\"mysql\""), "unknown key `path`");
     refused(&CONFIG.replace("adapter = \"filesystem\"\n", ""), "has no `adapter`");
     refused(&CONFIG.replace("path     =", "root     ="), "unknown key `root` in `[store.switchboard]`");
     refused(&CONFIG.replace("path     = \"cdr.db\"\n", ""), "has no `path`");
@@ -194,6 +194,9 @@ fn mistakes_about_a_server_are_told_where_they_stand() {
     let lag = |text: &str| with("parallel    = 2", &format!("parallel = 2\nmax-replica-lag = \"{text}\""));
     refused(&lag("30"), "no time to wait for replicas");
     refused(&lag("30 seconds"), "not available yet");
+    let mysql = SERVER.replace("postgres", "mysql");
+    assert!(mysql.contains("parallel"), "{mysql}");
+    refused(&format!("{CONFIG}{mysql}"), "`parallel` is not available yet for MySQL and MariaDB");
     refused(&with("url         =", "uri ="), "unknown key `uri`");
 }
 

@@ -1,0 +1,80 @@
+//! What a user needs, as statements for whoever administers the server.
+
+use std::collections::BTreeMap;
+
+use super::catalogue::quoted;
+use super::marks::{CREATE, MARKS};
+use super::schema;
+use super::session::Session;
+use crate::adapter::api::{StoreError, Use};
+
+const PLANNER: &str = "'forfall_planner'@'%'";
+const EXECUTOR: &str = "'forfall_executor'@'%'";
+
+/// What the executor needs of one table, besides reading it.
+#[derive(Default)]
+struct Needed {
+    delete: bool,
+    /// The columns that change.
+    update: Vec<String>,
+    update_all: bool,
+}
+
+/// The statements for both users. Both may read the whole database and refer to it, because the server hides from others
+/// what its foreign keys do; the executor may make triggers on MySQL, which hides them from everybody else.
+pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, StoreError> {
+    let mut needed: BTreeMap<String, Needed> = BTreeMap::new();
+    for one in uses {
+        let bound = schema::bind(session, &one.target)?;
+        let record = needed.entry(bound.entry.name.clone()).or_default();
+        record.delete |= one.deletes;
+        match &one.changes {
+            Some(columns) => {
+                for column in columns {
+                    if !record.update.contains(column) {
+                        record.update.push(column.clone());
+                    }
+                }
+            }
+            None => record.update_all = true,
+        }
+        for with in one.target.with.iter().filter(|with| with.store.is_none()) {
+            let there = session.table(&with.collection)?.name;
+            needed.entry(there).or_default().delete |= one.deletes;
+        }
+    }
+    let database: Vec<(String,)> = session.asked("SELECT DATABASE()", &[])?;
+    let database = database.into_iter().next().map(|(name,)| name).unwrap_or_default();
+    // In a grant on a whole database `_` and `%` stand for other characters.
+    let pattern = quoted(&database.replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%"));
+    let database = quoted(&database);
+    let mut lines = Vec::new();
+    let planner = "SELECT, REFERENCES";
+    let executor = if session.is_mariadb { planner } else { "SELECT, REFERENCES, TRIGGER" };
+    for (user, privileges) in [(PLANNER, planner), (EXECUTOR, executor)] {
+        lines.push(format!("CREATE USER {user} IDENTIFIED BY '...';  -- a password of your own"));
+        lines.push(format!("GRANT {privileges} ON {pattern}.* TO {user};"));
+    }
+    lines.push(format!("{};  -- in {database}", CREATE.replace(MARKS, &format!("{database}.{MARKS}"))));
+    lines.push(format!("GRANT INSERT, UPDATE, DELETE ON {database}.{MARKS} TO {EXECUTOR};"));
+    for (table, needed) in needed {
+        let mut privileges = Vec::new();
+        if needed.delete {
+            privileges.push("DELETE".to_owned());
+        }
+        if needed.update_all {
+            privileges.push("UPDATE".to_owned());
+        } else if !needed.update.is_empty() {
+            let columns: Vec<String> = needed.update.iter().map(|column| quoted(column)).collect();
+            privileges.push(format!("UPDATE ({})", columns.join(", ")));
+        }
+        if !privileges.is_empty() {
+            lines.push(format!(
+                "GRANT {} ON {database}.{} TO {EXECUTOR};",
+                privileges.join(", "),
+                quoted(&table)
+            ));
+        }
+    }
+    Ok(lines)
+}

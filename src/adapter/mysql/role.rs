@@ -1,0 +1,118 @@
+//! What the user behind a URL may see and do.
+//!
+//! The server tells what a foreign key does only to who may do more with its table than read (REFERENCES is the least
+//! that suffices), and MySQL hides the triggers of a table from whoever may not make any. What is hidden is not absent: a
+//! user who cannot see them may look at records, never dispose of any.
+
+use super::session::Session;
+use crate::adapter::api::{StoreError, StoreErrorKind};
+
+/// The user of a session.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a finding by itself")]
+pub(super) struct Role {
+    /// As the server spells it, such as `forfall@10.0.0.7`.
+    name: String,
+    /// It sees every trigger of the database.
+    sees_triggers: bool,
+    /// It sees every foreign key of the database, and so whatever refers to a record.
+    sees_references: bool,
+    /// It sees those of every other database as well.
+    sees_databases: bool,
+    /// It may do everything here, or much more than is needed.
+    is_mighty: bool,
+    /// After a power failure the server may have lost what it confirmed.
+    may_lose: bool,
+}
+
+impl Session {
+    /// What the session's user may see and do.
+    pub(super) fn role(&self) -> Result<Role, StoreError> {
+        // The privileges spell the grantee as `'user'@'host'`.
+        let held = |privilege: &str, from: &str| {
+            format!(
+                "EXISTS (SELECT 1 FROM ({from}) AS held WHERE PRIVILEGE_TYPE = '{privilege}' AND GRANTEE = \
+                 CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', \
+                   SUBSTRING_INDEX(CURRENT_USER(), '@', -1), ''''))"
+            )
+        };
+        let anywhere = "SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES";
+        let here = format!(
+            "{anywhere} UNION ALL SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES \
+             WHERE DATABASE() LIKE TABLE_SCHEMA ESCAPE '\\'"
+        );
+        let sql = format!(
+            "SELECT CURRENT_USER(), {}, {}, {}, {}, @@innodb_flush_log_at_trx_commit",
+            held("TRIGGER", &here),
+            held("REFERENCES", &here),
+            held("REFERENCES", anywhere),
+            held("DROP", &here)
+        );
+        let found: Vec<(String, bool, bool, bool, bool, i64)> = self.asked(&sql, &[])?;
+        let (name, makes_triggers, sees_references, sees_databases, is_mighty, flush) =
+            found.into_iter().next().ok_or_else(|| {
+                self.trouble(StoreErrorKind::Damaged, "the server does not say who its user is")
+            })?;
+        Ok(Role {
+            name,
+            sees_triggers: self.is_mariadb || makes_triggers,
+            sees_references,
+            sees_databases,
+            is_mighty,
+            may_lose: flush != 1,
+        })
+    }
+}
+
+impl Role {
+    /// What an operator should know.
+    pub(super) fn warnings(&self, table: &str) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.is_mighty {
+            warnings.push(format!(
+                "user `{}` could drop table `{table}`: nothing but this program keeps it from deleting anything; \
+                 `forfall store grants` prints what a user of its own needs",
+                self.name
+            ));
+        }
+        if let Some(hidden) = self.hidden() {
+            warnings.push(format!(
+                "user `{}` may not see {hidden}; with such a user nothing is disposed of, because what is hidden \
+                 might go along",
+                self.name
+            ));
+        }
+        if !self.sees_databases {
+            warnings.push(format!(
+                "user `{}` does not see the foreign keys of other databases: should one of them refer to `{table}`, with ON \
+                 DELETE CASCADE say, nobody would know",
+                self.name
+            ));
+        }
+        if self.may_lose {
+            warnings.push(
+                "the server runs with innodb_flush_log_at_trx_commit other than 1: after a power failure a deleted \
+                 record may be back, although its deletion was reported"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+
+    fn hidden(&self) -> Option<&'static str> {
+        match (self.sees_triggers, self.sees_references) {
+            (true, true) => None,
+            (false, _) => Some("the triggers of this database"),
+            (true, false) => Some("what the foreign keys of this database do"),
+        }
+    }
+
+    /// Refuses a user from whom something may be hidden that would go along.
+    pub(super) fn require_sight(&self, session: &Session) -> Result<(), StoreError> {
+        let Some(hidden) = self.hidden() else { return Ok(()) };
+        let why = format!("user `{}` may not see {hidden}", self.name);
+        Err(session
+            .trouble(StoreErrorKind::Denied, why)
+            .with_help("Nothing was done. Grant what `forfall store grants` prints for the whole database"))
+    }
+}

@@ -1,0 +1,356 @@
+//! Walking the records of a job, batch after batch.
+//!
+//! The server keeps rows in the order of their primary key. Where much is due the walk follows it, so that each page is
+//! read and written once; where little is due, it follows the index on the start. Which of the two is the server's own
+//! estimate. What lies in the next stretch is found by reading; what goes is decided by the statement that carries the
+//! whole predicate.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::batch::Frozen;
+use super::catalogue::Entry;
+use super::dialect::{self, MySql, Question};
+use super::effects::{self, Companion};
+use super::fate::Spool;
+use super::rows::{Reader, at_place, key_of};
+use super::schema::{self, Bound};
+use super::session::Session;
+use super::value::Bind;
+use crate::adapter::api::{Act, Gap, Job, Prepared, StoreError, StoreErrorKind, Walk};
+use crate::adapter::sql::{Work, links_of, starts};
+use crate::model::batch::BatchLabel;
+use crate::model::ids::BatchId;
+use crate::model::key::{Key, KeyPart};
+use crate::model::predicate::Predicate;
+use crate::model::schema::Schema;
+
+/// Rows named one by one make a long statement: no more than these in one batch.
+const MOST_NAMED: usize = 5_000;
+
+/// A walk over one job.
+#[derive(Debug)]
+pub(super) struct MySqlWalk {
+    pub(super) session: Session,
+    pub(super) bound: Bound,
+    pub(super) job: Job,
+    pub(super) question: Question,
+    /// What is read of each row to decide or to change; `None` where one statement does everything.
+    pub(super) examined: Option<Examined>,
+    pub(super) companions: Vec<Companion>,
+    pub(super) spool: Spool,
+    order: Order,
+    /// The tables as they were when the walk began.
+    fingerprint: String,
+    /// The batch that was committed last: its outcome is written by the time the next one is asked for.
+    pub(super) settled: Option<BatchId>,
+    /// Where the last committed batch ended.
+    pub(super) cursor: Option<Cursor>,
+    /// Records that a method could not work on: they stand in the first batch that saw them, and in no other.
+    pub(super) unfit: HashSet<Key>,
+    /// How many times the walk has come to its end.
+    passes: usize,
+    /// Something was done since the walk last came to its end.
+    pub(super) acted: bool,
+    forgot: bool,
+}
+
+/// How rows are looked at before anything is done to them.
+#[derive(Debug)]
+pub(super) struct Examined {
+    pub(super) reader: Reader,
+    pub(super) work: Option<Work>,
+    /// The links whose rows decide: they are locked before the records are judged.
+    pub(super) links: Vec<String>,
+}
+
+/// The way in which a walk goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Order {
+    /// By the key, as the rows lie.
+    Key,
+    /// By the index on the start's column.
+    Start(String),
+}
+
+/// Where a walk stands.
+#[derive(Clone, Debug)]
+pub(super) enum Cursor {
+    /// Behind this key.
+    Key(Vec<KeyPart>),
+    /// At this value of the start's column.
+    Start(Bind),
+}
+
+/// Where the next batch lies.
+#[derive(Debug)]
+pub(super) enum Stretch {
+    /// Up to this key.
+    Through(Vec<KeyPart>),
+    /// These records, and the start of the last of them.
+    Named(Vec<Vec<KeyPart>>, Bind),
+}
+
+impl MySqlWalk {
+    /// Begins. Without `returning` rows are read before they go.
+    pub(super) fn begin(session: Session, job: Job, returning: bool) -> Result<Self, StoreError> {
+        session.require_primary()?;
+        session.require_marks()?;
+        session.role()?.require_sight(&session)?;
+        let target = &job.scope.target;
+        let probed = schema::probe(&session, target)?;
+        refuse_effects(&session, &probed)?;
+        let bound = schema::bind(&session, target)?;
+        let companions = match job.act {
+            Act::Delete => effects::companions(&session, &bound, target)?,
+            Act::Change(_) => Vec::new(),
+        };
+        let question = dialect::question(&bound, &job.scope.events, &job.predicate)?;
+        let work = match &job.act {
+            Act::Delete => None,
+            Act::Change(changes) => Some(Work::of(&session.place, &bound.frame.own, changes)?),
+        };
+        require_privileges(&session, &bound.entry, work.as_ref(), &companions)?;
+        let links = links_of(&job.predicate);
+        let at_once = question.left.is_none() && work.is_none() && links.is_empty() && companions.is_empty();
+        let examined = if at_once && returning && session.is_mariadb {
+            None
+        } else {
+            let mut needs = question.needs();
+            if let Some(work) = &work {
+                work.add_needs(&mut needs);
+                needs.add_start(&job.start);
+            }
+            Some(Examined { reader: Reader::new(&bound, &needs)?, work, links })
+        };
+        let order = if at_once { order(&session, &bound, &job, &question)? } else { Order::Key };
+        Ok(Self {
+            spool: Spool::open(&session)?,
+            fingerprint: probed.fingerprint,
+            settled: None,
+            cursor: None,
+            unfit: HashSet::new(),
+            passes: 0,
+            acted: false,
+            forgot: false,
+            session,
+            bound,
+            job,
+            question,
+            examined,
+            companions,
+            order,
+        })
+    }
+
+    /// No trigger, reference or column came or went since the walk began. Asked inside the batch's transaction, after
+    /// its statement: from then on nobody changes the tables.
+    pub(super) fn check_tables(&self) -> Result<(), StoreError> {
+        if schema::fingerprint_of(&self.session, &self.job.scope.target)? == self.fingerprint {
+            return Ok(());
+        }
+        Err(self
+            .session
+            .trouble(StoreErrorKind::Changed, "its tables changed while the run was under way")
+            .with_help("Nothing of the batch was done. Look at `forfall store show`, then approve again"))
+    }
+
+    /// The condition that only rows of the stretch meet. It binds behind what the question binds.
+    pub(super) fn condition(&self, stretch: &Stretch) -> Result<(String, Vec<Bind>), StoreError> {
+        let mut dialect = self.dialect();
+        let mut sql = match stretch {
+            Stretch::Named(keys, _) => self.bound.key_is_one_of(keys),
+            Stretch::Through(end) => self.beyond(&mut dialect, "<=", end)?,
+        };
+        if let (Stretch::Through(_), Some(Cursor::Key(after))) = (stretch, &self.cursor) {
+            sql = format!("{} AND {sql}", self.beyond(&mut dialect, ">", after)?);
+        }
+        Ok((format!("{sql} AND {}", self.question.sql), dialect.bound))
+    }
+
+    /// A dialect that has bound what the question binds.
+    fn dialect(&self) -> MySql<'_> {
+        MySql { bound: self.question.bound.clone(), ..MySql::new(&self.bound, &self.job.scope.events) }
+    }
+
+    fn beyond(&self, dialect: &mut MySql<'_>, sign: &str, key: &[KeyPart]) -> Result<String, StoreError> {
+        let binds = self.bound.binds(key).ok_or_else(|| {
+            self.session.trouble(StoreErrorKind::Changed, "a key is of another type than its column")
+        })?;
+        let places: Vec<String> = binds.into_iter().map(|bind| dialect.bind(bind)).collect();
+        Ok(self.bound.beyond(sign, &places))
+    }
+
+    /// Finds where the next batch lies, by reading alone: at most `want` records.
+    fn next_stretch(&mut self, want: usize) -> Result<Option<Stretch>, StoreError> {
+        loop {
+            let stretch = match &self.order {
+                Order::Key => self.by_key(want)?,
+                Order::Start(column) => self.by_start(column, want)?,
+            };
+            if stretch.is_some() {
+                return Ok(stretch);
+            }
+            self.passes += 1;
+            // A row that somebody changed meanwhile may lie behind the cursor now: one more pass finds it.
+            if self.passes > 1 || !std::mem::take(&mut self.acted) {
+                return Ok(None);
+            }
+            self.cursor = None;
+        }
+    }
+
+    fn by_key(&self, want: usize) -> Result<Option<Stretch>, StoreError> {
+        let mut dialect = self.dialect();
+        let mut whole = self.question.sql.clone();
+        if let Some(Cursor::Key(after)) = &self.cursor {
+            whole = format!("{} AND {whole}", self.beyond(&mut dialect, ">", after)?);
+        }
+        let list = self.bound.key_list();
+        let is_primary = self.bound.frame.own.key == self.bound.entry.key;
+        let index = if is_primary { " FORCE INDEX (PRIMARY)" } else { "" };
+        let sql = format!("SELECT {list} FROM {}{index} WHERE {whole}", self.bound.from());
+        let found = self
+            .session
+            .rows(&format!("{sql} ORDER BY {list} LIMIT 1 OFFSET {}", want - 1), &dialect.bound)?;
+        if let Some(row) = found.first() {
+            return Ok(Some(Stretch::Through(self.parts(row)?)));
+        }
+        // Fewer than wanted are left: the last of them ends the stretch.
+        let down: Vec<String> =
+            self.bound.frame.own.key.iter().map(|name| format!("{} DESC", self.bound.column(name))).collect();
+        let found =
+            self.session.rows(&format!("{sql} ORDER BY {} LIMIT 1", down.join(", ")), &dialect.bound)?;
+        found.first().map(|row| Ok(Stretch::Through(self.parts(row)?))).transpose()
+    }
+
+    fn by_start(&self, column: &str, want: usize) -> Result<Option<Stretch>, StoreError> {
+        let mut dialect = self.dialect();
+        let mut whole = self.question.sql.clone();
+        if let Some(Cursor::Start(after)) = &self.cursor {
+            whole = format!("{whole} AND {column} >= {}", dialect.bind(after.clone()));
+        }
+        let sql = format!(
+            "SELECT {}, {column} FROM {} WHERE {whole} ORDER BY {column} LIMIT {}",
+            self.bound.key_list(),
+            self.bound.from(),
+            want.min(MOST_NAMED)
+        );
+        let rows = self.session.rows(&sql, &dialect.bound)?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        let end = Bind(at_place(&self.session, last, self.bound.key.len())?.clone());
+        let keys = rows.iter().map(|row| self.parts(row)).collect::<Result<_, _>>()?;
+        Ok(Some(Stretch::Named(keys, end)))
+    }
+
+    fn parts(&self, row: &mysql_async::Row) -> Result<Vec<KeyPart>, StoreError> {
+        parts_of(&self.session, &key_of(&self.session, row, &self.bound.key)?)
+    }
+
+    /// At the end the last mark has done its work.
+    fn finish(&mut self) {
+        if let Some(settled) = self.settled.take() {
+            // It is pruned after a year in any case; an error here is no reason to call the run incomplete.
+            let _ = self.session.unmark(&settled);
+        }
+    }
+}
+
+/// The columns of a key that was just read.
+pub(super) fn parts_of(session: &Session, key: &Key) -> Result<Vec<KeyPart>, StoreError> {
+    key.parts().map_err(|_| session.trouble(StoreErrorKind::Changed, "a key cannot be read again"))
+}
+
+impl Walk for MySqlWalk {
+    fn prepare<'a>(
+        &'a mut self,
+        batch: &BatchLabel,
+        want: usize,
+        without: &HashSet<Key>,
+    ) -> Result<Option<Box<dyn Prepared + 'a>>, StoreError> {
+        let predicate = if without.is_empty() {
+            self.job.predicate.clone()
+        } else {
+            self.job.predicate.clone().and(Predicate::KeyIn(Arc::new(without.clone())).negated())
+        };
+        self.question = dialect::question(&self.bound, &self.job.scope.events, &predicate)?;
+        let Some(stretch) = self.next_stretch(want.max(1))? else {
+            self.finish();
+            return Ok(None);
+        };
+        let forget = !std::mem::replace(&mut self.forgot, true);
+        Ok(Some(Box::new(Frozen::freeze(self, batch.batch, stretch, forget)?)))
+    }
+
+    fn gaps(&self) -> Vec<Gap> {
+        // An error ends the walk; nothing is passed over in silence.
+        Vec::new()
+    }
+}
+
+fn refuse_effects(session: &Session, probed: &Schema) -> Result<(), StoreError> {
+    if probed.side_effects.is_empty() {
+        return Ok(());
+    }
+    let effects: Vec<&str> = probed.side_effects.iter().map(|effect| effect.text.as_str()).collect();
+    let why = format!("more than the records would be touched: {}", effects.join("; "));
+    Err(session.trouble(StoreErrorKind::Changed, why).with_help("Nothing was done. Run `forfall check`"))
+}
+
+/// By the start's index where the server itself would answer the question by it.
+fn order(session: &Session, bound: &Bound, job: &Job, question: &Question) -> Result<Order, StoreError> {
+    let Some((name, _)) = starts::axis(&job.start, &bound.frame) else { return Ok(Order::Key) };
+    if bound.entry.column(name).is_none_or(|column| !column.indexed) {
+        return Ok(Order::Key);
+    }
+    let sql = format!("EXPLAIN SELECT 1 FROM {} WHERE {}", bound.from(), question.sql);
+    let rows = session.rows(&sql, &question.bound)?;
+    let text = |row: &mysql_async::Row, column: &str| {
+        row.get_opt::<Option<String>, _>(column).and_then(Result::ok).flatten().unwrap_or_default()
+    };
+    // One line for each table; those of subqueries follow.
+    let by_index = rows.iter().find(|row| text(row, "table") == bound.entry.name).is_some_and(|row| {
+        ["range", "ref"].contains(&text(row, "type").as_str())
+            && !["", "PRIMARY"].contains(&text(row, "key").as_str())
+    });
+    Ok(if by_index { Order::Start(bound.column(name)) } else { Order::Key })
+}
+
+/// One clear sentence before the first statement, instead of an error in the middle of a batch: explaining a statement
+/// needs what carrying it out needs.
+fn require_privileges(
+    session: &Session,
+    entry: &Entry,
+    work: Option<&Work>,
+    companions: &[Companion],
+) -> Result<(), StoreError> {
+    use super::catalogue::quoted;
+    let mut statements = Vec::new();
+    match work {
+        None => {
+            statements.push(format!("EXPLAIN DELETE FROM {} WHERE FALSE", quoted(&entry.name)));
+            for companion in companions {
+                statements.push(format!("EXPLAIN DELETE FROM {} WHERE FALSE", quoted(&companion.entry.name)));
+            }
+        }
+        Some(work) => {
+            let set: Vec<String> = work
+                .columns()
+                .map(|column| format!("{name} = {name}", name = quoted(&column.name)))
+                .collect();
+            statements.push(format!(
+                "EXPLAIN UPDATE {} SET {} WHERE FALSE",
+                quoted(&entry.name),
+                set.join(", ")
+            ));
+        }
+    }
+    statements.iter().try_for_each(|sql| {
+        session.run(sql).map_err(|error| match error.kind {
+            StoreErrorKind::Denied => {
+                error.with_help("Nothing was done. `forfall store grants` prints what each role needs")
+            }
+            _ => error,
+        })
+    })
+}
