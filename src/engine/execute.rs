@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::adapter::api::{Basis, Dispose, Job, Prepared, StoreError, StoreErrorKind};
+use crate::adapter::api::{Basis, Dispose, Job, Prepared, StoreError, StoreErrorKind, Walk};
 use crate::audit::commitment;
 use crate::audit::entry::{Companion, Intent, Outcome};
 use crate::crash;
@@ -18,6 +18,10 @@ use crate::state::api::{EpochKey, IntentAnswer, PauseScope, StateError};
 use super::Engine;
 use super::progress::{Progress, Stop};
 
+/// A store that is under strain for longer than this is left to the next run.
+const PATIENCE: Duration = Duration::from_mins(10);
+/// How often a store under strain is asked whether that is over.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// The time that a batch should take: long enough to be quick, short enough for the application beside it.
 const BATCH_TARGET: Duration = Duration::from_millis(250);
 /// The first batch is small: nothing is known yet about how quick the store is.
@@ -105,6 +109,10 @@ pub fn execute(
             executed.incomplete.push("stopped before its end; the next run goes on".to_owned());
             break;
         }
+        if let Some(why) = left_in_peace(engine, &mut *walk, assignment, stop)? {
+            executed.incomplete.push(why);
+            break;
+        }
         let began = engine.clock.monotonic();
         let label = BatchLabel { batch: BatchId::at(engine.clock.now()), ..assignment.label.clone() };
         let prepared = match walk.prepare(&label, size, &without) {
@@ -167,6 +175,30 @@ pub fn execute(
     }
     executed.incomplete.extend(walk.gaps().into_iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
     Ok(executed)
+}
+
+/// Waits while the store is under strain; `Some` is why that was not worth waiting for.
+fn left_in_peace(
+    engine: &Engine,
+    walk: &mut dyn Walk,
+    assignment: &Assignment<'_>,
+    stop: &Stop,
+) -> Result<Option<String>, AuditLost> {
+    let began = engine.clock.monotonic();
+    loop {
+        let why = match walk.strain() {
+            Ok(None) => return Ok(None),
+            Ok(Some(why)) => why,
+            Err(error) => return Ok(Some(error.to_string())),
+        };
+        if stop.is_asked() {
+            return Ok(Some("stopped before its end; the next run goes on".to_owned()));
+        }
+        if engine.clock.monotonic().saturating_sub(began) >= PATIENCE || (assignment.halt)()?.is_some() {
+            return Ok(Some(format!("the store was left in peace: {why}; the next run goes on")));
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
 }
 
 /// How one batch ended.
