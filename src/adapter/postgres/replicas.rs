@@ -8,7 +8,7 @@ use crate::adapter::api::StoreError;
 /// So many bytes behind, a replica that tells no time is taken to be behind.
 const UNTOLD: i64 = 16 << 20;
 /// So many bytes behind, it is behind whatever it tells: while it does not replay, the time stands still.
-const FAR: i64 = 256 << 20;
+const FAR: i64 = 64 << 20;
 
 /// Why the walk has to wait, if it has to. A lag that is not known counts as one.
 pub(super) fn behind(session: &Session, most: Duration) -> Result<Option<String>, StoreError> {

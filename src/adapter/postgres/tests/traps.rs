@@ -257,7 +257,7 @@ fn a_replica_that_is_behind_pauses_the_walk() {
         std::thread::yield_now();
     }
     other.run("CREATE TABLE first AS SELECT 1").unwrap();
-    other.run("CREATE TABLE bulk AS SELECT repeat('x', 1000) FROM generate_series(1, 40000)").unwrap();
+    other.run("CREATE TABLE bulk AS SELECT repeat('x', 1000) FROM generate_series(1, 100000)").unwrap();
     let why = walk.strain().unwrap().expect("the replica is behind");
     assert!(why.contains("replica `walreceiver`"), "{why}");
     // Nobody is locked out while we wait.
