@@ -12,6 +12,7 @@ pub mod crash;
 pub mod daemon;
 pub mod engine;
 pub mod model;
+pub mod notice;
 pub mod policy;
 pub mod schedule;
 pub mod state;

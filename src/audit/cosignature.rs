@@ -103,7 +103,7 @@ impl std::fmt::Debug for CosignerKey {
 impl CosignerVerifier {
     /// Reads `NAME+HASH+KEY` with a key of type 4. One spelling is accepted for each key.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
-        let (name, key) = read_key(text, COSIGNATURE, "the key is not of the type for cosignatures")?;
+        let (name, key) = read_key(text, COSIGNATURE)?;
         let parsed = Self { name, key };
         if parsed.to_string() == text { Ok(parsed) } else { Err(NoteError::BadVerifierKey(OTHER_HASH)) }
     }

@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod commitment;
 pub mod cosignature;
 pub mod entry;
+pub mod leaf;
 pub mod lint;
 pub mod note;
 pub mod proof;

@@ -49,6 +49,17 @@ pub enum NoteError {
     /// No verifier key.
     #[error("the verifier key does not have the form NAME+HASH+KEY, or its hash does not fit: {0}")]
     BadVerifierKey(&'static str),
+    /// A key that makes other signatures.
+    #[error(
+        "the key makes signatures of type {found:#04x}, and here type {wanted:#04x} is needed (0x01: Ed25519, the key of \
+         a log; 0x04: cosignature/v1, the key of a cosigner)"
+    )]
+    OtherType {
+        /// The type that it says.
+        found: u8,
+        /// The type that is needed.
+        wanted: u8,
+    },
     /// No signed note.
     #[error("the checkpoint is not a signed note: {0}")]
     Malformed(&'static str),
@@ -144,11 +155,7 @@ impl std::fmt::Debug for LogKey {
 pub(super) const OTHER_HASH: &str = "the hash is another key's";
 
 /// The name and the key in `NAME+HASH+KEY`, if the key is of that kind. The hash is for the caller to compare.
-pub(super) fn read_key(
-    text: &str,
-    kind: u8,
-    other_kind: &'static str,
-) -> Result<(String, VerifyingKey), NoteError> {
+pub(super) fn read_key(text: &str, kind: u8) -> Result<(String, VerifyingKey), NoteError> {
     let wrong = NoteError::BadVerifierKey;
     // Base64 may contain `+`, so the parts are taken from the left.
     let mut parts = text.splitn(3, '+');
@@ -156,9 +163,10 @@ pub(super) fn read_key(
     let (name, _, key) = (part("no name")?, part("no hash")?, part("no key")?);
     check_name(name)?;
     let bytes = BASE64.decode(key).map_err(|_| wrong("the key is not base64"))?;
-    let Some((_, key)) = bytes.split_first().filter(|(found, _)| **found == kind) else {
-        return Err(wrong(other_kind));
-    };
+    let (&found, key) = bytes.split_first().ok_or(wrong("the key is empty"))?;
+    if found != kind {
+        return Err(NoteError::OtherType { found, wanted: kind });
+    }
     let key = <&[u8; 32]>::try_from(key).map_err(|_| wrong("the key does not have 32 bytes"))?;
     let key = VerifyingKey::from_bytes(key).map_err(|_| wrong("the key is no point of the curve"))?;
     Ok((name.to_owned(), key))
@@ -167,7 +175,7 @@ pub(super) fn read_key(
 impl VerifierKey {
     /// Reads `NAME+HASH+KEY`. One spelling is accepted for each key.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
-        let (name, key) = read_key(text, ED25519, "the key is not of type Ed25519")?;
+        let (name, key) = read_key(text, ED25519)?;
         let parsed = Self { name, key };
         if parsed.to_string() == text { Ok(parsed) } else { Err(NoteError::BadVerifierKey(OTHER_HASH)) }
     }

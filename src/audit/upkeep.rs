@@ -71,6 +71,9 @@ pub struct Prune {
     /// The lowest index of an entry that is still there.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub minimum: Option<u64>,
+    /// Somebody ordered it before its retention had ended.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub early: bool,
 }
 
 impl Handover {

@@ -20,7 +20,7 @@ use crate::audit::entry::{Body, KINDS};
 use crate::audit::verify::Report;
 use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
 use crate::state::api::{Filter, Placed};
-use crate::state::check;
+use crate::state::{check, heads};
 use summary::Summary;
 
 /// How many entries are read at once.
@@ -259,9 +259,11 @@ fn worded_then(body: &Body, session: &Session, context: &Context) -> Result<(), 
     }
 }
 
-/// Reads the whole log against its signed head.
+/// Reads the whole log against its signed head, and against what was published of it.
 pub(super) fn verified(session: &Session, since: Option<&str>) -> Result<Report, Failure> {
-    Ok(check::verify(&*session.state, since)?)
+    let mut report = check::verify(&*session.state, since)?;
+    heads::tell(&*session.state, &session.publisher, &session.published, &mut report)?;
+    Ok(report)
 }
 
 fn read(file: Option<&PathBuf>) -> Result<Option<String>, Failure> {
@@ -279,6 +281,10 @@ fn tell(report: &Report, context: &Context) -> Result<Exit, Failure> {
         for problem in &report.problems {
             let place = problem.index.map_or("the log".to_owned(), |index| format!("entry {index}"));
             output.prose(&phrase::safe(&format!("  wrong: {place}: {}", problem.text)), 4)?;
+        }
+        for remark in &report.remarks {
+            let place = remark.index.map_or("the log".to_owned(), |index| format!("entry {index}"));
+            output.prose(&phrase::safe(&format!("  remark: {place}: {}", remark.text)), 4)?;
         }
         for checked in &report.checked {
             output.prose(&format!("  checked: {checked}"), 4)?;

@@ -1,10 +1,12 @@
 //! The command line: one file per command, results on stdout, messages on stderr, exit codes in `exit`.
 
 mod actor;
+mod alarm;
 mod approve;
 mod audit;
 mod calc;
 mod check;
+mod coverage;
 mod daemon;
 mod demo;
 mod event;
@@ -13,6 +15,8 @@ mod explain;
 mod hold;
 mod init;
 mod names;
+mod notify;
+mod orphans;
 mod output;
 mod pause;
 mod phrase;
@@ -30,6 +34,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 pub use exit::{Exit, Failure};
 pub use output::Format;
@@ -91,6 +96,8 @@ enum Command {
     Daemon,
     /// Show how things stand, what is overdue first
     Status(status::Args),
+    /// Show what of the stores no policy covers
+    Coverage(coverage::Args),
     /// Say why a record is kept, when it will go, or when it went
     Explain(explain::Args),
     /// Compute due dates
@@ -104,6 +111,12 @@ enum Command {
     /// Record what starts a clock or decides a class
     #[command(subcommand)]
     Event(event::Command),
+    /// See what people are told, and try whether it arrives
+    #[command(subcommand)]
+    Notify(notify::Command),
+    /// See what is wrong and was told, and acknowledge test alarms
+    #[command(subcommand)]
+    Alarm(alarm::Command),
     /// Stop before the next batch
     Pause(pause::Args),
     /// Go on after a pause
@@ -147,22 +160,27 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(args, context),
         Command::Daemon => daemon::run(context),
         Command::Status(args) => status::run(args, context),
+        Command::Coverage(args) => coverage::run(args, context),
         Command::Explain(args) => explain::run(args, context),
         Command::Calc(args) => calc::run(args, context),
         Command::Policy(command) => policy::run(command, context),
         Command::Hold(command) => hold::run(command, context),
         Command::Event(command) => event::run(command, context),
+        Command::Notify(command) => notify::run(command, context),
+        Command::Alarm(command) => alarm::run(command, context),
         Command::Pause(args) => pause::pause(args, context),
         Command::Resume(args) => pause::resume(args, context),
         Command::Audit(command) => audit::run(command, context),
     }
 }
 
-/// Commands log what goes wrong beside their results; the daemon sets up its own log.
+/// Commands log what goes wrong beside their results, and more with `--verbose` or what `RUST_LOG` chooses; the daemon
+/// sets up its own log.
 fn log_to_stderr(verbose: bool) {
-    let level = if verbose { tracing::Level::INFO } else { tracing::Level::WARN };
+    let usual = if verbose { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(output::stderr_colours())
         .without_time()

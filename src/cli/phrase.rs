@@ -6,15 +6,7 @@ use crate::time::{Instant, StartValue, Zone};
 
 /// A number with a comma between thousands.
 pub(crate) fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    crate::notice::letter::grouped(value, ',')
 }
 
 /// `1 record`, `1,204 records`.

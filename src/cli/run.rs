@@ -1,5 +1,6 @@
 //! `forfall run`: carries out now what is due and approved.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -8,7 +9,7 @@ use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::Session;
 use super::table::{Column, Grid, count, maybe};
-use super::{Context, phrase, progress};
+use super::{Context, orphans, phrase, progress};
 use crate::engine::progress::Stop;
 use crate::engine::run::{self as engine_run, Occasion, Report};
 use crate::model::run::{RunState, Trigger};
@@ -35,6 +36,7 @@ struct Ended<'a> {
     state: RunState,
     stages: Vec<Acted<'a>>,
     reason: Option<&'a str>,
+    remarks: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -49,6 +51,9 @@ struct Acted<'a> {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let session = Session::open_valid(context)?;
     let named = !args.policies.is_empty();
+    for warning in orphans::warnings(&session)? {
+        context.output.warn(warning);
+    }
     let policies = turns::in_turn(session.policies(&args.policies)?);
     let stop = stop_on_signal()?;
     let watcher = progress::watcher();
@@ -61,7 +66,17 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             trouble.get_or_insert(Failure::new(Exit::Incomplete, "stopped by a signal"));
             continue;
         }
-        match engine_run::run(&session.engine, policy, &occasion, &*watcher, &stop) {
+        let carry_out =
+            AssertUnwindSafe(|| engine_run::run(&session.engine, policy, &occasion, &*watcher, &stop));
+        let Ok(ran) = catch_unwind(carry_out) else {
+            engine_run::abandon(&session.engine, &policy.id)?;
+            trouble = Some(Failure::new(
+                Exit::Internal,
+                format!("a fault in the program ended the run of policy {}: it is incomplete", policy.id),
+            ));
+            break;
+        };
+        match ran {
             Ok(report) => reports.push((policy, report)),
             // The log cannot be written: nothing more is deleted, under no policy. What happened is still told.
             Err(error) => {
@@ -104,6 +119,7 @@ fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
                 state: report.state,
                 stages: Vec::new(),
                 reason: report.reason.as_deref(),
+                remarks: &[],
             });
         }
         for part in &report.parts {
@@ -122,6 +138,7 @@ fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
                 state: part.state,
                 stages: part.stages.iter().map(stage).collect(),
                 reason: part.reason.as_deref(),
+                remarks: &part.remarks,
             });
         }
     }

@@ -290,6 +290,8 @@ fn format_of(value: &Value) -> Option<&'static str> {
         Value::Int(number) if plausible.contains(number) => Some("unix"),
         Value::Int(number) if plausible.contains(&(number / 1_000)) => Some("unix-ms"),
         Value::Int(number) if plausible.contains(&(number / 1_000_000)) => Some("unix-us"),
+        // Since 1601: these years of it are no plausible years since 1970.
+        Value::Int(number) if plausible.contains(&(number / 1_000_000 - 11_644_473_600)) => Some("webkit-us"),
         Value::Real(number) => (631_152_000.0..4_102_444_800.0).contains(number).then_some("unix"),
         _ => None,
     }

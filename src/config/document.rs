@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use schemars::{Schema, json_schema};
 use serde::Deserialize;
 
+use super::notify::{self, NotifyTable};
 use super::server::{LagText, TlsText, UrlText};
 use crate::policy::document::Day;
-use crate::policy::strict::{Count, Entries, Fault, Home, Language, Section, Spot, Text, Written};
+use crate::policy::strict::{Count, Entries, Fault, Home, Language, OneOrMany, Section, Spot, Text, Written};
+use crate::state::heads::HeadUrl;
 use crate::time::{Period, Schedule, Window, Zone};
 
 /// `forfall.toml`, apart from its `[store.NAME]` tables, which their adapters read.
@@ -42,18 +44,13 @@ pub(super) struct AuditTable {
     pub(super) keep_entries: Option<Spot<Written<Period>>>,
 }
 
-/// `publish = { directory = "..", command = [".."] }`
+/// `publish = { directory = "..", command = [".."], url = ".." }`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(super) struct PublishTable {
     pub(super) directory: Option<Spot<Text>>,
     pub(super) command: Option<Spot<Vec<Spot<Text>>>>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
-pub(super) struct NotifyTable {
-    pub(super) command: Option<Spot<Vec<Spot<Text>>>>,
+    pub(super) url: Option<Spot<Written<HeadUrl>>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -112,6 +109,20 @@ pub(super) struct SecretTable {
     pub(super) env: Option<Spot<Text>>,
 }
 
+/// `[[store.NAME.out-of-scope]]`, taken out of a store's table before its adapter reads the rest.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct ScopeTable {
+    pub(super) out_of_scope: Option<Vec<Section<OutOfScopeTable>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct OutOfScopeTable {
+    pub(super) collection: Option<OneOrMany>,
+    pub(super) reason: Option<Spot<Text>>,
+}
+
 /// `bases.toml`: dated legal bases, each under its name.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
@@ -150,16 +161,32 @@ impl Language for StateText {
     }
 }
 
+impl Language for HeadUrl {
+    const EXPECTED: &'static str = "an address such as \"https://heads.example.org/forfall\"";
+
+    fn schema() -> Schema {
+        json_schema!({ "pattern": "^https?://." })
+    }
+
+    fn read(text: &str) -> Result<Self, Fault> {
+        // The text is not repeated: it may hold a password.
+        let advice = "write the whole address, such as `https://heads.example.org/forfall`";
+        Self::parse(text).map_err(|why| Fault::new(format!("the `url` {why}")).with_help(advice))
+    }
+}
+
 /// Every table of the configuration with its keys, the top level first.
 pub(super) fn homes() -> Vec<Home> {
-    vec![
+    let mut homes = vec![
         Home::of::<ConfigDocument>(""),
         Home::of::<AuditTable>("[audit]"),
         Home::of::<PublishTable>("[audit] publish"),
-        Home::of::<NotifyTable>("[notify]"),
         Home::of::<MetricsTable>("[metrics]"),
         Home::of::<SqliteTable>("a store with adapter = \"sqlite\""),
         Home::of::<FilesystemTable>("a store with adapter = \"filesystem\""),
         Home::of::<ServerTable>("a store on a database server"),
-    ]
+    ];
+    homes.push(Home::of::<OutOfScopeTable>("[[store.NAME.out-of-scope]]"));
+    homes.extend(notify::homes());
+    homes
 }

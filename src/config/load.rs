@@ -10,11 +10,13 @@ use toml::de::DeTable;
 use super::diagnostic::Sources;
 use super::document::{BasesDocument, BasisTable, ConfigDocument, homes};
 use super::files;
-use super::settings::{AuditSettings, Config, MetricsSettings, NotifySettings};
+use super::notify::{self, NotifySettings};
+use super::settings::{AuditSettings, Config, MetricsSettings};
 use super::stores::{self, Stores};
+use crate::model::action::Action;
 use crate::policy::compile::{Basis, Defaults, compile};
 use crate::policy::diagnostic::{Diagnostic, Severity};
-use crate::policy::rule::Policy;
+use crate::policy::rule::{Data, Policy};
 use crate::policy::strict::{Dropped, Home, Reader, Spot, Text, Written};
 use crate::state::heads::Target;
 use crate::state::retention::Retention;
@@ -69,6 +71,7 @@ pub fn load(file: &Path, today: NaiveDate) -> Loaded {
         }
     }
     loaded.config = config.map(|config| Config { defaults, ..config });
+    loaded.ask_who_is_told();
     loaded
 }
 
@@ -83,6 +86,32 @@ impl Loaded {
             Err(error) => {
                 self.diagnostics.push(Diagnostic::error(path, 0..0, error.to_string()).with_help(help));
                 None
+            }
+        }
+    }
+
+    /// Where people are told at all, each policy's owner and each `to` should be somebody.
+    fn ask_who_is_told(&mut self) {
+        let Some(notify) = self.config.as_ref().map(|config| &config.notify) else { return };
+        if notify.roles.is_empty() {
+            return;
+        }
+        for policy in &self.policies {
+            let escalates =
+                policy.data.iter().flat_map(Data::stages).filter_map(|(_, stage)| match &stage.action {
+                    Action::Escalate(escalate) => Some(&escalate.to),
+                    _ => None,
+                });
+            let mut roles: Vec<&String> = std::iter::once(&policy.owner).chain(escalates.flatten()).collect();
+            roles.dedup();
+            for role in roles.into_iter().filter(|role| !notify.reaches(role)) {
+                let nobody = Diagnostic::warning(&policy.file, 0..0, format!("nobody is told as `{role}`"));
+                let help = format!(
+                    "add `[notify.role.\"{role}\"]` to the configuration, or `every-policy = true` to a role there"
+                );
+                if !self.diagnostics.iter().any(|found| *found == nobody.clone().with_help(&help)) {
+                    self.diagnostics.push(nobody.with_help(help));
+                }
             }
         }
     }
@@ -149,6 +178,8 @@ fn configuration(
         return None;
     };
     missing(&document, &stores, &dropped, file, &mut found);
+    let notify = document.notify.as_ref();
+    let notify = notify.map_or_else(NotifySettings::default, |it| notify::notify(it, file, dir, &mut found));
     found.sort_by_key(|found| (found.span.start, found.span.end));
     let sound = found.iter().all(|found| found.severity != Severity::Error);
     diagnostics.append(&mut found);
@@ -160,9 +191,10 @@ fn configuration(
             state: state.filter(|_| sound)?,
             policies: policies.clone()?,
             stores: stores.configs,
+            out_of_scope: stores.out_of_scope,
             defaults: defaults.clone(),
             audit: audit(&document, dir),
-            notify: notify(&document),
+            notify,
             metrics: metrics(&document, dir),
         })
     })();
@@ -229,6 +261,7 @@ fn audit(document: &ConfigDocument, dir: &Path) -> AuditSettings {
         publish.extend(to.directory.iter().map(|to| Target::Directory(stores::beside(dir, &***to))));
         let command = to.command.as_ref().map(|words| words.iter().map(Spot::to_string).collect());
         publish.extend(command.map(Target::Command));
+        publish.extend(to.url.iter().map(|url| Target::Url(url.value.clone())));
     }
     let after = |period: &Option<Spot<Written<Period>>>, default| {
         period.as_ref().map_or(default, |period| After::Period(period.value))
@@ -242,11 +275,6 @@ fn audit(document: &ConfigDocument, dir: &Path) -> AuditSettings {
             entries: after(&table.keep_entries, default.entries),
         },
     }
-}
-
-fn notify(document: &ConfigDocument) -> NotifySettings {
-    let command = document.notify.as_ref().and_then(|table| table.command.as_ref());
-    NotifySettings { command: command.iter().flat_map(|words| words.iter()).map(Spot::to_string).collect() }
 }
 
 fn metrics(document: &ConfigDocument, dir: &Path) -> MetricsSettings {

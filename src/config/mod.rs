@@ -6,9 +6,11 @@ pub mod diagnostic;
 mod document;
 pub mod files;
 pub mod load;
+pub mod notify;
 mod server;
 pub mod settings;
 mod stores;
 
 pub use load::{Loaded, load};
-pub use settings::{AuditSettings, Config, MetricsSettings, NotifySettings, StoreConfig};
+pub use notify::NotifySettings;
+pub use settings::{AuditSettings, Config, MetricsSettings, StoreConfig};

@@ -151,6 +151,16 @@ fn secret(url: &Spot<UrlText>, schemes: &[&str], dir: &Path, wrong: &mut Vec<Wro
         }
         UrlText::Kept(table) => table,
     };
+    kept(table, &url.span(), dir, wrong)
+}
+
+/// Where a secret that does not stand in the configuration is kept. `span` is the place of its table.
+pub(super) fn kept(
+    table: &SecretTable,
+    span: &Range<usize>,
+    dir: &Path,
+    wrong: &mut Vec<Wrong>,
+) -> Option<Secret> {
     let SecretTable { credential, file, env } = table;
     let text = |text: &Spot<Text>| text.to_string();
     let found = match (credential, file, env) {
@@ -173,7 +183,7 @@ fn secret(url: &Spot<UrlText>, schemes: &[&str], dir: &Path, wrong: &mut Vec<Wro
         let fault = Fault::new("a secret is kept in exactly one place").with_help(
             "write one of `{ credential = \"NAME\" }`, `{ file = \"PATH\" }`, `{ env = \"NAME\" }`",
         );
-        wrong.push((url.span(), fault));
+        wrong.push((span.clone(), fault));
     }
     found
 }

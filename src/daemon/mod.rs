@@ -1,9 +1,12 @@
 //! The long-running process: `lifecycle` turns signals into what to do, `telemetry` says what is going on.
 
 pub mod lifecycle;
+pub mod metrics;
+mod notices;
 pub mod telemetry;
 pub mod upkeep;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +15,12 @@ use tokio::sync::Notify;
 
 use crate::engine::progress::Stop;
 use crate::engine::{Engine, EngineError};
+use crate::notice::desk::Desk;
 use crate::policy::rule::Policy;
 use crate::schedule::ticker::{Ticker, TickerError};
 use crate::schedule::worker::Worker;
 use lifecycle::{Lifecycle, Order};
+use notices::Notices;
 use upkeep::Upkeep;
 
 /// How long a stop waits for the running batches. Past that the process ends all the same: every open intent is
@@ -30,6 +35,10 @@ pub struct Loaded {
     pub policies: Vec<Policy>,
     /// What is done for the log beside the runs.
     pub upkeep: Arc<Upkeep>,
+    /// What tells people.
+    pub desk: Arc<Desk>,
+    /// Where monitoring reads.
+    pub textfile: Option<PathBuf>,
 }
 
 /// Reads the configuration again. An error is a text that was shown or logged already in full.
@@ -62,9 +71,11 @@ async fn until_stopped(loaded: Loaded, load: Load) -> Result<(), DaemonError> {
     let mut lifecycle = Lifecycle::new()?;
     let stop = Arc::new(Stop::default());
     let names = loaded.policies.len();
-    let mut upkeep = loaded.upkeep;
+    let (mut upkeep, mut desk) = (loaded.upkeep, loaded.desk);
     // Publishing may wait for a program: it runs beside the runs, never twice at once.
     let mut keeping = tokio::spawn(async {});
+    let mut notices = Notices::new();
+    let mut textfile = loaded.textfile;
     let mut worker = Worker::new(loaded.engine, loaded.policies, Arc::clone(&stop));
     worker.recover()?;
     let wake = Arc::new(Notify::new());
@@ -81,7 +92,8 @@ async fn until_stopped(loaded: Loaded, load: Load) -> Result<(), DaemonError> {
                     match load() {
                         Ok(loaded) => {
                             tracing::info!(policies = loaded.policies.len(), "reloaded");
-                            upkeep = loaded.upkeep;
+                            (upkeep, desk) = (loaded.upkeep, loaded.desk);
+                            textfile = loaded.textfile;
                             worker.replace(loaded.engine, loaded.policies);
                         }
                         Err(error) => tracing::error!(error, "the new configuration is invalid; the old one stays"),
@@ -96,6 +108,7 @@ async fn until_stopped(loaded: Loaded, load: Load) -> Result<(), DaemonError> {
                     let upkeep = Arc::clone(&upkeep);
                     keeping = tokio::task::spawn_blocking(move || upkeep.look());
                 }
+                notices.tick(&desk, worker.is_distrusted(), textfile.as_deref());
                 lifecycle.alive();
             }
         }

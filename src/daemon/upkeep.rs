@@ -61,3 +61,89 @@ impl Upkeep {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::audit::entry::Body;
+    use crate::audit::note::Checkpoint;
+    use crate::state::heads::Target;
+    use crate::state::sqlite::SqliteState;
+    use crate::time::ManualClock;
+    use chrono::TimeZone as _;
+
+    /// What the ticker waits between two looks.
+    const TICK: std::time::Duration = std::time::Duration::from_secs(5);
+
+    struct Scene {
+        dir: tempfile::TempDir,
+        clock: ManualClock,
+        state: Arc<dyn StateStore>,
+        upkeep: Upkeep,
+    }
+
+    fn scene() -> Scene {
+        let dir = tempfile::tempdir().unwrap();
+        let start = chrono::Utc.with_ymd_and_hms(2026, 11, 1, 12, 0, 0).unwrap();
+        let clock = ManualClock::new(start);
+        let state: Arc<dyn StateStore> =
+            Arc::new(SqliteState::open(&dir.path().join("state.db"), start).unwrap());
+        let publisher = Arc::new(Publisher::new(vec![Target::Directory(dir.path().join("out/heads"))]));
+        let zone = "Europe/Oslo".parse().unwrap();
+        let retention = Retention::default();
+        let upkeep = Upkeep::new(Arc::clone(&state), Arc::new(clock.clone()), publisher, retention, zone);
+        Scene { dir, clock, state, upkeep }
+    }
+
+    fn published(dir: &Path) -> Option<u64> {
+        let note = fs_err::read_to_string(dir.join("out/heads/checkpoint")).ok()?;
+        Some(Checkpoint::unverified(&note).unwrap().size)
+    }
+
+    /// Each entry's head is signed in the transaction that appends it, and is elsewhere at the next look.
+    #[test]
+    fn a_head_is_elsewhere_within_a_minute_of_each_entry() {
+        let scene = scene();
+        for _ in 0..20 {
+            scene.state.append(scene.clock.now(), Body::Heartbeat {}).unwrap();
+            let (size, written) = scene.state.log_head().unwrap();
+            let signed = scene.state.last_checkpoint().unwrap().unwrap();
+            assert_eq!(Checkpoint::unverified(&signed).unwrap().size, size);
+            scene.clock.advance(TICK);
+            scene.upkeep.look();
+            assert_eq!(published(scene.dir.path()), Some(size));
+            assert!(scene.clock.now() - written.unwrap() <= chrono::TimeDelta::seconds(60));
+        }
+    }
+
+    #[test]
+    fn each_idle_day_has_its_heartbeat_and_its_head() {
+        let scene = scene();
+        scene.upkeep.look();
+        let (start, _) = scene.state.log_head().unwrap();
+        for day in 1..=4 {
+            for _ in 0..24 {
+                scene.clock.advance(std::time::Duration::from_hours(1));
+                scene.upkeep.look();
+            }
+            assert_eq!(scene.state.log_head().unwrap().0, start + day, "one entry for each day");
+            assert_eq!(published(scene.dir.path()), Some(start + day));
+        }
+        let beats = crate::state::api::Filter { kind: Some("heartbeat".to_owned()), ..Default::default() };
+        assert_eq!(scene.state.find(&beats, None, 10).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_place_that_is_away_gets_its_head_when_it_is_back() {
+        let scene = scene();
+        fs_err::write(scene.dir.path().join("out"), "a file where the disk should be mounted").unwrap();
+        scene.upkeep.look();
+        assert_eq!(published(scene.dir.path()), None);
+        fs_err::remove_file(scene.dir.path().join("out")).unwrap();
+        scene.clock.advance(TICK);
+        scene.upkeep.look();
+        assert_eq!(published(scene.dir.path()), Some(scene.state.log_head().unwrap().0));
+    }
+}

@@ -28,7 +28,8 @@ pub fn offer(engine: &Engine, policy: &Policy, samples: usize) -> Result<Offer, 
             policy.id
         )));
     }
-    let circumstances = Circumstances { samples, ..super::run::circumstances(engine, engine.clock.now())? };
+    let circumstances =
+        Circumstances { samples, ..super::run::circumstances(engine, policy, engine.clock.now())? };
     let mut plans = Vec::new();
     for data in &policy.data {
         let plan = plan::plan(engine.inspect(&data.target.store)?, policy, data, &circumstances)?;
@@ -83,7 +84,7 @@ pub fn give(engine: &Engine, policy: &Policy, by: &Actor, count: u64) -> Result<
         )));
     }
     let now = engine.clock.now();
-    let circumstances = super::run::circumstances(engine, now)?;
+    let circumstances = super::run::circumstances(engine, policy, now)?;
     let mut curves = Vec::new();
     for (data, plan) in policy.data.iter().zip(&offer.plans) {
         curves.extend(curves_of(engine, policy, data, plan, &circumstances)?);

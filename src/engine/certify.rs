@@ -136,6 +136,15 @@ fn part(intent: &Intent, collection: &str) -> Option<std::ops::Range<u64>> {
     None
 }
 
+/// The root that the intent announced over the commitments of a collection.
+fn root_of<'a>(intent: &'a Intent, collection: &str) -> &'a str {
+    let with = intent.companions.iter().find(|with| with.collection == collection);
+    match with {
+        Some(with) if intent.label.collection != collection => &with.root,
+        _ => &intent.root,
+    }
+}
+
 impl Found {
     /// The batch's intent.
     pub fn announced(&self) -> Option<&Intent> {
@@ -232,6 +241,12 @@ fn issue(
     let range = part(announced, &record.collection).unwrap_or(0..0);
     let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(all.len());
     let nodes: Vec<Hash> = all[at(range.start)..at(range.end)].iter().map(|c| leaf_hash(c)).collect();
+    if hex(&tree::root(&nodes)) != root_of(announced, &record.collection) {
+        return Err(StateError::Damaged {
+            what: format!("the list of commitments of batch {batch}"),
+            why: "it does not lead to the root in the intent".to_owned(),
+        });
+    }
     Ok(Certificate {
         store: record.store.clone(),
         collection: record.collection.clone(),

@@ -4,7 +4,8 @@
 //! One page of records at a time: the record's batch is frozen and its intent written, so that a hold on the record
 //! protects what belongs to it; then the companions go, batch by batch; then the record's batch is committed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::adapter::api::{Act, Inspect, Job, Row, Scope, StoreError, StoreErrorKind};
@@ -15,16 +16,23 @@ use crate::model::predicate::Predicate;
 use crate::model::start::{Start, StartSource};
 use crate::model::target::{Target, With};
 use crate::model::value::{Field, Value};
-use crate::policy::rule::Data;
+use crate::policy::rule::{Data, Policy};
+use crate::state::gate;
 use crate::time::StartSet;
 
 use super::Engine;
-use super::execute::{self, Assignment, AuditLost, Executed};
+use super::along;
+use super::execute::{self, Assignment, AuditLost, Executed, Kept};
 use super::plan::Circumstances;
 use super::progress::{Progress, Stop, Unwatched};
 
-/// Records whose companions go in one step: small, because the record's batch stays frozen meanwhile.
-const PAGE: usize = 200;
+/// Records whose companions go in one step. The records' batch stays frozen until all of them are gone, so the number
+/// follows the time that the last step took; one record's companions are never parted from it.
+const PAGES: RangeInclusive<usize> = 1..=200;
+/// The first step is small: nothing is known yet of how much belongs to a record.
+const FIRST_PAGE: usize = 10;
+/// Records read at once where none of them changes.
+const READ: usize = 200;
 
 /// Whether anything of this target's records lies in another store.
 pub fn elsewhere(target: &Target) -> bool {
@@ -34,6 +42,7 @@ pub fn elsewhere(target: &Target) -> bool {
 /// Carries out a deleting stage whose records have companions in other stores.
 pub fn execute(
     engine: &Engine,
+    policy: &Policy,
     data: &Data,
     assignment: &Assignment<'_>,
     circumstances: &Circumstances,
@@ -49,9 +58,15 @@ pub fn execute(
         }
     };
     let mut after: Option<Key> = None;
+    let mut size = FIRST_PAGE;
+    // Records whose companions were held after the plan.
+    let mut held = HashSet::new();
+    // Records whose companions cannot be found.
+    let mut unnameable = HashSet::new();
     loop {
+        let began = engine.clock.monotonic();
         let page =
-            store.inspect().scan(&assignment.job.scope, &assignment.job.predicate, after.as_ref(), PAGE);
+            store.inspect().scan(&assignment.job.scope, &assignment.job.predicate, after.as_ref(), size);
         let page = match page {
             Ok(page) => page,
             Err(error) => {
@@ -59,31 +74,68 @@ pub fn execute(
                 return Ok(total);
             }
         };
-        let Some(last) = page.rows.last() else { return Ok(total) };
-        after = Some(last.key.clone());
-        let keys = page.rows.iter().map(|row| row.key.clone()).collect();
+        let Some(last) = page.rows.last() else { return Ok(ended(total, unnameable.len())) };
+        let (rows, kept): (Vec<&Row>, Vec<&Row>) =
+            page.rows.iter().partition(|row| data.target.with.iter().all(|with| can_be_named(with, row)));
+        unnameable.extend(kept.into_iter().map(|row| row.key.clone()));
+        let rows: Vec<&Row> = rows.into_iter().filter(|row| !held.contains(&row.key)).collect();
+        let keys: HashSet<_> = rows.iter().map(|row| row.key.clone()).collect();
         let mut job = assignment.job.clone();
+        job.expected = keys.len() as u64;
         job.predicate = job.predicate.and(Predicate::KeyIn(Arc::new(keys)));
-        job.expected = page.rows.len() as u64;
-        let of_page = Assignment { label: assignment.label.clone(), job, most: PAGE, ..*assignment };
+        let of_page = Assignment { label: assignment.label.clone(), job, most: size, ..*assignment };
+        let mut links = 0;
         let mut before_commit = |label: &BatchLabel, records: &[Key]| {
-            let rows: Vec<_> = page.rows.iter().filter(|row| records.contains(&row.key)).collect();
-            companions_of(engine, data, &rows, label, assignment, circumstances, stop)
+            let rows: Vec<_> = rows.iter().copied().filter(|row| records.contains(&row.key)).collect();
+            companions_of(engine, data, &rows, label, assignment, circumstances, stop, &mut links)
         };
         let executed = execute::execute(engine, store, &of_page, &mut before_commit, progress, stop)?;
+        total.links += links;
         total.done += executed.done;
         total.skipped += executed.skipped;
         total.failed += executed.failed;
         total.incomplete.extend(executed.incomplete);
         total.paused = executed.paused;
         total.closed = executed.closed;
-        if total.paused.is_some() || total.closed.is_some() || !total.incomplete.is_empty() || !page.more {
-            return Ok(total);
+        if let Some(reason) = executed.held_along {
+            // The hold came after the plan: the same page again, without the records that it means.
+            let fresh = match along::held(engine, policy, data) {
+                Ok(fresh) => fresh,
+                Err(error) => {
+                    total.incomplete.push(error.to_string());
+                    return Ok(total);
+                }
+            };
+            let before = held.len();
+            held.extend(page.rows.iter().map(|row| &row.key).filter(|key| fresh.covers(key)).cloned());
+            if held.len() > before {
+                total.skipped += (held.len() - before) as u64;
+                continue;
+            }
+            total.incomplete.push(reason);
         }
+        if total.paused.is_some() || total.closed.is_some() || !total.incomplete.is_empty() || !page.more {
+            return Ok(ended(total, unnameable.len()));
+        }
+        after = Some(last.key.clone());
+        size = execute::adapted(size, engine.clock.monotonic().saturating_sub(began), &PAGES);
     }
 }
 
+/// The end of a stage, with the records that were kept because what belongs to them cannot be found.
+fn ended(mut executed: Executed, unnameable: usize) -> Executed {
+    if unnameable > 0 {
+        executed.failed += unnameable as u64;
+        executed.incomplete.push(format!(
+            "records kept because a value of theirs can be no name of a file or directory (it holds a slash, for \
+             instance), so that what belongs to them cannot be found: {unnameable}"
+        ));
+    }
+    executed
+}
+
 /// Disposes of what belongs to these records elsewhere, and to no other record.
+#[expect(clippy::too_many_arguments, reason = "one call, and each is a different thing")]
 fn companions_of(
     engine: &Engine,
     data: &Data,
@@ -92,18 +144,20 @@ fn companions_of(
     assignment: &Assignment<'_>,
     circumstances: &Circumstances,
     stop: &Stop,
-) -> Result<Result<(), String>, AuditLost> {
+    links: &mut u64,
+) -> Result<Result<(), Kept>, AuditLost> {
+    let failed = |why: String| Ok(Err(Kept::Failed(why)));
     for with in &data.target.with {
         let Some(elsewhere) = &with.store else { continue };
         let store = match engine.dispose(elsewhere) {
             Ok(store) => store,
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return failed(error.to_string()),
         };
         if with.by.is_some() && rows.iter().any(|row| !row.key.parts().is_ok_and(|parts| parts.len() == 1)) {
-            return Ok(Err(format!(
+            return failed(format!(
                 "rows of {} in store {elsewhere} cannot be found by a key of several columns",
                 with.collection
-            )));
+            ));
         }
         let mut names = names_of(with, rows);
         if with.by.is_none() {
@@ -113,36 +167,55 @@ fn companions_of(
             match others {
                 Ok(others) => names.retain(|name| !others.contains(name)),
                 Err(error) => {
-                    return Ok(Err(format!("whether other records share what goes along: {error}")));
+                    return failed(format!("whether other records share what goes along: {error}"));
                 }
             }
         }
         let Some(job) = job(with, &names, circumstances) else { continue };
         let label =
             BatchLabel { store: elsewhere.clone(), collection: with.collection.clone(), ..label.clone() };
-        let of = format!("{}/with", data.index);
+        let of = format!("{}{}", data.index, gate::ALONG);
         // The record's own batch was let through: what goes along belongs to it.
         let assignment =
             Assignment { label, of: &of, job, most: usize::MAX, halt: &|| Ok(None), ..*assignment };
         let executed =
             execute::execute(engine, store, &assignment, &mut |_, _| Ok(Ok(())), &Unwatched, stop)?;
         if let Some(reason) = executed.incomplete.first() {
-            return Ok(Err(format!(
+            return failed(format!(
                 "what belongs to the records in store {elsewhere} could not go: {reason}"
-            )));
+            ));
         }
-        if executed.paused.is_some() || executed.skipped > 0 {
-            return Ok(Err(format!("what belongs to the records in store {elsewhere} is held or paused")));
+        *links += executed.links;
+        if executed.paused.is_some() {
+            return failed(format!("store {elsewhere}, where something belongs to the records, is paused"));
+        }
+        if executed.skipped > 0 {
+            let why =
+                format!("what belongs to the records in store {elsewhere} is held or changed meanwhile");
+            return Ok(Err(Kept::Held(why)));
         }
     }
     Ok(Ok(()))
 }
 
 /// What a record's companions are called there: one text for each part of the pattern, or the record's key.
-type Name = Vec<String>;
+pub(super) type Name = Vec<String>;
 
-fn parts_of(with: &With) -> Vec<String> {
+/// The parts of a companion's name: those of its pattern, or the column that names the record's key.
+pub(super) fn parts_of(with: &With) -> Vec<String> {
     with.by.as_ref().map_or_else(|| pattern::parts(&with.collection), |by| vec![by.clone()])
+}
+
+/// Whether the record's values can stand in the names of what belongs to it. One that holds a slash would name another
+/// place than the one in which an application that pastes it into a path has put the files.
+fn can_be_named(with: &With, row: &Row) -> bool {
+    if with.store.is_none() || with.by.is_some() {
+        return true;
+    }
+    pattern::parts(&with.collection).iter().all(|part| match row.fields.get(&Field::own(part.as_str())) {
+        None | Some(Value::Null) => true,
+        Some(value) => value.as_event_key().is_some_and(|text| pattern::can_be_a_name(&text)),
+    })
 }
 
 fn name_of(with: &With, row: &Row) -> Option<Name> {
@@ -173,7 +246,7 @@ fn named_by_others(
     let mut names = BTreeSet::new();
     let mut after: Option<Key> = None;
     loop {
-        let page = own.scan(scope, &predicate, after.as_ref(), PAGE)?;
+        let page = own.scan(scope, &predicate, after.as_ref(), READ)?;
         if let Some(gap) = page.gaps.first() {
             let place = gap.place.clone();
             return Err(StoreError::new(StoreErrorKind::Unavailable, place, gap.reason.clone()));

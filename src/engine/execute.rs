@@ -4,18 +4,18 @@
 //! the outcome the process may die at any instruction: `recover` then asks the store.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::adapter::api::{Basis, Dispose, Job, Prepared, StoreError, StoreErrorKind, Walk};
-use crate::audit::commitment;
-use crate::audit::entry::{Companion, Intent, Outcome};
+use crate::adapter::api::{Dispose, Job, Prepared, StoreError, StoreErrorKind, Walk};
 use crate::crash;
 use crate::model::batch::{Applied, BatchLabel, Leftover};
 use crate::model::ids::BatchId;
-use crate::model::key::{Key, hex};
+use crate::model::key::Key;
 use crate::state::api::{EpochKey, IntentAnswer, PauseScope, StateError};
 
 use super::Engine;
+use super::evidence::{evidence, forget, record};
 use super::progress::{Progress, Stop};
 
 /// A store that is under strain for longer than this is left to the next run.
@@ -27,10 +27,7 @@ const BATCH_TARGET: Duration = Duration::from_millis(250);
 /// The first batch is small: nothing is known yet about how quick the store is.
 const FIRST_BATCH: usize = 2_000;
 /// The bounds between which a batch's size adapts. The upper one bounds memory.
-const BATCH_SIZES: std::ops::RangeInclusive<usize> = 50..=50_000;
-
-/// How many records that were left an outcome names: 64 digits each.
-const MOST_NAMED: usize = 800;
+const BATCH_SIZES: RangeInclusive<usize> = 50..=50_000;
 
 /// One stage's work on one collection.
 pub struct Assignment<'a> {
@@ -72,6 +69,19 @@ pub struct Executed {
     pub paused: Option<PauseScope>,
     /// The policy's window has closed.
     pub closed: Option<String>,
+    /// A batch was taken back because something that belongs to its records is held: nothing failed, and nothing of
+    /// it is in the counts.
+    pub held_along: Option<String>,
+    /// Links that lie where the collection reaches, and were left.
+    pub links: u64,
+}
+
+/// What the batches of a stage cost, and how much of that went into their commitments and the list of these.
+#[derive(Debug, Default)]
+struct Spent {
+    batches: u32,
+    whole: Duration,
+    evidence: Duration,
 }
 
 /// A failure after which nothing more may be deleted anywhere by this process.
@@ -80,8 +90,16 @@ pub struct Executed {
 pub struct AuditLost(#[from] pub StateError);
 
 /// What happens for a batch between its intent and its commit: the companions in other stores go first.
-/// An error keeps the records of the batch.
-pub type BeforeCommit<'a> = &'a mut dyn FnMut(&BatchLabel, &[Key]) -> Result<Result<(), String>, AuditLost>;
+pub type BeforeCommit<'a> = &'a mut dyn FnMut(&BatchLabel, &[Key]) -> Result<Result<(), Kept>, AuditLost>;
+
+/// Why the records of a batch stay after all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Something that belongs to one of them is held.
+    Held(String),
+    /// Something that belongs to them could not go.
+    Failed(String),
+}
 
 /// Carries out one stage, batch after batch.
 pub fn execute(
@@ -104,6 +122,7 @@ pub fn execute(
     let mut size = FIRST_BATCH.min(assignment.most);
     let mut without = HashSet::new();
     let mut busy = 0;
+    let mut spent = Spent::default();
     loop {
         if stop.is_asked() {
             executed.incomplete.push("stopped before its end; the next run goes on".to_owned());
@@ -147,7 +166,8 @@ pub fn execute(
             break;
         }
         match one_batch(engine, store, assignment, &epoch, &label, prepared, before_commit)? {
-            Batch::Applied(applied) => {
+            Batch::Applied { applied, evidence } => {
+                spent.add(engine.clock.monotonic().saturating_sub(began), evidence);
                 progress.advance(applied.done);
                 executed.add(&applied);
                 if applied.done == 0 && !applied.failed.is_empty() {
@@ -166,13 +186,22 @@ pub fn execute(
                 executed.paused = Some(scope);
                 break;
             }
+            Batch::HeldAlong(reason) => {
+                executed.held_along = Some(reason);
+                break;
+            }
             Batch::GivenUp(reason) => {
                 executed.incomplete.push(reason);
                 break;
             }
         }
-        size = adapted(size, engine.clock.monotonic().saturating_sub(began)).min(assignment.most);
+        let took = engine.clock.monotonic().saturating_sub(began);
+        size = adapted(size, took, &BATCH_SIZES).min(assignment.most);
     }
+    let Spent { batches, whole, evidence } = spent;
+    let (whole, evidence) = (whole.as_micros(), evidence.as_micros());
+    tracing::debug!(policy = %assignment.label.policy, batches, whole_us = whole, evidence_us = evidence, "a stage ended");
+    executed.links = walk.links();
     executed.incomplete.extend(walk.gaps().into_iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
     Ok(executed)
 }
@@ -203,9 +232,10 @@ fn left_in_peace(
 
 /// How one batch ended.
 enum Batch {
-    Applied(Applied),
+    Applied { applied: Applied, evidence: Duration },
     Held(Vec<Key>),
     Paused(PauseScope),
+    HeldAlong(String),
     GivenUp(String),
 }
 
@@ -219,9 +249,12 @@ fn one_batch(
     before_commit: BeforeCommit<'_>,
 ) -> Result<Batch, AuditLost> {
     crash::here("prepared");
+    let began = engine.clock.monotonic();
     let evidence = evidence(epoch, label, assignment.hash, &*prepared);
     // The manifest is durable before the commit: afterwards nobody could make it again.
-    let written = engine.state.keep_manifest(&label.batch, &evidence.sorted).and_then(|()| {
+    let kept = engine.state.keep_manifest(&label.batch, &evidence.sorted);
+    let spent = engine.clock.monotonic().saturating_sub(began);
+    let written = kept.and_then(|()| {
         crash::here("manifest");
         let spool = prepared.spool();
         engine.state.record_intent(
@@ -254,11 +287,20 @@ fn one_batch(
     let ready = before_commit(label, prepared.records())?;
     let applied = match ready {
         Ok(()) => prepared.commit(),
-        Err(reason) => {
+        Err(kept) => {
             let aborted = abort(prepared);
-            let nothing = Applied { failed: all_failed(records, &reason), ..Applied::default() };
+            let (nothing, end) = match kept {
+                Kept::Held(reason) => {
+                    let skipped = every_record(records, &reason);
+                    (Applied { skipped, ..Applied::default() }, Batch::HeldAlong(reason))
+                }
+                Kept::Failed(reason) => {
+                    let failed = every_record(records, &reason);
+                    (Applied { failed, ..Applied::default() }, Batch::GivenUp(reason))
+                }
+            };
             record(engine, label, &evidence, &nothing, basis)?;
-            return Ok(aborted.unwrap_or(Batch::GivenUp(reason)));
+            return Ok(aborted.unwrap_or(end));
         }
     };
     match applied {
@@ -266,7 +308,7 @@ fn one_batch(
             crash::here("committed");
             record(engine, label, &evidence, &applied, basis)?;
             crash::here("outcome");
-            Ok(Batch::Applied(applied))
+            Ok(Batch::Applied { applied, evidence: spent })
         }
         // The commit may or may not have happened: the intent stays open, and the store is asked.
         Err(error) => {
@@ -291,91 +333,12 @@ fn abort(prepared: Box<dyn Prepared + '_>) -> Option<Batch> {
     prepared.abort().err().map(|error| Batch::GivenUp(error.to_string()))
 }
 
-fn all_failed(records: usize, reason: &str) -> Vec<Leftover> {
+fn every_record(records: usize, reason: &str) -> Vec<Leftover> {
     (0..records).map(|place| Leftover { place, reason: reason.to_owned(), key: None }).collect()
 }
 
-/// What the log will say of a batch.
-struct Evidence {
-    intent: Intent,
-    /// In the order of the batch, to name what was left.
-    commitments: Vec<[u8; 32]>,
-    /// Sorted: the manifest.
-    sorted: Vec<[u8; 32]>,
-}
-
-fn evidence(epoch: &EpochKey, label: &BatchLabel, hash: &str, prepared: &dyn Prepared) -> Evidence {
-    let commit = |collection: &str, keys: &[Key]| {
-        commitment::commit_all(&epoch.key, &label.batch, &label.store, collection, keys)
-    };
-    let commitments = commit(&label.collection, prepared.records());
-    let mut sorted = commitments.clone();
-    let root = commitment::records_root(&mut sorted);
-    let mut companions = Vec::new();
-    for (collection, keys) in prepared.companions() {
-        let mut theirs = commit(&collection, &keys);
-        let root = commitment::records_root(&mut theirs);
-        companions.push(Companion { collection, count: keys.len() as u64, root: hex(&root) });
-        sorted.extend(theirs);
-    }
-    let intent = Intent {
-        label: label.clone(),
-        hash: hash.to_owned(),
-        count: commitments.len() as u64,
-        root: hex(&root),
-        epoch: epoch.epoch,
-        companions,
-    };
-    Evidence { intent, commitments, sorted }
-}
-
-fn record(
-    engine: &Engine,
-    label: &BatchLabel,
-    evidence: &Evidence,
-    applied: &Applied,
-    basis: Basis,
-) -> Result<(), AuditLost> {
-    let outcome = Outcome {
-        batch: label.batch,
-        run: label.run,
-        policy: label.policy.clone(),
-        done: applied.done,
-        skipped: applied.skipped.len() as u64,
-        failed: applied.failed.len() as u64,
-        not_done: named(applied, |left| Some(hex(&evidence.commitments[left.place]))),
-        basis: basis_word(basis).to_owned(),
-    };
-    Ok(engine.state.record_outcome(engine.clock.now(), None, &outcome)?)
-}
-
-/// The list of a batch that did not begin stands for nothing. Where it stays, the daily upkeep removes it.
-fn forget(engine: &Engine, label: &BatchLabel) {
-    if let Err(error) = engine.state.drop_manifest(&label.batch) {
-        tracing::warn!(%error, "the list of a batch that did not begin was not removed");
-    }
-}
-
-/// The commitments of the records that were left. An entry must fit into the log's export (64 KiB), so where there
-/// are too many of them none is named: then no record of the batch gets a certificate, which the counts tell.
-pub(super) fn named(applied: &Applied, commitment: impl Fn(&Leftover) -> Option<String>) -> Vec<String> {
-    let left = applied.skipped.len() + applied.failed.len();
-    if applied.done == 0 || left > MOST_NAMED {
-        return Vec::new();
-    }
-    applied.skipped.iter().chain(&applied.failed).filter_map(commitment).collect()
-}
-
-/// The word for it in an outcome.
-pub(super) fn basis_word(basis: Basis) -> &'static str {
-    match basis {
-        Basis::Marked => "marked",
-        Basis::Observed => "observed",
-    }
-}
-
 /// The next batch's size: towards the target time, at most four times as large at once.
-fn adapted(size: usize, took: Duration) -> usize {
+pub(super) fn adapted(size: usize, took: Duration, sizes: &RangeInclusive<usize>) -> usize {
     let factor = BATCH_TARGET.as_secs_f64() / took.as_secs_f64().max(0.001);
     #[expect(
         clippy::cast_possible_truncation,
@@ -383,7 +346,15 @@ fn adapted(size: usize, took: Duration) -> usize {
         reason = "a positive size times a factor between 0.1 and 4 fits"
     )]
     let next = (size as f64 * factor.clamp(0.1, 4.0)) as usize;
-    next.clamp(*BATCH_SIZES.start(), *BATCH_SIZES.end())
+    next.clamp(*sizes.start(), *sizes.end())
+}
+
+impl Spent {
+    fn add(&mut self, whole: Duration, evidence: Duration) {
+        self.batches += 1;
+        self.whole += whole;
+        self.evidence += evidence;
+    }
 }
 
 impl Executed {
@@ -412,10 +383,11 @@ mod tests {
 
     #[test]
     fn a_batch_grows_slowly_and_shrinks_at_once() {
-        assert_eq!(adapted(2_000, Duration::from_millis(10)), 8_000);
-        assert_eq!(adapted(2_000, Duration::from_millis(250)), 2_000);
-        assert_eq!(adapted(2_000, Duration::from_millis(500)), 1_000);
-        assert_eq!(adapted(100, Duration::from_mins(1)), *BATCH_SIZES.start());
-        assert_eq!(adapted(50_000, Duration::from_millis(1)), *BATCH_SIZES.end());
+        let next = |size, took| adapted(size, took, &BATCH_SIZES);
+        assert_eq!(next(2_000, Duration::from_millis(10)), 8_000);
+        assert_eq!(next(2_000, Duration::from_millis(250)), 2_000);
+        assert_eq!(next(2_000, Duration::from_millis(500)), 1_000);
+        assert_eq!(next(100, Duration::from_mins(1)), *BATCH_SIZES.start());
+        assert_eq!(next(50_000, Duration::from_millis(1)), *BATCH_SIZES.end());
     }
 }

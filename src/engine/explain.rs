@@ -49,7 +49,7 @@ pub fn explain(
     key_text: &str,
 ) -> Result<Explanation, EngineError> {
     let now = engine.clock.now();
-    let circumstances = super::run::circumstances(engine, now)?;
+    let circumstances = super::run::circumstances(engine, policy, now)?;
     let store = engine.inspect(&data.target.store)?;
     let schema = store.probe(&data.target)?;
     let key = key(&schema, key_text)?;

@@ -58,30 +58,39 @@ pub fn forecast(
     let Some(start) = &selection.start else { return Ok(None) };
     let now = circumstances.now;
     let held = Held::of_data(&circumstances.holds.iter(), &policy.id, &data.target);
-    let (predicate, _) = select::held(selection.base.clone(), &held);
     // What is due for a later stage already is that stage's: this one will never act on it.
     let later = plan.selections.stages.iter().filter(|later| {
         later.branch == selection.branch && later.stage > selection.stage && !later.due.is_empty()
     });
-    let predicate = later
+    let not_later = later
         .filter_map(|later| Some((later.start.clone()?, later.due.clone())))
-        .fold(predicate, |predicate, (start, due)| {
-            predicate.and(Predicate::Start { start, is: StartIs::In(due) }.negated())
+        .fold(Predicate::Always(true), |all, (start, due)| {
+            all.and(Predicate::Start { start, is: StartIs::In(due) }.negated())
         });
-    let instants = instants(policy, now);
+    let mut instants = instants(policy, now);
     let mut sets = vec![selection.due.clone()];
     sets.extend(instants.iter().map(|&at| plan::set_at(policy, data, &plan.selections, place, at)));
+    instants.insert(0, now);
 
     let mut scope = plan::scope(data, circumstances);
     scope.target = Arc::clone(&plan.target);
-    let surveyed = store.survey(&scope, &predicate, start, &sets)?;
-    let mut counts = surveyed.counts.into_iter();
-    let left = counts.next().unwrap_or(0);
+    let survey = |of: &Predicate| {
+        let (unheld, _) = select::held(of.clone(), &held);
+        store.survey(&scope, &unheld.and(not_later.clone()), start, &sets)
+    };
+    let surveyed = survey(&selection.base)?;
+    let needed = match &selection.needed {
+        Predicate::Always(false) => Vec::new(),
+        needed => survey(needed)?.counts,
+    };
+    let points = |counts: Vec<u64>| instants.iter().copied().zip(counts).collect::<Vec<_>>();
+    let left = surveyed.counts.first().copied().unwrap_or(0);
     let curve = Curve {
         of: of(data.index, selection.class.as_deref(), selection.stage + 1),
         made: now,
         remaining: plan.total.count,
-        points: std::iter::once((now, left)).chain(instants.into_iter().zip(counts)).collect(),
+        points: points(surveyed.counts),
+        needed: if needed.last() > Some(&0) { points(needed) } else { Vec::new() },
     };
     Ok(Some(Forecast { curve, left, gaps: surveyed.gaps }))
 }
@@ -100,6 +109,18 @@ pub fn expected(curve: &Curve, at: Instant) -> u64 {
 /// What the curve says for the first point at or after an instant: never too little.
 pub fn expected_by(curve: &Curve, at: Instant) -> u64 {
     curve.points.iter().find(|(point, _)| *point >= at).or(curve.points.last()).map_or(0, |(_, count)| *count)
+}
+
+/// When the oldest record that is still there became due, if `done` records are gone since the curve was made: it was
+/// after this instant, which is the point before the one that counts it. The first point counts what was due already.
+pub fn oldest(curve: &Curve, done: u64) -> Option<Instant> {
+    let place = curve.points.iter().position(|(_, count)| *count > done)?;
+    curve.points.get(place.saturating_sub(1)).map(|(at, _)| *at)
+}
+
+/// The first point at or after an instant, with the records due by then that other rows still reached.
+pub fn needed_by(curve: &Curve, at: Instant) -> Option<(Instant, u64)> {
+    curve.needed.iter().find(|(point, _)| *point >= at).or(curve.needed.last()).copied()
 }
 
 /// Whether the curve reaches as far as that instant.

@@ -31,7 +31,7 @@ pub fn foresee(
     at: Instant,
     samples: usize,
 ) -> Result<Vec<Foreseen>, EngineError> {
-    let circumstances = Circumstances { samples, ..run::circumstances(engine, at)? };
+    let circumstances = Circumstances { samples, ..run::circumstances(engine, policy, at)? };
     let begun = Begun::rehearsed(engine, policy, at);
     let closed = run::closed(engine, policy, at)?;
     let approval = engine.state.approval(&policy.id)?;

@@ -2,9 +2,12 @@
 //! after a crash. Only `execute`, `companions` and `recover` ever call an adapter's changing half, and only
 //! `approve` lets it adopt a store.
 
+mod along;
 pub mod approve;
 pub mod certify;
 pub mod companions;
+pub mod coverage;
+mod evidence;
 pub mod execute;
 pub mod explain;
 pub mod forecast;

@@ -1,8 +1,9 @@
 //! After a crash every open intent gets exactly one outcome: the store is asked, never guessed (DESIGN 6).
 
+use crate::adapter::api::{Inspect, StoreError, StoreErrorKind};
 use crate::audit::commitment;
 use crate::audit::entry::{Outcome, Recovery};
-use crate::model::batch::{Applied, Fate};
+use crate::model::batch::{Applied, BatchLabel, Fate};
 use crate::model::ids::BatchId;
 use crate::model::key::hex;
 use crate::model::target::Target;
@@ -26,7 +27,10 @@ pub fn recover_open(engine: &Engine, wanted: impl Fn(&OpenIntent) -> bool) -> Re
     for open in engine.state.open_intents()?.iter().filter(|open| wanted(open)) {
         let label = &open.intent.label;
         let target = Target::new(label.store.clone(), label.collection.clone());
-        let fate = engine.dispose(&label.store).and_then(|store| store.resolve(label, &target, &open.spool));
+        let fate = match is_approved(engine, label)? {
+            None => engine.dispose(&label.store).and_then(|store| store.resolve(label, &target, &open.spool)),
+            Some(why) => Err(StoreError::new(StoreErrorKind::Foreign, format!("store {}", label.store), why)),
+        };
         match fate {
             Ok(fate) => {
                 match write_outcome(engine, open, &fate) {
@@ -43,6 +47,25 @@ pub fn recover_open(engine: &Engine, wanted: impl Fn(&OpenIntent) -> bool) -> Re
     Ok(recovered)
 }
 
+/// Why the store cannot be asked: it is another one than that which the policy's approval saw, so that what it says of
+/// the batch would mean nothing. A store that the approval does not name was asked to stand for another already.
+fn is_approved(engine: &Engine, label: &BatchLabel) -> Result<Option<String>, StateError> {
+    let Some(approval) = engine.state.approval(&label.policy)? else { return Ok(None) };
+    let Some((_, approved)) = approval.identities.iter().find(|(name, _)| *name == label.store) else {
+        return Ok(None);
+    };
+    Ok(match engine.inspect(&label.store).and_then(Inspect::identity) {
+        Ok(identity) => approved.difference(&identity).map(|difference| {
+            format!(
+                "it is not the one that was approved ({difference}), so it cannot tell what became of the batch. Bring \
+                 the approved one back, or approve policy {} again if this is right",
+                label.policy
+            )
+        }),
+        Err(error) => Some(error.to_string()),
+    })
+}
+
 fn write_outcome(engine: &Engine, open: &OpenIntent, fate: &Fate) -> Result<(), StateError> {
     let intent = &open.intent;
     let label = &intent.label;
@@ -54,7 +77,7 @@ fn write_outcome(engine: &Engine, open: &OpenIntent, fate: &Fate) -> Result<(), 
     };
     // Where the key cannot be read nothing is named: no certificate, and still an outcome.
     let epoch = engine.state.epoch_key_of(intent.epoch).unwrap_or(None);
-    let not_done = super::execute::named(applied, |left| {
+    let not_done = super::evidence::named(applied, |left| {
         let (key, epoch) = (left.key.as_ref()?, epoch.as_ref()?);
         let opening = commitment::opening(&epoch.key, &label.batch, &label.store, &label.collection, key);
         Some(hex(&commitment::commitment(&opening, &label.store, &label.collection, key)))

@@ -1,6 +1,8 @@
 //! One execution of one policy: lease, recovery, plan, gates, batches, recount, and an honest state at the end.
 
+mod abandoned;
 mod acting;
+mod freed;
 mod gating;
 
 use std::sync::Arc;
@@ -9,17 +11,22 @@ use crate::audit::entry::{Phase, RunNote, Slots, StageDone};
 use crate::model::ids::{RunId, StoreName};
 use crate::model::run::{RunState, Trigger};
 use crate::policy::rule::{Data, Policy};
-use crate::state::api::{Curve, PauseScope};
+use crate::state::api::{Curve, PastRun, PauseScope};
 use crate::time::{Instant, guard};
 
 use super::execute::AuditLost;
 use super::gate::Answer;
 use super::plan::Circumstances;
 use super::progress::{Progress, Stop};
-use super::{Engine, EngineError, plan, recover};
+use super::{Engine, EngineError, along, plan, recover};
 
-/// How many new events are read at once.
+pub use abandoned::abandon;
+
+/// How many entries of the log are read at once.
 const EVENTS: usize = 1_000;
+
+/// So many runs that only observed or were stopped may follow one that left something to be settled.
+const LOOKED_BACK: usize = 30;
 
 /// How much of a reason the log keeps, in characters.
 const LONGEST_REASON: usize = 2_000;
@@ -97,7 +104,7 @@ pub fn run(
 ) -> Result<Report, EngineError> {
     let now = engine.clock.now();
     let id = RunId::at(now);
-    let begun = Begun { engine, policy, occasion, id, now };
+    let mut begun = Begun { engine, policy, occasion, id, now, left_unsettled: false };
     if let Some(question) = &policy.unresolved {
         return Ok(begun.not_begun(RunState::Observed, &format!("unresolved: {question}")));
     }
@@ -110,6 +117,8 @@ pub fn run(
         return Ok(begun.not_begun(RunState::Incomplete, "another process is running this policy"));
     };
     engine.state.see_policy(now, &policy.id, &policy.hash, &policy.text)?;
+    // A run that did not end well may have left things in a store that only the next one can finish.
+    begun.left_unsettled = left_unsettled(&engine.state.runs(&policy.id, LOOKED_BACK)?);
     engine.state.begin_run(now, &begun.note(Phase::Started))?;
     let recovered = recover::recover_open(engine, |open| open.intent.label.policy == policy.id)?;
     let outcome = match recovered.unresolved.first() {
@@ -142,13 +151,15 @@ pub(super) struct Begun<'a> {
     occasion: &'a Occasion,
     id: RunId,
     now: Instant,
+    /// The run before did not end well: its stores are settled even if this run changes nothing.
+    left_unsettled: bool,
 }
 
 impl<'a> Begun<'a> {
     /// For a dry run: only gates are asked, and nothing is written.
     pub(super) fn rehearsed(engine: &'a Engine, policy: &'a Policy, now: Instant) -> Self {
         const OCCASION: &Occasion = &Occasion { trigger: Trigger::Operator, slots: None };
-        Self { engine, policy, occasion: OCCASION, id: RunId::at(now), now }
+        Self { engine, policy, occasion: OCCASION, id: RunId::at(now), now, left_unsettled: false }
     }
 }
 
@@ -194,7 +205,7 @@ impl Begun<'_> {
         if let Some(closed) = closed(engine, policy, self.now)? {
             return Ok((self.parts(RunState::Paused, &closed), None));
         }
-        let circumstances = circumstances(engine, self.now)?;
+        let circumstances = circumstances(engine, policy, self.now)?;
         let approval = engine.state.approval(&policy.id)?;
         let before = approval.as_ref().and_then(|approval| (engine.recompile)(&policy.id, &approval.text));
         let curves = engine.state.curves(&policy.id)?;
@@ -250,6 +261,14 @@ impl Begun<'_> {
     }
 }
 
+/// Whether the newest of these runs that did anything did not come to a good end; newest first.
+fn left_unsettled(past: &[PastRun]) -> bool {
+    let acted = |run: &&PastRun| !matches!(run.note.state, Some(RunState::Observed | RunState::Stopped));
+    past.iter()
+        .find(acted)
+        .map_or(past.len() == LOOKED_BACK, |run| run.note.state != Some(RunState::Complete))
+}
+
 /// Why nothing may be done now at all: a pause, or the policy's window.
 pub fn closed(engine: &Engine, policy: &Policy, now: Instant) -> Result<Option<String>, EngineError> {
     for scope in engine.state.pauses()? {
@@ -271,8 +290,8 @@ fn outside_window(policy: &Policy, now: Instant) -> Option<String> {
     Some(format!("outside its window {window}"))
 }
 
-/// What all plans of one moment share.
-pub fn circumstances(engine: &Engine, now: Instant) -> Result<Circumstances, EngineError> {
+/// What all plans of a policy at one moment share.
+pub fn circumstances(engine: &Engine, policy: &Policy, now: Instant) -> Result<Circumstances, EngineError> {
     // The log first: an event recorded between the two is then told of twice, and none is lost.
     let (log, _) = engine.state.log_head()?;
     Ok(Circumstances {
@@ -280,7 +299,7 @@ pub fn circumstances(engine: &Engine, now: Instant) -> Result<Circumstances, Eng
         log,
         overdue_at: None,
         events: Arc::new(engine.state.events()?),
-        holds: Arc::new(engine.state.holds()?),
+        holds: Arc::new(along::holds(engine, policy)?),
         samples: 0,
     })
 }

@@ -2,17 +2,26 @@
 //! last ran and will run.
 
 use crate::model::action::Action;
+use crate::model::notice::Lateness;
 use crate::model::run::RunState;
-use crate::policy::rule::Policy;
+use crate::policy::rule::{Data, Policy, Stage};
 use crate::policy::timing;
 use crate::state::api::{PastRun, PauseScope};
-use crate::time::Instant;
+use crate::time::{self, Instant, StartValue};
 
 use super::plan::{self, Circumstances, DataPlan};
 use super::{Engine, EngineError, forecast};
 
+/// How long a slot may have passed before it is asked why its records are still there: a run begins within seconds
+/// and takes a while.
+const BEGINNING: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
+/// How long a run may be under way before its records count as overdue all the same.
+const LONGEST_RUN: chrono::TimeDelta = chrono::TimeDelta::hours(6);
+/// How many runs are looked through for the last complete one, in rising steps.
+const LOOKED_THROUGH: [usize; 3] = [20, 400, 10_000];
+
 /// One policy's standing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Standing {
     /// `unresolved`, `unreachable`, `not approved`, `paused`, `ok`, `overdue`, `breach`, `undetermined` if that is true
     /// of every record, or the last run's state if that was bad.
@@ -21,12 +30,16 @@ pub struct Standing {
     pub records: u64,
     /// Due and unheld.
     pub due: u64,
-    /// Due already at the newest slot that is past: a run should have taken them.
+    /// Due already at the newest slot that a run has had time for: it should have taken them.
     pub overdue: u64,
     /// How long ago the oldest of those became due, in seconds.
     pub oldest_overdue_seconds: Option<i64>,
     /// Some record is past its deadline (`at-latest`).
     pub breach: bool,
+    /// The record that is overdue or past its deadline and has used up most of its time.
+    pub lateness: Option<Lateness>,
+    /// A store did not answer: what is due in it is what the forecast says, and nothing else is known of it.
+    pub unseen: bool,
     /// Their start or class cannot be known.
     pub undetermined: u64,
     /// Their start has not happened.
@@ -39,6 +52,10 @@ pub struct Standing {
     pub escalated: u64,
     /// The newest run.
     pub last_run: Option<PastRun>,
+    /// When a run was last complete.
+    pub last_complete: Option<Instant>,
+    /// When the next record falls due that is not due yet, as far as the forecast knows: no earlier than this.
+    pub next_due: Option<Instant>,
     /// The next slot; none for a policy that never runs.
     pub next_slot: Option<Instant>,
     /// Why it stands so, for a person.
@@ -47,31 +64,12 @@ pub struct Standing {
 
 /// Looks at one policy. A store that does not answer becomes the reason, not an error.
 pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standing, EngineError> {
-    let last_run = engine.state.runs(&policy.id, 1)?.into_iter().next();
-    let mut standing = Standing {
-        state: "ok".to_owned(),
-        records: 0,
-        due: 0,
-        overdue: 0,
-        oldest_overdue_seconds: None,
-        breach: false,
-        undetermined: 0,
-        waiting: 0,
-        held: 0,
-        needed: 0,
-        escalated: 0,
-        next_slot: policy.schedule.next_after(now, policy.zone),
-        reason: None,
-        last_run,
-    };
-    if let Some(question) = &policy.unresolved {
-        "unresolved".clone_into(&mut standing.state);
-        standing.reason = Some(question.clone());
-        standing.next_slot = None;
+    let mut standing = Standing::new(engine, policy, now)?;
+    if policy.unresolved.is_some() {
         return Ok(standing);
     }
-    let circumstances =
-        Circumstances { overdue_at: previous_slot(policy, now), ..super::run::circumstances(engine, now)? };
+    let slot = judged_slot(policy, standing.last_run.as_ref(), now);
+    let circumstances = Circumstances { overdue_at: slot, ..super::run::circumstances(engine, policy, now)? };
     for data in &policy.data {
         let planned = engine
             .inspect(&data.target.store)
@@ -79,13 +77,49 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
         match planned {
             Ok(plan) => standing.add(policy, data, &plan, now),
             Err(error) => {
-                standing.remember(engine, policy, data.index, &circumstances)?;
+                standing.remember(engine, policy, data, slot, now)?;
                 standing.worse("unreachable", &error.to_string());
             }
         }
     }
     standing.judge(engine, policy)?;
     Ok(standing)
+}
+
+/// What is known of a policy without asking any store: the forecast says what is due.
+pub fn remembered(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standing, EngineError> {
+    let mut standing = Standing::new(engine, policy, now)?;
+    if policy.unresolved.is_none() {
+        let slot = judged_slot(policy, standing.last_run.as_ref(), now);
+        for data in &policy.data {
+            standing.remember(engine, policy, data, slot, now)?;
+        }
+        standing.judge(engine, policy)?;
+    }
+    Ok(standing)
+}
+
+/// The newest slot whose records should be gone: one that has passed a while ago, and not the one whose run is still
+/// under way.
+fn judged_slot(policy: &Policy, last_run: Option<&PastRun>, now: Instant) -> Option<Instant> {
+    let slot = previous_slot(policy, now - BEGINNING)?;
+    match last_run {
+        Some(run) if run.ended.is_none() && run.began >= slot && now - run.began < LONGEST_RUN => {
+            previous_slot(policy, slot - chrono::TimeDelta::microseconds(1))
+        }
+        _ => Some(slot),
+    }
+}
+
+fn last_complete(engine: &Engine, policy: &Policy) -> Result<Option<Instant>, EngineError> {
+    for limit in LOOKED_THROUGH {
+        let runs = engine.state.runs(&policy.id, limit)?;
+        let complete = runs.iter().find(|run| run.note.state == Some(RunState::Complete));
+        if complete.is_some() || runs.len() < limit {
+            return Ok(complete.and_then(|run| run.ended));
+        }
+    }
+    Ok(None)
 }
 
 /// The newest slot that is not later than now, looked for over the last year.
@@ -95,8 +129,64 @@ pub fn previous_slot(policy: &Policy, now: Instant) -> Option<Instant> {
     })
 }
 
+/// The forecast's first point behind which more is due than now.
+fn next_due(engine: &Engine, policy: &Policy, now: Instant) -> Result<Option<Instant>, EngineError> {
+    let curves = engine.state.curves(&policy.id)?;
+    let next = curves.iter().filter_map(|curve| {
+        let known = forecast::expected(curve, now);
+        let place = curve.points.iter().position(|(at, count)| *at > now && *count > known)?;
+        curve.points.get(place.saturating_sub(1)).map(|(at, _)| (*at).max(now))
+    });
+    Ok(next.min())
+}
+
+/// When a record with this start is due, and its deadline.
+fn lateness(policy: &Policy, stage: &Stage, oldest: StartValue) -> Option<Lateness> {
+    let due = timing::due_at(policy, stage, oldest)?;
+    Some(Lateness { due, deadline: timing::deadline(policy, stage, oldest)? })
+}
+
+/// The same where only the due instant is known. The newest start that was due then has the latest deadline that is
+/// still certain to be no later than that of any record that became due after it.
+fn by_forecast(policy: &Policy, stage: &Stage, due: Instant) -> Option<Lateness> {
+    let set = timing::due_set(policy, stage, due);
+    let newest = set.instants.last().map(|(_, last)| StartValue::Instant(*last));
+    let deadline = match newest {
+        Some(newest) => timing::deadline(policy, stage, newest),
+        None => None,
+    };
+    // Without `at-latest` the deadline counts from the due instant itself.
+    let grace = || time::due(StartValue::Instant(due), time::After::Period(policy.grace), None, policy.zone);
+    let deadline = if stage.at_latest.is_some() { deadline } else { grace() };
+    Some(Lateness { due, deadline: deadline?.max(due) })
+}
+
 impl Standing {
-    fn add(&mut self, policy: &Policy, data: &crate::policy::rule::Data, plan: &DataPlan, now: Instant) {
+    fn new(engine: &Engine, policy: &Policy, now: Instant) -> Result<Self, EngineError> {
+        let unresolved = policy.unresolved.is_some();
+        Ok(Self {
+            state: if unresolved { "unresolved" } else { "ok" }.to_owned(),
+            records: 0,
+            due: 0,
+            overdue: 0,
+            oldest_overdue_seconds: None,
+            breach: false,
+            lateness: None,
+            unseen: false,
+            undetermined: 0,
+            waiting: 0,
+            held: 0,
+            needed: 0,
+            escalated: 0,
+            last_run: engine.state.runs(&policy.id, 1)?.into_iter().next(),
+            last_complete: last_complete(engine, policy)?,
+            next_due: next_due(engine, policy, now)?,
+            next_slot: if unresolved { None } else { policy.schedule.next_after(now, policy.zone) },
+            reason: policy.unresolved.clone(),
+        })
+    }
+
+    fn add(&mut self, policy: &Policy, data: &Data, plan: &DataPlan, now: Instant) {
         self.records += plan.total.count;
         self.undetermined += plan.undetermined;
         self.waiting += plan.waiting;
@@ -109,18 +199,25 @@ impl Standing {
             self.overdue += stage.overdue;
             let selection = &plan.selections.stages[stage.selection];
             let written = plan::stage_of(data, selection);
-            let Some(oldest) = stage.oldest else { continue };
-            if stage.overdue > 0
-                && let Some(due) = timing::due_at(policy, written, oldest)
-            {
-                let seconds = (now - due).num_seconds();
-                self.oldest_overdue_seconds = Some(self.oldest_overdue_seconds.unwrap_or(0).max(seconds));
+            if let Some(late) = stage.oldest.and_then(|oldest| lateness(policy, written, oldest)) {
+                self.late(late, stage.overdue > 0, now);
             }
-            let deadline = timing::deadline(policy, written, oldest);
-            self.breach |= deadline.is_some_and(|deadline| deadline < now);
         }
         if let Some(gap) = plan.gaps.first() {
             self.worse("incomplete", &format!("{}: {}", gap.place, gap.reason));
+        }
+    }
+
+    /// Takes note of the oldest record of a stage.
+    fn late(&mut self, late: Lateness, overdue: bool, now: Instant) {
+        let breach = late.deadline < now;
+        self.breach |= breach;
+        if overdue {
+            let seconds = (now - late.due).num_seconds();
+            self.oldest_overdue_seconds = Some(self.oldest_overdue_seconds.unwrap_or(0).max(seconds));
+        }
+        if (overdue || breach) && self.lateness.is_none_or(|worst| worst.percent(now) < late.percent(now)) {
+            self.lateness = Some(late);
         }
     }
 
@@ -129,21 +226,24 @@ impl Standing {
         &mut self,
         engine: &Engine,
         policy: &Policy,
-        data: usize,
-        circumstances: &Circumstances,
+        data: &Data,
+        slot: Option<Instant>,
+        now: Instant,
     ) -> Result<(), EngineError> {
-        let now = circumstances.now;
+        self.unseen = true;
         let curves = engine.state.curves(&policy.id)?;
-        let of_data = format!("{data}/");
-        for curve in curves.iter().filter(|curve| curve.of.starts_with(&of_data)) {
-            let done = engine.state.done_since(&policy.id, &curve.of, curve.made)?;
+        for (class, stage) in data.stages().filter(|(_, stage)| stage.action.changes_the_store()) {
+            let of = forecast::of(data.index, class, stage.number);
+            let Some(curve) = curves.iter().find(|curve| curve.of == of) else { continue };
+            let done = engine.state.done_since(&policy.id, &of, curve.made)?;
             let due_at = |at| forecast::expected(curve, at).saturating_sub(done);
             self.due += due_at(now);
-            let Some(slot) = circumstances.overdue_at.filter(|&slot| due_at(slot) > 0) else { continue };
-            self.overdue += due_at(slot);
-            let first =
-                curve.points.iter().find(|(_, count)| *count > done).map(|(at, _)| (now - *at).num_seconds());
-            self.oldest_overdue_seconds = self.oldest_overdue_seconds.max(first);
+            let overdue = slot.map_or(0, due_at);
+            self.overdue += overdue;
+            if let Some(late) = forecast::oldest(curve, done).and_then(|due| by_forecast(policy, stage, due))
+            {
+                self.late(late, overdue > 0, now);
+            }
         }
         Ok(())
     }
@@ -153,6 +253,30 @@ impl Standing {
             state.clone_into(&mut self.state);
             self.reason = Some(reason.to_owned());
         }
+    }
+
+    /// Why the last run did nothing, where nothing is wrong.
+    pub fn why_idle(&self) -> Option<String> {
+        let run = self.last_run.as_ref().filter(|run| run.note.state == Some(RunState::Complete))?;
+        if self.due > 0 || self.reason.is_some() || run.note.stages.iter().any(|stage| stage.done > 0) {
+            return None;
+        }
+        let records =
+            |count: u64| if count == 1 { "1 record".to_owned() } else { format!("{count} records") };
+        Some(match self {
+            Self { records: 0, .. } => "there are no records".to_owned(),
+            Self { held: 1.., .. } => format!("what is due is held: {}", records(self.held)),
+            Self { needed: 1.., .. } => {
+                format!("what is due is needed by kept records: {}", records(self.needed))
+            }
+            Self { escalated: 1.., .. } => {
+                format!("what is due waits for a person's decision: {}", records(self.escalated))
+            }
+            Self { records, waiting, .. } if records == waiting => {
+                "every record waits for its start".to_owned()
+            }
+            _ => "nothing is due".to_owned(),
+        })
     }
 
     fn judge(&mut self, engine: &Engine, policy: &Policy) -> Result<(), EngineError> {

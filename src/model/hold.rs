@@ -48,6 +48,11 @@ impl HoldScope {
             && self.store.as_ref().is_none_or(|held| held == store)
             && self.collection.as_ref().is_none_or(|held| held == collection)
     }
+
+    /// Whether it can mean what goes with records in another store. A key without a place means a record.
+    pub fn reaches_along(&self) -> bool {
+        self.key.is_none() || self.store.is_some() || self.collection.is_some()
+    }
 }
 
 /// The holds that reach into one collection under one policy.
@@ -79,16 +84,22 @@ impl Held {
         held
     }
 
-    /// The part of `holds` that matters for the records of a target. What goes with a record is held with it: a hold
-    /// on one of those collections holds every record, because which of them it means is not known before they go.
+    /// The part of `holds` that matters for the records of a target. What goes with a record is held with it. A hold
+    /// on a collection that goes along in the same store holds every record, because which of them it means is not
+    /// known before they go; for another store `engine/along.rs` has found the records of each held key.
     pub fn of_data<'a>(
         holds: &(impl IntoIterator<Item = &'a Hold> + Clone),
         policy: &PolicyId,
         target: &Target,
     ) -> Self {
         let mut held = Self::of(holds.clone(), policy, &target.store, &target.collection);
-        held.everything |=
-            target.goes_along().any(|(store, collection)| along(holds.clone(), policy, store, collection));
+        held.everything |= target.with.iter().any(|with| match &with.store {
+            None => along(holds.clone(), policy, &target.store, &with.collection),
+            Some(store) => holds
+                .clone()
+                .into_iter()
+                .any(|hold| hold.scope.key.is_none() && hold.scope.touches(policy, store, &with.collection)),
+        });
         held
     }
 

@@ -190,7 +190,7 @@ impl Method {
             Self::Flag => matches!(kind, ColumnKind::Bool | ColumnKind::Int | ColumnKind::Any),
             Self::GeneralizeDate { format, .. } => match format {
                 None => kind.settles_time(),
-                Some(Format::Unix | Format::UnixMs | Format::UnixUs) => {
+                Some(format) if format.count().is_some() => {
                     matches!(kind, ColumnKind::Int | ColumnKind::Real | ColumnKind::Any)
                 }
                 Some(Format::Pattern(_)) => holds_text(kind) || kind == ColumnKind::Int,

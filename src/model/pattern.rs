@@ -85,6 +85,21 @@ impl Pattern {
         &self.parts
     }
 
+    /// A name in the pattern in which one part's value cannot be told from what stands beside it: two parts in one
+    /// name, or a part next to a wildcard. `1-2-3.pdf` is both (`1`, `2-3`) and (`1-2`, `3`) to `{a}-{b}.pdf`.
+    pub fn is_ambiguous(&self) -> bool {
+        let wild = |token: &Token| matches!(token, Token::Run | Token::One);
+        self.tokens.split(|token| matches!(token, Token::Slash)).any(|name| {
+            let parts = name.iter().filter(|token| matches!(token, Token::Begin)).count();
+            let beside = name.windows(2).any(|two| match two {
+                [Token::End, next] => wild(next),
+                [before, Token::Begin] => wild(before),
+                _ => false,
+            });
+            parts > 1 || beside
+        })
+    }
+
     /// Whether it says anything about the files that it means: a letter that stands for itself, or a date.
     /// One that does not, such as `**`, matches every file, and a policy has to say `entire = true`.
     pub fn narrows(&self) -> bool {
@@ -145,6 +160,11 @@ impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Pattern").field(&self.text).finish()
     }
+}
+
+/// Whether a text can stand for a part of a pattern: as a name of a file or directory, or within one.
+pub fn can_be_a_name(text: &str) -> bool {
+    !text.contains(['/', '\0']) && !matches!(text, "." | ".." | ".forfall")
 }
 
 /// The names of the parts of a pattern, in their order; none if it cannot be read.

@@ -5,7 +5,7 @@
 use chrono::format::{Parsed, StrftimeItems, parse};
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 
-use super::start::{Format, WhyUndetermined};
+use super::start::{Count, Format, WhyUndetermined};
 use super::value::Value;
 use crate::time::{Instant, StartValue, Zone};
 
@@ -45,9 +45,6 @@ pub(super) fn read(
         (Value::Null, _) => Err(WhyUndetermined::Empty),
         (Value::Instant(instant), _) => Ok(StartValue::Instant(up_to_micros(*instant))),
         (Value::Date(date), _) => Ok(StartValue::Date(*date)),
-        (Value::Int(_) | Value::Real(_), Some(Format::Unix)) => since_1970(value, 1_000_000),
-        (Value::Int(_) | Value::Real(_), Some(Format::UnixMs)) => since_1970(value, 1_000),
-        (Value::Int(_) | Value::Real(_), Some(Format::UnixUs)) => since_1970(value, 1),
         (Value::Text(text), Some(Format::Pattern(pattern))) => by_pattern(text, pattern, zone),
         // A day such as 20261001 is often kept as a whole number; its digits are what the pattern describes.
         (Value::Int(number), Some(Format::Pattern(pattern))) => {
@@ -59,6 +56,9 @@ pub(super) fn read(
             }
             spelled(text, format.unwrap_or(&Format::Date))
                 .map_or(unreadable, |spelled| Ok(spelled.start(zone)))
+        }
+        (Value::Int(_) | Value::Real(_), Some(format)) => {
+            format.count().map_or(unreadable, |count| counted(value, count))
         }
         _ => unreadable,
     }
@@ -101,14 +101,15 @@ fn instant_of(local: NaiveDateTime, micros: u32, offset: Option<FixedOffset>, zo
     StartValue::Instant(instant.clamp(FIRST, LAST) + TimeDelta::microseconds(i64::from(micros)))
 }
 
-fn since_1970(value: &Value, micros_per_unit: i32) -> Result<StartValue, WhyUndetermined> {
+fn counted(value: &Value, count: Count) -> Result<StartValue, WhyUndetermined> {
     let micros = match value {
-        Value::Int(number) => i128::from(*number) * i128::from(micros_per_unit),
+        Value::Int(number) => i128::from(*number) * i128::from(count.unit),
         Value::Real(number) if number.is_nan() => return Err(WhyUndetermined::Unreadable),
-        Value::Real(number) => real_micros(*number, micros_per_unit),
+        Value::Real(number) => real_micros(*number, count.unit),
         _ => return Err(WhyUndetermined::Unreadable),
     };
-    let micros = micros.clamp(FIRST.timestamp_micros().into(), LAST.timestamp_micros().into());
+    let micros = (micros - i128::from(count.before_1970))
+        .clamp(FIRST.timestamp_micros().into(), LAST.timestamp_micros().into());
     let micros = i64::try_from(micros).expect("both ends fit");
     Ok(StartValue::Instant(DateTime::from_timestamp_micros(micros).expect("both ends are in range")))
 }

@@ -64,8 +64,33 @@ pub enum Format {
     UnixMs,
     /// Microseconds since then.
     UnixUs,
+    /// Microseconds since 1601-01-01T00:00:00Z, as Chromium and `WebKit` count them.
+    WebkitUs,
     /// A strftime pattern, local in the start's zone unless it has `%z`; a whole day if it has no hour.
     Pattern(String),
+}
+
+/// How a number counts instants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// Microseconds in one.
+    pub unit: i32,
+    /// So many microseconds before 1970-01-01T00:00:00Z it begins.
+    pub before_1970: i64,
+}
+
+impl Format {
+    /// How it counts; `None` where it is spelled.
+    pub fn count(&self) -> Option<Count> {
+        let (unit, before_1970) = match self {
+            Self::Unix => (1_000_000, 0),
+            Self::UnixMs => (1_000, 0),
+            Self::UnixUs => (1, 0),
+            Self::WebkitUs => (1, 11_644_473_600_000_000),
+            Self::Rfc3339 | Self::DateTime | Self::Date | Self::Pattern(_) => return None,
+        };
+        Some(Count { unit, before_1970 })
+    }
 }
 
 /// What is known of a record's starting point.

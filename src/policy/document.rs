@@ -66,7 +66,7 @@ pub struct Document {
     /// How many people must approve. Default: the configuration's, else one.
     #[schemars(example = 2)]
     pub approvers: Option<Spot<Count>>,
-    /// How long before the first deletion the owner is told. Default: the configuration's, else not at all.
+    /// How long before records go the owner is told. Default: the configuration's, else not at all.
     #[schemars(example = &"7 days")]
     pub notify_before: Option<Spot<Written<Period>>>,
     /// A record that has waited for its start this long is reported. Default: the configuration's, else never.

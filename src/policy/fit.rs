@@ -136,7 +136,7 @@ fn unsettled(column: &Column, start: &Start) -> Option<Finding> {
         return None;
     }
     let formats = match column.kind {
-        ColumnKind::Int | ColumnKind::Real => "`unix`, `unix-ms` or `unix-us`",
+        ColumnKind::Int | ColumnKind::Real => "`unix`, `unix-ms`, `unix-us` or `webkit-us`",
         ColumnKind::Bool | ColumnKind::Bytes => {
             return Some(error(
                 format!("`{}` is {} and holds no time", column.name, column.kind.text()),

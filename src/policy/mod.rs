@@ -13,7 +13,7 @@ pub mod overlap;
 pub mod reference;
 pub mod rule;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod schema;
 pub mod select;
 pub mod sentence;

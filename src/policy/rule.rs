@@ -180,6 +180,15 @@ pub struct Expect {
     pub class: Option<String>,
 }
 
+impl Data {
+    /// Every stage with its class, in order; the policy's own stages have none.
+    pub fn stages(&self) -> impl Iterator<Item = (Option<&str>, &Stage)> {
+        self.branches
+            .iter()
+            .flat_map(|branch| branch.stages.iter().map(|stage| (branch.class.as_deref(), stage)))
+    }
+}
+
 impl Stage {
     /// Whether a run may act on it at all.
     pub fn runs(&self) -> bool {

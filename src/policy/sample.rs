@@ -13,7 +13,7 @@ use crate::model::value::Field;
 use crate::policy::rule::{Branch, Data, Limit, Places, Policy, Stage};
 use crate::time::{After, Period, Zone};
 
-pub(super) fn policy(data: Vec<Data>) -> Policy {
+pub(crate) fn policy(data: Vec<Data>) -> Policy {
     Policy {
         id: PolicyId::new("call-log"),
         file: "call-log.toml".into(),
@@ -45,7 +45,7 @@ pub(super) fn policy(data: Vec<Data>) -> Policy {
 }
 
 /// One `[[data]]` with the policy's own stages only.
-pub(super) fn data(stages: Vec<Stage>) -> Data {
+pub(crate) fn data(stages: Vec<Stage>) -> Data {
     Data {
         target: Arc::new(Target::new(StoreName::new("switchboard"), "call_log")),
         scope: Predicate::Always(true),
@@ -54,14 +54,14 @@ pub(super) fn data(stages: Vec<Stage>) -> Data {
     }
 }
 
-pub(super) fn branch(class: Option<&str>, when: Predicate, mut stages: Vec<Stage>) -> Branch {
+pub(crate) fn branch(class: Option<&str>, when: Predicate, mut stages: Vec<Stage>) -> Branch {
     for (index, stage) in stages.iter_mut().enumerate() {
         stage.number = index + 1;
     }
     Branch { class: class.map(Into::into), when, stages }
 }
 
-pub(super) fn stage(after: &str, action: Action) -> Stage {
+pub(crate) fn stage(after: &str, action: Action) -> Stage {
     Stage {
         number: 1,
         after: Some(after.parse().unwrap()),
@@ -72,7 +72,7 @@ pub(super) fn stage(after: &str, action: Action) -> Stage {
     }
 }
 
-pub(super) fn start(field: &str) -> Start {
+pub(crate) fn start(field: &str) -> Start {
     Start {
         source: StartSource::Field(Field::own(field)),
         waiting_if_empty: false,
@@ -84,13 +84,13 @@ pub(super) fn start(field: &str) -> Start {
     }
 }
 
-pub(super) fn period(text: &str) -> Period {
+pub(crate) fn period(text: &str) -> Period {
     match text.parse().unwrap() {
         After::Period(period) => period,
         After::AtOnce => Period::ZERO,
     }
 }
 
-pub(super) fn zone(name: &str) -> Zone {
+pub(crate) fn zone(name: &str) -> Zone {
     name.parse().unwrap()
 }

@@ -32,6 +32,8 @@ pub struct StageSelection {
     pub acts: Predicate,
     /// The same without the due date, for counting against sets of starts.
     pub base: Predicate,
+    /// What `base` would be of the records that some row still reaches: they go as soon as nothing needs them.
+    pub needed: Predicate,
     /// The starts that are due now.
     pub due: StartSet,
 }

@@ -1,6 +1,7 @@
 //! Runs what is due: each policy on a thread of its own, never two at once on one store.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -41,7 +42,8 @@ pub struct Worker {
 struct Finished {
     policy: PolicyId,
     last_slot: Option<Instant>,
-    result: Result<Report, EngineError>,
+    /// `None` where a fault in the program ended it.
+    result: Option<Result<Report, EngineError>>,
 }
 
 impl Worker {
@@ -98,6 +100,11 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// Whether the clock was not trusted at the last look.
+    pub fn is_distrusted(&self) -> bool {
+        self.distrusted
     }
 
     /// Whether any run is under way.
@@ -163,7 +170,9 @@ impl Worker {
         let engine = self.engine.clone();
         let stop = Arc::clone(&self.stop);
         self.runs.spawn_blocking(move || {
-            let result = run::run(&engine, &policy, &occasion, &Unwatched, &stop);
+            // What a fault leaves behind is sound: the state rolls back, and open batches are resolved by the next run.
+            let carried_out = AssertUnwindSafe(|| run::run(&engine, &policy, &occasion, &Unwatched, &stop));
+            let result = catch_unwind(carried_out).ok();
             Finished { policy: policy.id.clone(), last_slot, result }
         });
     }
@@ -176,16 +185,22 @@ impl Worker {
     }
 
     fn finish(&mut self, finished: Result<Finished, tokio::task::JoinError>) -> Result<(), EngineError> {
-        let Ok(finished) = finished else {
-            // The run's thread panicked. Which one it was is not known: all may be tried again after a rest, and the
-            // lease that the thread had is gone with it.
-            tracing::error!("a run ended by a fault in the program");
-            let until = self.engine.clock.now() + due::RETRY_AFTER;
-            self.resting.extend(std::mem::take(&mut self.busy).into_keys().map(|policy| (policy, until)));
-            return Ok(());
+        let finished = match finished {
+            Ok(finished) => finished,
+            // Only the end of the runtime cancels a run's thread: nothing begins after it.
+            Err(error) => {
+                tracing::error!(%error, "a run was lost");
+                return Ok(());
+            }
         };
         self.busy.remove(&finished.policy);
-        let report = finished.result?;
+        let Some(result) = finished.result else {
+            tracing::error!(policy = %finished.policy, "a fault in the program ended the run");
+            run::abandon(&self.engine, &finished.policy)?;
+            self.resting.insert(finished.policy, self.engine.clock.now() + due::RETRY_AFTER);
+            return Ok(());
+        };
+        let report = result?;
         let done: u64 = report.parts.iter().flat_map(|part| &part.stages).map(|stage| stage.done).sum();
         let reason = report.reason.as_deref().unwrap_or("");
         tracing::info!(policy = %finished.policy, run = %report.run, state = %report.state, done, reason, "run ended");
@@ -235,3 +250,6 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

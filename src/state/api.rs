@@ -1,89 +1,30 @@
 //! The promises of a state store: coarse methods, each one durable transaction that includes its audit entry.
 
+mod approval;
+mod log;
+mod trouble;
+
 use std::fmt;
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
+pub use approval::{Approval, Curve};
+pub use log::{Filter, Placed};
+pub use trouble::{StateError, no_manifest};
+
+pub use crate::audit::leaf::Leaf;
 
 use super::keeper::LogKeeper;
-use crate::audit::entry::{Body, Entry, Intent, Outcome, Recovery, RunNote};
-use crate::audit::tree::{Hash, leaf_hash};
+use crate::audit::entry::{Body, Intent, Outcome, Recovery, RunNote};
+use crate::audit::tree::Hash;
 use crate::model::hold::Hold;
-use crate::model::ids::{BatchId, HoldId, PolicyId, RunId, StoreName};
+use crate::model::ids::{BatchId, HoldId, PolicyId, StoreName};
 use crate::model::key::Key;
 use crate::model::predicate::EventBook;
-use crate::model::schema::Identity;
 use crate::time::Instant;
-
-/// A leaf of the log's tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Leaf {
-    /// The bytes of an entry.
-    Entry(Vec<u8>),
-    /// The digest that stands for an entry whose text was pruned.
-    Pruned(Hash),
-}
-
-impl Leaf {
-    /// Its digest.
-    pub fn digest(&self) -> Hash {
-        match self {
-            Self::Entry(bytes) => leaf_hash(bytes),
-            Self::Pruned(digest) => *digest,
-        }
-    }
-}
-
-/// An entry with its place in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placed {
-    /// Its index, from 0.
-    pub index: u64,
-    /// The entry.
-    pub entry: Entry,
-}
 
 /// Who does something: the operating system's user, kept apart from the log, where only a pseudonym stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor(pub String);
-
-/// What an approval is bound to, and what it lets happen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Approval {
-    /// The policy.
-    pub policy: PolicyId,
-    /// SHA-256 of its text.
-    pub hash: String,
-    /// The text that was approved: a later text is compared with it to tell a dangerous edit from a harmless one.
-    pub text: String,
-    /// What its due dates rest on beside the text (`Policy::footing`).
-    #[serde(default)]
-    pub footing: String,
-    /// When.
-    pub at: Instant,
-    /// How many records were due.
-    pub count: u64,
-    /// The identity of each store.
-    pub identities: Vec<(StoreName, Identity)>,
-    /// The fingerprint of each `[[data]]`'s schema, in order.
-    pub fingerprints: Vec<String>,
-    /// The forecast made at that moment.
-    pub curves: Vec<Curve>,
-}
-
-/// The forecast for one data binding, class and stage: how many unheld records will be due at each instant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Curve {
-    /// `data/class/stage`, such as `0/-/2`.
-    pub of: String,
-    /// When it was made.
-    pub made: Instant,
-    /// All records of the collection that this stage could ever act on, as far as counted.
-    pub remaining: u64,
-    /// Cumulative counts at rising instants.
-    pub points: Vec<(Instant, u64)>,
-}
 
 /// A run that has ended, as `status` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,27 +64,6 @@ impl fmt::Display for PauseScope {
             Self::Store(store) => write!(f, "store {store}"),
         }
     }
-}
-
-/// Which entries of the log are asked for: those that match all the parts that are given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// The word under `kind`.
-    pub kind: Option<String>,
-    /// Entries about this policy, with the outcomes and recoveries of its batches.
-    pub policy: Option<PolicyId>,
-    /// Entries about this batch.
-    pub batch: Option<BatchId>,
-    /// Entries of this run, with the outcomes and recoveries of its batches.
-    pub run: Option<RunId>,
-    /// Entries that name this store, with the outcomes and recoveries of its batches.
-    pub store: Option<StoreName>,
-    /// Written at or after this.
-    pub from: Option<Instant>,
-    /// Written before this.
-    pub to: Option<Instant>,
-    /// From the newest backwards.
-    pub newest_first: bool,
 }
 
 /// A recorded event.
@@ -273,6 +193,9 @@ pub trait StateStore: Send + Sync {
     /// The newest approval of a policy.
     fn approval(&self, policy: &PolicyId) -> Result<Option<Approval>, StateError>;
 
+    /// Every policy that was ever approved, in the order of their names.
+    fn approved_policies(&self) -> Result<Vec<PolicyId>, StateError>;
+
     /// Puts a hold in force. When it returns, the hold protects against every batch that has not started.
     fn add_hold(&self, by: &Actor, hold: &Hold) -> Result<(), StateError>;
 
@@ -351,69 +274,4 @@ pub trait StateStore: Send + Sync {
 
     /// Called at the end of a run: what was erased is erased from write-ahead logs too.
     fn settle(&self) -> Result<(), StateError>;
-}
-
-/// The list of a batch that should be there is not.
-pub fn no_manifest(batch: &BatchId) -> StateError {
-    StateError::Damaged {
-        what: format!("the list of commitments of batch {batch}"),
-        why: "it is not there".to_owned(),
-    }
-}
-
-/// Something that the state store could not do.
-#[derive(Debug, Error)]
-pub enum StateError {
-    /// The file is from a newer version of the program.
-    #[error(
-        "the state file {path} has version {found}, and this program knows versions up to {known}. \
-         Install the newer forfall again, or restore the state file from before it ran"
-    )]
-    Newer {
-        /// The file.
-        path: String,
-        /// Its version.
-        found: i64,
-        /// The newest version that we know.
-        known: i64,
-    },
-    /// The state file is gone or empty while the keys of its log are still there.
-    #[error(
-        "the state file {path} is missing or empty, but {key} belongs to an audit log that began before: approvals, \
-         holds and the log are lost. Restore the state file from its backup. To begin a new log on purpose, move the \
-         directories keys and manifests beside it elsewhere first; every policy has to be approved again then"
-    )]
-    Lost {
-        /// Where the state file should be.
-        path: String,
-        /// The key that shows that there was one.
-        key: String,
-    },
-    /// It cannot be opened, read or written.
-    #[error("{what}: {why}. Nothing is deleted until the state can be written again")]
-    Broken {
-        /// What failed, with the path.
-        what: String,
-        /// Why.
-        why: String,
-    },
-    /// A stored text or blob does not have the form that it was written in.
-    #[error(
-        "{what} in the state store is damaged: {why}. Restore it from a backup, or ask `audit verify` what is left"
-    )]
-    Damaged {
-        /// What.
-        what: String,
-        /// How.
-        why: String,
-    },
-    /// Nothing is written, for a reason that only a person can deal with.
-    #[error("{0}")]
-    Refused(String),
-    /// The intent has an outcome already, or never was.
-    #[error("batch {batch} has no open intent")]
-    NoOpenIntent {
-        /// The batch.
-        batch: String,
-    },
 }

@@ -1,6 +1,6 @@
 //! Verifies the log where it lives.
 
-use super::api::{Leaf, StateError, StateStore};
+use super::api::{StateError, StateStore};
 use crate::audit::verify::{Report, Verifier};
 
 /// How many leaves are read at once.
@@ -14,19 +14,10 @@ pub fn verify(state: &dyn StateStore, since: Option<&str>) -> Result<Report, Sta
     let mut next = 0;
     // Entries that are appended meanwhile belong to a later checkpoint, and are not this one's problem.
     let end = verifier.signed_size().unwrap_or(u64::MAX);
-    while next < end {
-        let want = usize::try_from(end - next).map_or(PAGE, |left| left.min(PAGE));
-        let leaves = state.tree(next, want)?;
-        if leaves.is_empty() {
-            break;
-        }
-        next += leaves.len() as u64;
-        for leaf in &leaves {
-            match leaf {
-                Leaf::Entry(bytes) => verifier.leaf(bytes),
-                Leaf::Pruned(digest) => verifier.pruned(*digest),
-            }
-        }
-    }
+    verifier.read(|| {
+        let page = state.tree(next, usize::try_from(end - next).map_or(PAGE, |left| left.min(PAGE)))?;
+        next += page.len() as u64;
+        Ok::<_, StateError>(page)
+    })?;
     Ok(verifier.finish())
 }

@@ -3,11 +3,13 @@
 mod gate;
 mod log;
 mod memory_of;
+mod outbox;
 pub(crate) mod sample;
 
 pub(crate) use gate::*;
 pub(crate) use log::*;
 pub(crate) use memory_of::*;
+pub(crate) use outbox::*;
 
 /// Makes a test of each case. The fixture gives a new state, and whatever must outlive it.
 macro_rules! state_contract {
@@ -46,7 +48,14 @@ macro_rules! state_contract {
             open_intents_come_oldest_first,
             what_does_not_add_up_is_refused,
             a_batch_has_one_intent,
-            a_hold_acknowledged_protects_against_every_later_batch
+            a_hold_acknowledged_protects_against_every_later_batch,
+            a_letter_is_kept_once,
+            a_letter_is_tried_until_it_is_delivered,
+            a_clock_that_was_wrong_puts_off_no_letter,
+            alarms_open_rise_and_end_with_what_is_told_of_them,
+            an_alarm_is_acknowledged_by_its_code,
+            only_what_was_delivered_is_forgotten,
+            one_delivers_at_a_time
         }
     };
     (@each $fixture:path; $($case:ident),*) => {

@@ -7,9 +7,13 @@ use crate::model::batch::BatchLabel;
 use crate::model::hold::{self, Held, Hold};
 use crate::model::key::Key;
 
+/// How the stage of a batch of things that go with records of another store ends (`of` of an intent).
+pub const ALONG: &str = "/with";
+
 /// What stands against the batch, if anything does. A pause comes first: it stops the whole run.
 pub(super) fn objection<'a>(
     intent: &Intent,
+    of: &str,
     keys: &[Key],
     pauses: &[PauseScope],
     holds: &(impl IntoIterator<Item = &'a Hold> + Clone),
@@ -18,7 +22,9 @@ pub(super) fn objection<'a>(
     if let Some(pause) = pauses.iter().find(|pause| covers(pause, label)) {
         return Some(IntentAnswer::Paused(pause.clone()));
     }
-    let mut held = Held::of(holds.clone(), &label.policy, &label.store, &label.collection);
+    let of_records = !of.ends_with(ALONG);
+    let meant = holds.clone().into_iter().filter(|hold| of_records || hold.scope.reaches_along());
+    let mut held = Held::of(meant, &label.policy, &label.store, &label.collection);
     held.everything |= intent
         .companions
         .iter()

@@ -1,28 +1,18 @@
 //! Heads kept elsewhere: where every new one goes, and whether ours follows from the newest that is there.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::Mutex;
+mod http;
+mod target;
+
+use std::sync::{Mutex, PoisonError};
 
 use super::api::{StateError, StateStore};
 use crate::audit::note::{Checkpoint, VerifierKey};
 use crate::audit::tree::Frontier;
+use crate::audit::verify::{Problem, Report};
 use crate::time::Instant;
 
-/// The newest head in a directory.
-const NEWEST: &str = "checkpoint";
-/// The newest head of each day.
-const DAYS: &str = "heads";
-
-/// Where heads go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A directory, best on a machine that the operator cannot change alone.
-    Directory(PathBuf),
-    /// A program and its arguments; it gets the head on its standard input.
-    Command(Vec<String>),
-}
+pub use http::HeadUrl;
+pub use target::Target;
 
 /// How our log stands to a published head.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,110 +31,61 @@ pub enum Standing {
 #[derive(Debug)]
 pub struct Publisher {
     targets: Vec<Target>,
-    /// The size of the newest head that every target has.
-    last: Mutex<u64>,
+    /// The size of the newest head that each target has.
+    last: Mutex<Vec<u64>>,
+}
+
+/// What was found where heads were copied to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// The newest heads, each with its place.
+    pub heads: Vec<(String, String)>,
+    /// Places where there is none to compare with, each a sentence that says why.
+    pub missing: Vec<String>,
 }
 
 impl Publisher {
     /// A publisher that has published nothing yet.
     pub fn new(targets: Vec<Target>) -> Self {
-        Self { targets, last: Mutex::new(0) }
+        let last = Mutex::new(vec![0; targets.len()]);
+        Self { targets, last }
     }
 
-    /// Copies the newest head to each target, if it is newer than the last one copied. What went wrong, a sentence
-    /// for each target; the next call tries again.
+    /// Copies the newest head to each target that does not have it yet. What went wrong, a sentence for each target;
+    /// the next call tries again.
     pub fn publish(&self, state: &dyn StateStore, now: Instant) -> Result<Vec<String>, StateError> {
         let Some(note) = state.last_checkpoint()?.filter(|_| !self.targets.is_empty()) else {
             return Ok(Vec::new());
         };
         let Ok(head) = Checkpoint::unverified(&note) else { return Ok(Vec::new()) };
-        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if head.size <= *last {
-            return Ok(Vec::new());
-        }
-        let failures: Vec<String> =
-            self.targets.iter().filter_map(|target| target.publish(&note, &head, now).err()).collect();
-        if failures.is_empty() {
-            *last = head.size;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failures = Vec::new();
+        for (target, last) in self.targets.iter().zip(last.iter_mut()).filter(|(_, last)| **last < head.size)
+        {
+            match target.publish(&note, &head, now) {
+                Ok(()) => *last = head.size,
+                Err(why) => failures.push(why),
+            }
         }
         Ok(failures)
     }
 
-    /// The newest heads that can be read back, with where they are, and which directories have none.
-    pub fn published(&self) -> (Vec<(PathBuf, String)>, Vec<String>) {
-        let (mut found, mut missing) = (Vec::new(), Vec::new());
+    /// Reads the newest heads back from where that can be done. May wait for servers, seconds for each.
+    pub fn published(&self) -> Published {
+        let mut published = Published::default();
         for target in &self.targets {
-            let Target::Directory(dir) = target else { continue };
-            let path = dir.join(NEWEST);
-            match fs_err::read_to_string(&path) {
-                Ok(note) => found.push((path, note)),
-                Err(error) => missing.push(error.to_string()),
+            match target.read_back() {
+                Some(Ok(note)) => published.heads.push((target.to_string(), note)),
+                Some(Err(why)) => published.missing.push(why),
+                None => {}
             }
         }
-        (found, missing)
+        published
     }
-}
 
-impl Target {
-    fn publish(&self, note: &str, head: &Checkpoint, now: Instant) -> Result<(), String> {
-        match self {
-            Self::Directory(dir) => keep(dir, note, head, now),
-            Self::Command(command) => tell(command, note),
-        }
-    }
-}
-
-/// Writes a head into a directory, but never over one that ours does not reach.
-fn keep(dir: &Path, note: &str, head: &Checkpoint, now: Instant) -> Result<(), String> {
-    let newest = dir.join(NEWEST);
-    let failed = |error: std::io::Error| format!("a head of the audit log is not published: {error}");
-    fs_err::create_dir_all(dir.join(DAYS)).map_err(failed)?;
-    if let Ok(there) = fs_err::read_to_string(&newest)
-        && let Ok(other) = Checkpoint::unverified(&there)
-    {
-        if other.origin == head.origin && other.size > head.size {
-            return Err(format!(
-                "{} holds a head over {} entries, and this log has {}: it is left as it is",
-                newest.display(),
-                other.size,
-                head.size
-            ));
-        }
-        if other.origin != head.origin {
-            let kept = dir.join(DAYS).join(format!("before-{}", head.origin.replace('/', "_")));
-            fs_err::write(kept, &there).map_err(failed)?;
-        }
-    }
-    for path in [dir.join(DAYS).join(now.format("%Y-%m-%d").to_string()), newest] {
-        let new = path.with_extension("new");
-        let mut file = fs_err::File::create(&new).map_err(failed)?;
-        file.write_all(note.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        fs_err::rename(&new, &path).map_err(failed)?;
-    }
-    Ok(())
-}
-
-fn tell(command: &[String], note: &str) -> Result<(), String> {
-    let Some((program, arguments)) = command.split_first() else { return Ok(()) };
-    let failed =
-        |error: std::io::Error| format!("{program} could not be given a head of the audit log: {error}");
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(failed)?;
-    // A head is far smaller than a pipe's buffer: writing it waits for nobody. A program that exits without reading
-    // is judged by its exit code.
-    if let Some(mut input) = child.stdin.take() {
-        let _ = input.write_all(note.as_bytes());
-    }
-    let status = child.wait().map_err(failed)?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{program} refused a head of the audit log: {status}"))
+    /// The places that can never be asked what they have.
+    pub fn unreadable(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().filter(|target| matches!(target, Target::Command(_)))
     }
 }
 
@@ -193,20 +134,20 @@ fn root_at(state: &dyn StateStore, size: u64) -> Result<crate::audit::tree::Hash
 
 /// Compares the published heads with our log, and lets the state refuse every write if one of them lies beyond it.
 /// What the operator should hear: unreadable heads, foreign heads.
-pub fn guard(state: &dyn StateStore, publisher: &Publisher) -> Result<Vec<String>, StateError> {
-    let (found, mut warnings) = publisher.published();
-    for (path, note) in found {
-        match compare(state, &note)? {
+pub fn guard(state: &dyn StateStore, published: &Published) -> Result<Vec<String>, StateError> {
+    let not_compared = |why: &String| format!("not compared with the audit log: {why}");
+    let mut warnings: Vec<String> = published.missing.iter().map(not_compared).collect();
+    for (place, note) in &published.heads {
+        match compare(state, note)? {
             Standing::Follows | Standing::Recovered => {}
-            Standing::Foreign(why) => warnings.push(format!("{}: {why}", path.display())),
+            Standing::Foreign(why) => warnings.push(format!("{place}: {why}")),
             Standing::Forked(head) => {
                 let (size, _) = state.log_head()?;
                 let why = format!(
-                    "the published head {} is over {} entries that this audit log ({size} entries) does not lead to: \
+                    "the published head {place} is over {} entries that this audit log ({size} entries) does not lead to: \
                      the state was restored from an older backup, or the log was changed. Nothing is written and \
                      nothing is deleted. Restore the newest state; if it is lost, `forfall audit recover` goes on \
                      under another name and says in the log what was lost",
-                    path.display(),
                     head.size
                 );
                 if let Some(keeper) = state.keeper() {
@@ -217,6 +158,41 @@ pub fn guard(state: &dyn StateStore, publisher: &Publisher) -> Result<Vec<String
         }
     }
     Ok(warnings)
+}
+
+/// Puts into a report on this state's log what the published heads say of it, and which of them could not be asked.
+pub fn tell(
+    state: &dyn StateStore,
+    publisher: &Publisher,
+    published: &Published,
+    report: &mut Report,
+) -> Result<(), StateError> {
+    for (place, note) in &published.heads {
+        match compare(state, note)? {
+            Standing::Follows => {
+                report.checked.push(format!("the log leads to the head published at {place}"));
+            }
+            Standing::Recovered => report
+                .not_checked
+                .push(format!("the head published at {place}: it is under a former name of the log")),
+            Standing::Foreign(why) => {
+                report.not_checked.push(format!("the head published at {place}: {why}"));
+            }
+            Standing::Forked(head) => {
+                let text = format!(
+                    "the head published at {place} is over {} entries that this log does not lead to",
+                    head.size
+                );
+                report.problems.push(Problem { index: None, text });
+                report.ok = false;
+            }
+        }
+    }
+    report.not_checked.extend(published.missing.iter().map(|why| format!("a published head: {why}")));
+    let silent =
+        publisher.unreadable().map(|target| format!("what {target} did with the heads that it was given"));
+    report.not_checked.extend(silent);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -59,7 +59,13 @@ pub trait LogKeeper: Send + Sync {
 
     /// Destroys the key of an epoch that has ended, and the lists made with it; an entry stands before and after.
     /// Again after a crash: finishes it. Refused while a batch of it is open.
-    fn destroy_epoch(&self, now: Instant, by: &Actor, epoch: u32) -> Result<Destroyed, StateError>;
+    fn destroy_epoch(
+        &self,
+        now: Instant,
+        by: &Actor,
+        epoch: u32,
+        early: bool,
+    ) -> Result<Destroyed, StateError>;
 
     /// Erases the text of every entry below `minimum`; their digests stay. How many that were. An entry stands
     /// before and after. Open batches keep theirs: the minimum is lowered to the oldest of them.

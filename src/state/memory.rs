@@ -1,6 +1,7 @@
 //! The state in memory: for tests and simulations. It keeps every promise but the one of being there tomorrow, and its
 //! keys are no secret.
 
+mod outbox;
 mod remembered;
 
 use std::collections::HashSet;
@@ -28,6 +29,7 @@ const ORIGIN: &str = "forfall/memory";
 pub struct MemoryState {
     inner: Mutex<Remembered>,
     leases: Arc<Mutex<HashSet<PolicyId>>>,
+    desk: Mutex<outbox::Desk>,
     key: LogKey,
 }
 
@@ -38,6 +40,13 @@ struct MemoryLease {
 }
 
 impl Lease for MemoryLease {}
+
+impl MemoryLease {
+    fn take(policy: &PolicyId, leases: &Arc<Mutex<HashSet<PolicyId>>>) -> Option<Self> {
+        let new = leases.lock().unwrap_or_else(PoisonError::into_inner).insert(policy.clone());
+        new.then(|| Self { policy: policy.clone(), leases: Arc::clone(leases) })
+    }
+}
 
 impl Drop for MemoryLease {
     fn drop(&mut self) {
@@ -50,9 +59,13 @@ impl MemoryState {
     pub fn new(now: Instant) -> Self {
         let key = LogKey::new(ORIGIN, &SECRET).expect("the name has neither blanks nor signs");
         let vkey = key.verifier().to_string();
-        let state = Self { inner: Mutex::default(), leases: Arc::default(), key };
+        let state = Self { inner: Mutex::default(), leases: Arc::default(), desk: Mutex::default(), key };
         state.lock().append(now, Body::Genesis(Genesis { origin: ORIGIN.to_owned(), vkey, continues: None }));
         state
+    }
+
+    fn desk(&self) -> MutexGuard<'_, outbox::Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Remembered> {
@@ -62,9 +75,7 @@ impl MemoryState {
 
 impl StateStore for MemoryState {
     fn lease(&self, policy: &PolicyId) -> Result<Option<Box<dyn Lease>>, StateError> {
-        let new = self.leases.lock().unwrap_or_else(PoisonError::into_inner).insert(policy.clone());
-        let lease = || MemoryLease { policy: policy.clone(), leases: Arc::clone(&self.leases) };
-        Ok(new.then(|| Box::new(lease()) as Box<dyn Lease>))
+        Ok(MemoryLease::take(policy, &self.leases).map(|lease| Box::new(lease) as Box<dyn Lease>))
     }
 
     fn epoch_key(&self) -> Result<EpochKey, StateError> {
@@ -158,6 +169,12 @@ impl StateStore for MemoryState {
         inner.approvals.insert(approval.policy.clone(), approval.clone());
         inner.keep_curves(&approval.policy, &approval.curves);
         Ok(())
+    }
+
+    fn approved_policies(&self) -> Result<Vec<PolicyId>, StateError> {
+        let mut policies: Vec<PolicyId> = self.lock().approvals.keys().cloned().collect();
+        policies.sort();
+        Ok(policies)
     }
 
     fn approval(&self, policy: &PolicyId) -> Result<Option<Approval>, StateError> {
@@ -291,7 +308,7 @@ impl StateStore for MemoryState {
         gate::check_intent(intent, keys)?;
         let mut inner = self.lock();
         let holds = inner.holds.iter().map(|(hold, _)| hold);
-        if let Some(objection) = gate::objection(intent, keys, &inner.pauses, &holds) {
+        if let Some(objection) = gate::objection(intent, of, keys, &inner.pauses, &holds) {
             return Ok(objection);
         }
         if inner.labels.contains_key(&intent.label.batch) {

@@ -5,14 +5,15 @@
 pub mod api;
 pub mod check;
 pub mod export;
-mod gate;
+pub mod gate;
 pub mod heads;
 pub mod keeper;
 pub mod memory;
 mod notes;
+pub mod outbox;
 pub mod prove;
 pub mod retention;
 pub mod sqlite;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;

@@ -125,7 +125,7 @@ pub fn keep(
             Err(error) => return Err(error),
             Ok(()) => {
                 for epoch in epochs {
-                    keeper.destroy_epoch(now, &by, epoch)?;
+                    keeper.destroy_epoch(now, &by, epoch, false)?;
                     kept.destroyed.push(epoch);
                 }
                 kept.pruned = keeper.prune_entries(now, &by, minimum)?;

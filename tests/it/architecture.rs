@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each layer with its height. A module may import its own layer's modules only where `SIDEWAYS` says so.
-const LAYERS: [(&str, u8); 13] = [
+const LAYERS: [(&str, u8); 14] = [
     ("crash", 0),
     ("time", 0),
     ("model", 1),
@@ -15,6 +15,7 @@ const LAYERS: [(&str, u8); 13] = [
     ("config", 4),
     ("engine", 4),
     ("schedule", 5),
+    ("notice", 5),
     ("daemon", 6),
     ("cli", 7),
     ("main", 8),

@@ -1,8 +1,9 @@
 //! The engine on stores in memory: what it must not do, it does not, whatever fails.
 
+mod along;
 mod faults;
 mod gates;
-mod world;
+pub(crate) mod world;
 
 use forfall::audit::entry::Body;
 use forfall::engine::progress::{Stop, Unwatched};

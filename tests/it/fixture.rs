@@ -118,6 +118,13 @@ impl Fixture {
         }
     }
 
+    /// Adds clips that are due, with these numbers.
+    pub(crate) fn more_clips(&self, from: usize, count: usize) {
+        for row in from..from + count {
+            Self::clip(&self.path(&format!("cameras/cam{}/clip-{row:05}.mp4", row % 5)), 8);
+        }
+    }
+
     /// A file that was modified so many days ago.
     pub(crate) fn clip(path: &Path, days: u64) {
         fs_err::write(path, format!("recording {}", path.display())).unwrap();

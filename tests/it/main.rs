@@ -8,6 +8,8 @@ mod crash;
 mod daemon;
 mod engine;
 mod fixture;
+mod needed;
+mod notices;
 mod policies;
 mod postgres;
 mod proof;

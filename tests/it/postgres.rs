@@ -200,10 +200,10 @@ fn what_is_wrong_with_a_server_is_told_with_what_to_do() {
     let desk = Desk::new();
     let port = server::postgres().port;
     let database = &desk.database;
-    sql(database, "CREATE ROLE locked_out LOGIN PASSWORD 'open'");
-    desk.write("url", &format!("postgres://locked_out:sesame@127.0.0.1:{port}/{database}"));
+    sql(database, "CREATE ROLE locked LOGIN PASSWORD 'open'");
+    desk.write("url", &format!("postgres://locked:sesame@127.0.0.1:{port}/{database}"));
     complains(&desk, &["password authentication failed", "Correct user and password"]);
-    sql(database, "DROP ROLE locked_out");
+    sql(database, "DROP ROLE locked");
     desk.write("url", &format!("postgres://postgres@127.0.0.1:{port}/nowhere"));
     complains(&desk, &["\"nowhere\" does not exist", "Correct the database's name"]);
     desk.write("url", "sesame");

@@ -37,8 +37,8 @@ struct Kind {
     taken: &'static str,
 }
 
-/// The one PostgreSQL server of this process. The superuser is `postgres`; every role but those whose name begins
-/// with `locked` connects without a password. Durability is what a crash of the operating system would need; tests
+/// The one PostgreSQL server of this process. The superuser is `postgres`; every role but `locked`
+/// connects without a password. Durability is what a crash of the operating system would need; tests
 /// only crash processes.
 pub fn postgres() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
@@ -79,7 +79,7 @@ fn postgres_kind(settings: &'static str) -> Kind {
             format!(
                 "{bin}/initdb --no-sync --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
                    --pgdata={directory}/data >{directory}/made 2>&1 && \
-                 printf '%s\\n' 'local all all trust' 'host all /^locked 127.0.0.1/32 scram-sha-256' \
+                 printf '%s\\n' 'local all all trust' 'host all locked 127.0.0.1/32 scram-sha-256' \
                    'host all all 127.0.0.1/32 trust' 'host replication all 127.0.0.1/32 trust' \
                    >{directory}/data/pg_hba.conf"
             )

@@ -5,6 +5,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -42,6 +43,7 @@ pub(super) struct FileWalk<'a> {
     /// Left out of the last batch.
     left: Vec<Item>,
     gaps: Mutex<Vec<Gap>>,
+    links: AtomicU64,
 }
 
 enum Feed {
@@ -73,6 +75,7 @@ impl<'a> FileWalk<'a> {
             pending: VecDeque::new(),
             left: Vec::new(),
             gaps: Mutex::default(),
+            links: AtomicU64::default(),
         })
     }
 
@@ -106,7 +109,9 @@ impl<'a> FileWalk<'a> {
         drop(receiver);
         let died = threads.into_iter().filter_map(|thread| thread.join().err()).count();
         let mut gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
-        gaps.extend(self.crawl.take_found().into_gaps());
+        let found = self.crawl.take_found();
+        self.links.fetch_add(found.links, Ordering::Relaxed);
+        gaps.extend(found.into_gaps());
         if died > 0 {
             let place = format!("store `{}`", self.store.name);
             gaps.push(Gap { place, reason: "a thread that read it died".to_owned() });
@@ -145,6 +150,10 @@ impl Walk for FileWalk<'_> {
             return Ok(None);
         }
         Ok(Some(Box::new(FileBatch::new(self, batch.batch, records))))
+    }
+
+    fn links(&self) -> u64 {
+        self.links.load(Ordering::Relaxed)
     }
 
     fn gaps(&self) -> Vec<Gap> {

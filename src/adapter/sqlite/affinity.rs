@@ -49,6 +49,13 @@ pub(super) fn kind(declared: &str) -> ColumnKind {
     }
 }
 
+/// Whether every number in a column of this type is kept as a floating-point number.
+pub(super) fn is_floating(declared: &str) -> bool {
+    let declared = declared.to_ascii_uppercase();
+    let has = |part: &str| declared.contains(part);
+    affinity(&declared) == Affinity::Number && !has("INT") && (has("REAL") || has("FLOA") || has("DOUB"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -55,8 +55,8 @@ impl Counting<'_> {
         let known = match &group.start {
             None => None,
             Some(start) => match starts::reading(start, &self.bound.frame) {
-                Reading::Numbers { column: other, unit } if other == way.column => {
-                    let known = starts::segments(start, unit, &StartIs::Known { now: self.scope.now });
+                Reading::Numbers { column: other, count } if other == way.column => {
+                    let known = starts::segments(start, count, &StartIs::Known { now: self.scope.now });
                     Some((start, way.set.and(&known)))
                 }
                 _ => return Ok(None),

@@ -226,9 +226,9 @@ impl Dialect for Sqlite<'_> {
         need: Need,
     ) -> Result<String, StoreError> {
         match starts::reading(start, frame) {
-            Reading::Numbers { column, unit } => {
+            Reading::Numbers { column, count } => {
                 let cell = self.column(&frame.own.name, column);
-                Ok(self.in_segments(&cell, &starts::segments(start, unit, is), need))
+                Ok(self.in_segments(&cell, &starts::segments(start, count, is), need))
             }
             Reading::Texts { column } => {
                 let cell = self.column(&frame.own.name, column);

@@ -114,7 +114,9 @@ fn segments_of(predicate: &Predicate, column: &str, frame: &Frame) -> Option<Seg
             Segments::null()
         }
         Predicate::Start { start, is } => match starts::reading(start, frame) {
-            Reading::Numbers { column: other, unit } if other == column => starts::segments(start, unit, is),
+            Reading::Numbers { column: other, count } if other == column => {
+                starts::segments(start, count, is)
+            }
             _ => return None,
         },
         _ => return None,

@@ -136,11 +136,17 @@ impl Session {
     }
 
     /// Empties the write-ahead log, in which what was deleted would live on. A reader that is still at it keeps that
-    /// from being done; the next writer does it then.
+    /// from being done, which is an error: the next run does it then.
     pub(super) fn settle(&self) -> Result<(), StoreError> {
         let mode: String = self.one("PRAGMA journal_mode")?;
         if mode.eq_ignore_ascii_case("wal") {
-            self.rows("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            let busy: i64 = self.one("PRAGMA wal_checkpoint(TRUNCATE)")?;
+            if busy != 0 {
+                let why = "what was deleted still stands in its write-ahead log, because another process is reading";
+                return Err(self.trouble(StoreErrorKind::Busy, why).with_help(
+                    "The next run empties it; until then look for the process that keeps a transaction open",
+                ));
+            }
         }
         Ok(())
     }

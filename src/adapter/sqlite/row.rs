@@ -213,6 +213,9 @@ fn nameless(
     let count = dialect.session.number(&sql, &dialect.bound)?;
     Ok((count > 0).then(|| Gap {
         place: format!("table `{}`", bound.entry.name),
-        reason: format!("{count} rows have no key by which they could be named"),
+        reason: format!(
+            "{count} of them have no key by which they could be named: it is empty (NULL) or a number with a fraction, \
+             so they are never disposed of; give them a key, or the policy another `key`"
+        ),
     }))
 }

@@ -11,7 +11,7 @@ use super::open::Session;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::sql::{Frame, LinkedTable, Table};
 use crate::model::key::{KeyForm, hex};
-use crate::model::schema::{Column, Schema};
+use crate::model::schema::{Column, ColumnKind, Schema, SideEffect};
 use crate::model::target::Target;
 
 /// A target's tables, ready for SQL to be made about them.
@@ -167,6 +167,8 @@ fn require(session: &Session, entry: &Entry, name: &str) -> Result<String, Store
 pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreError> {
     let bound = bind(session, target)?;
     let effects = effects::find(session, &bound, target)?;
+    let mut refused = effects.refused.clone();
+    refused.extend(floating_keys(&bound));
     let mut warnings = warnings_of(&bound);
     warnings.extend(effects.warnings.iter().cloned());
     let fingerprint = fingerprint(&bound, &effects);
@@ -177,11 +179,24 @@ pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreE
         key: frame.own.key,
         key_form: KeyForm::Columns,
         linked: frame.links.into_iter().map(|linked| (linked.link.name, linked.table.columns)).collect(),
-        side_effects: effects.refused,
+        side_effects: refused,
         referenced_by: effects.referenced_by,
         warnings,
         marker: Some(MARKS.to_owned()),
         fingerprint,
+    })
+}
+
+/// Key columns in which no record has a key that can be named and proven: a fraction has no one spelling.
+fn floating_keys(bound: &Bound) -> impl Iterator<Item = SideEffect> {
+    let columns = bound.frame.own.key.iter().filter_map(|name| bound.frame.own.column(name));
+    columns.filter(|column| affinity::is_floating(&column.declared)).map(|column| SideEffect {
+        name: column.name.clone(),
+        text: format!(
+            "key column `{}` of table `{}` holds floating-point numbers, by which no record can be named exactly: \
+             name another unique column with `key`",
+            column.name, bound.entry.name
+        ),
     })
 }
 
@@ -202,6 +217,15 @@ fn warnings_of(bound: &Bound) -> Vec<String> {
         warnings.push(format!(
             "key column `{}` of table `{}` may be NULL: a record without a key is never disposed of",
             column.name, entry.name
+        ));
+    }
+    let key = || bound.frame.own.key.iter().filter_map(|name| bound.frame.own.column(name));
+    for column in key().filter(|column| matches!(column.kind, ColumnKind::Real | ColumnKind::Any)) {
+        warnings.push(format!(
+            "key column `{}` of table `{}` is {}: a record whose key is a number with a fraction is never disposed of",
+            column.name,
+            bound.entry.name,
+            if column.declared.is_empty() { "untyped" } else { &column.declared }
         ));
     }
     for linked in bound.frame.links.iter().filter(|linked| !linked.unique) {

@@ -8,7 +8,7 @@ use super::segments::{Number, Segments};
 use crate::adapter::sql::Frame;
 use crate::model::predicate::StartIs;
 use crate::model::schema::ColumnKind;
-use crate::model::start::{Format, Start, last_plausible};
+use crate::model::start::{Count, Format, Start, last_plausible};
 use crate::model::value::{Field, Value};
 use crate::time::{Instant, StartSet, StartValue};
 
@@ -19,8 +19,8 @@ pub(super) enum Reading<'a> {
     Numbers {
         /// The column.
         column: &'a str,
-        /// Microseconds for each unit.
-        unit: i64,
+        /// How they count.
+        count: Count,
     },
     /// Texts that begin with year, month and day in a column of the record itself.
     Texts {
@@ -35,25 +35,20 @@ pub(super) enum Reading<'a> {
 pub(super) fn reading<'a>(start: &Start, frame: &'a Frame) -> Reading<'a> {
     let Some(Field { link: None, column }) = start.single_field() else { return Reading::Opaque };
     let Some(column) = frame.own.column(column) else { return Reading::Opaque };
-    let unit = match &start.format {
-        Some(Format::Unix) => 1_000_000,
-        Some(Format::UnixMs) => 1_000,
-        Some(Format::UnixUs) => 1,
-        Some(Format::Rfc3339 | Format::DateTime | Format::Date) => {
-            return Reading::Texts { column: &column.name };
-        }
-        Some(Format::Pattern(_)) | None => return Reading::Opaque,
-    };
+    if matches!(start.format, Some(Format::Rfc3339 | Format::DateTime | Format::Date)) {
+        return Reading::Texts { column: &column.name };
+    }
+    let Some(count) = start.format.as_ref().and_then(Format::count) else { return Reading::Opaque };
     // In a text column every number is kept as text, and a truth column's 0 and 1 are no numbers.
     if affinity(&column.declared) == Affinity::Text || column.kind == ColumnKind::Bool {
         return Reading::Opaque;
     }
-    Reading::Numbers { column: &column.name, unit }
+    Reading::Numbers { column: &column.name, count }
 }
 
 /// The numbers that answer the question, for a start that is read as [`Reading::Numbers`].
-pub(super) fn segments(start: &Start, unit: i64, is: &StartIs) -> Segments {
-    let axis = Axis { start, unit };
+pub(super) fn segments(start: &Start, count: Count, is: &StartIs) -> Segments {
+    let axis = Axis { start, count };
     let plausible = Segments::range(Some(axis.before(start.earliest_instant())), None);
     match is {
         StartIs::In(set) => {
@@ -75,15 +70,15 @@ pub(super) fn segments(start: &Start, unit: i64, is: &StartIs) -> Segments {
             }
         }
         StartIs::Undetermined { now } => {
-            let known = segments(start, unit, &StartIs::Known { now: *now });
-            known.or(&segments(start, unit, &StartIs::Waiting { now: *now })).complement()
+            let known = segments(start, count, &StartIs::Known { now: *now });
+            known.or(&segments(start, count, &StartIs::Waiting { now: *now })).complement()
         }
     }
 }
 
 struct Axis<'a> {
     start: &'a Start,
-    unit: i64,
+    count: Count,
 }
 
 impl Axis<'_> {
@@ -107,13 +102,14 @@ impl Axis<'_> {
         if means(f64::INFINITY) {
             return Number::Real(f64::INFINITY);
         }
-        let micros = instant.timestamp_micros();
-        let whole = micros.div_euclid(self.unit);
+        let (unit, micros) =
+            (i64::from(self.count.unit), instant.timestamp_micros() + self.count.before_1970);
+        let whole = micros.div_euclid(unit);
         if whole.unsigned_abs() >= 1 << 53 {
             // So large a number with a fraction does not exist.
             return Number::Int(whole);
         }
-        let mut edge = micros as f64 / self.unit as f64;
+        let mut edge = micros as f64 / unit as f64;
         while !means(edge) {
             edge = edge.next_down();
         }

@@ -5,8 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rusqlite::types::{Value as SqlValue, ValueRef};
 
 use super::dialect::quoted;
+use super::follow::Follower;
 use super::value;
-use super::walk::{Follower, SqliteWalk};
+use super::walk::SqliteWalk;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::model::key::Key;
 
@@ -99,15 +100,9 @@ pub(super) fn delete_companions(
     values: &[SqlValue],
 ) -> Result<Vec<Key>, StoreError> {
     let name = quoted(&walk.bound.entry.name);
-    let ours: Vec<String> =
-        walk.bound.frame.own.key.iter().map(|column| format!("{name}.{}", quoted(column))).collect();
-    let sql = format!(
-        "DELETE FROM {} WHERE {} IN (SELECT {} FROM {} WHERE {whole})",
-        quoted(&follower.table),
-        quoted(&follower.by),
-        ours.join(", "),
-        table(walk),
-    );
+    let from = format!("{} WHERE {whole}", table(walk));
+    let theirs = follower.condition(&name, &walk.bound.frame.own.key[0], &from);
+    let sql = format!("DELETE FROM {} WHERE {theirs}", quoted(&follower.table));
     returned(walk, &follower.table, &sql, &follower.key, values)
 }
 

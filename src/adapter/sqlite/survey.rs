@@ -47,13 +47,13 @@ fn by_index(
     sets: &[StartSet],
 ) -> Result<Option<Vec<u64>>, StoreError> {
     let Some((column, index, base)) = whole_set(predicate, bound, start) else { return Ok(None) };
-    let Reading::Numbers { unit, .. } = starts::reading(start, &bound.frame) else { return Ok(None) };
+    let Reading::Numbers { count, .. } = starts::reading(start, &bound.frame) else { return Ok(None) };
     let table = quoted(&bound.entry.name);
     let cell = format!("{table}.{}", quoted(column));
     let mut before = Segments::none();
     let mut counts = Vec::with_capacity(sets.len());
     for set in sets {
-        let set = starts::segments(start, unit, &StartIs::In(set.clone()));
+        let set = starts::segments(start, count, &StartIs::In(set.clone()));
         let mut count: u64 = 0;
         for (above, through) in set.without(&before).and(&base).numbers {
             let mut dialect = Sqlite::new(session, &scope.events);

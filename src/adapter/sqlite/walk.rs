@@ -15,6 +15,7 @@ use rusqlite::types::Value as SqlValue;
 use super::batch::Frozen;
 use super::change::{Verb, verb};
 use super::dialect::{Sqlite, quoted};
+use super::follow::Follower;
 use super::given::Arguments;
 use super::open::Session;
 use super::order::{Order, order};
@@ -55,19 +56,6 @@ pub(super) struct SqliteWalk {
     forgot: bool,
 }
 
-/// A table whose rows go before their record.
-#[derive(Clone, Debug)]
-pub(super) struct Follower {
-    /// The table as the policy names it.
-    pub(super) collection: String,
-    /// The table.
-    pub(super) table: String,
-    /// The column that names our key.
-    pub(super) by: String,
-    /// Its own key.
-    pub(super) key: Vec<String>,
-}
-
 impl SqliteWalk {
     pub(super) fn begin(path: PathBuf, timeout: Duration, job: Job) -> Result<Self, StoreError> {
         let mut session = Session::write(&path, timeout)?;
@@ -76,7 +64,11 @@ impl SqliteWalk {
         let file = marks::file_at(&path);
         let schema = Seen::look(&session, &job.scope.target)?;
         let bound = schema::bind(&session, &job.scope.target)?;
-        let companions = if job.act == Act::Delete { followers(&session, &bound, &job)? } else { Vec::new() };
+        let companions = if job.act == Act::Delete {
+            Follower::all(&session, &bound, &job.scope.target)?
+        } else {
+            Vec::new()
+        };
 
         let mut dialect = Sqlite::new(&session, &job.scope.events);
         let verb = verb(&mut dialect, &bound.frame, &job.act)?;
@@ -208,31 +200,6 @@ impl Walk for SqliteWalk {
         // An error ends the walk; nothing is passed over in silence.
         Vec::new()
     }
-}
-
-fn followers(session: &Session, bound: &Bound, job: &Job) -> Result<Vec<Follower>, StoreError> {
-    let mut followers = Vec::new();
-    for with in job.scope.target.with.iter().filter(|with| with.store.is_none()) {
-        let entry = session.table(&with.collection)?;
-        let by = with.by.as_ref().and_then(|by| {
-            entry
-                .columns
-                .iter()
-                .find(|column| column.name.eq_ignore_ascii_case(by))
-                .map(|column| column.name.clone())
-        });
-        let (Some(by), [_]) = (by, bound.frame.own.key.as_slice()) else {
-            let why = format!("rows of `{}` cannot be found by their record's key", entry.name);
-            return Err(session.trouble(StoreErrorKind::Unsupported, why).with_help("Run `forfall check`"));
-        };
-        followers.push(Follower {
-            collection: with.collection.clone(),
-            by,
-            key: schema::key_of(session, &entry, None)?,
-            table: entry.name,
-        });
-    }
-    Ok(followers)
 }
 
 fn left_out_function(

@@ -62,7 +62,7 @@ pub fn check(text: &str, vkey: &str, cosigners: &[CosignerVerifier]) -> Report {
         Ok(certificate) => {
             report
                 .checked
-                .push("the file is as it was issued, and its plain words say what is proven".to_owned());
+                .push("the file is whole, and its plain words say what its proofs are about".to_owned());
             if let Some(key) = &key {
                 prove(&certificate, key, &mut report);
             }
@@ -72,6 +72,8 @@ pub fn check(text: &str, vkey: &str, cosigners: &[CosignerVerifier]) -> Report {
     report.not_checked.extend([
         "whether the store did what the log says, and whether other copies exist".to_owned(),
         "whether the log is the same for everybody: compare its newest head with one kept elsewhere"
+            .to_owned(),
+        "the other entries of the log, such as one that this batch was recorded twice: verify an export of it"
             .to_owned(),
     ]);
     report.ok = report.problems.is_empty();

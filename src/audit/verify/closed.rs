@@ -16,6 +16,11 @@ pub(super) struct Closed {
     order: VecDeque<BatchId>,
     count: u64,
     horizon: Option<[u8; 6]>,
+    /// How many of the oldest that are known were made before the clock was set back: their times say nothing about
+    /// what is new.
+    before_set_back: usize,
+    /// Whether any that was made before the clock was set back is known no more.
+    forgot: bool,
 }
 
 impl Closed {
@@ -29,8 +34,24 @@ impl Closed {
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);
-            self.horizon = self.horizon.max(Some(made(oldest)));
+            if self.before_set_back > 0 {
+                self.before_set_back -= 1;
+                self.forgot = true;
+            } else {
+                self.horizon = self.horizon.max(Some(made(oldest)));
+            }
         }
+    }
+
+    /// The clock was set back: ids made from now on may be older than those of batches that ended long ago.
+    pub(super) fn clock_was_set_back(&mut self) {
+        self.forgot |= self.horizon.take().is_some();
+        self.before_set_back = self.order.len();
+    }
+
+    /// Whether there are batches that would not be recognised if they came again.
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.forgot
     }
 
     /// Whether it has ended, or claims to be older than what ended long ago.
@@ -71,5 +92,14 @@ mod tests {
         assert!(!closed.contains(id(KNOWN + 5000)));
         assert_eq!((closed.known.len(), closed.order.len()), (KNOWN, KNOWN));
         assert_eq!(closed.count(), KNOWN as u64 + 1000);
+        assert!(!closed.has_forgotten());
+        closed.clock_was_set_back();
+        assert!(closed.has_forgotten(), "which is told");
+        for number in 5..KNOWN {
+            let late = BatchId::at(start - TimeDelta::milliseconds(i64::try_from(number).unwrap()));
+            assert!(!closed.contains(late), "a clock that was ahead condemns nothing later");
+            closed.insert(late);
+        }
+        assert!(closed.contains(last));
     }
 }

@@ -3,10 +3,12 @@
 use chrono::TimeZone as _;
 
 use super::*;
-use crate::audit::entry::{ApprovalGiven, Genesis};
+use crate::audit::entry::{ApprovalGiven, Entry, Genesis, Intent, Outcome, Recovery};
+use crate::audit::leaf::Leaf;
 use crate::audit::note::LogKey;
+use crate::audit::tree::leaf_hash;
 use crate::model::batch::BatchLabel;
-use crate::model::ids::StoreName;
+use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
 
 fn key() -> LogKey {
     LogKey::new("forfall/0f0f0f0f", &[7; 32]).unwrap()
@@ -227,13 +229,63 @@ fn an_open_intent_is_counted_and_is_no_problem() {
 }
 
 #[test]
-fn times_may_run_back_a_little() {
+fn a_clock_that_ran_backwards_is_told_and_is_no_damage() {
     let at = |minutes: i64| Entry::new(noon() - TimeDelta::minutes(minutes), Body::Heartbeat {}).canonical();
     let mut all = leaves(vec![genesis()]);
     all.push(at(5));
-    assert!(verify(&all, &head(&all), &vkey(), None).ok);
+    let report = verify(&all, &head(&all), &vkey(), None);
+    assert!(report.ok && report.remarks.is_empty(), "a little is usual: {report:#?}");
+    assert!(report.checked.iter().any(|text| text.contains("backwards")));
     all.push(at(11));
-    assert_eq!(verify(&all, &head(&all), &vkey(), None).problems[0].index, Some(2));
+    let report = verify(&all, &head(&all), &vkey(), None);
+    assert!(report.ok && report.remarks[0].index == Some(2), "{report:#?}");
+    assert!(!report.checked.iter().any(|text| text.contains("backwards")), "{report:#?}");
+    assert!(report.not_checked.iter().any(|text| text.contains("ran backwards 1 times")), "{report:#?}");
+}
+
+#[test]
+fn nothing_that_failed_is_said_to_be_checked() {
+    let mut all = leaves(good());
+    let head = head(&all);
+    all[4] = leaves(vec![intent(1, 1)]).remove(0);
+    let report = verify(&all, &head, &vkey(), None);
+    assert!(!report.ok, "{report:#?}");
+    for words in ["signed the checkpoint", "unchanged", "one intent", "directly before"] {
+        assert!(!report.checked.iter().any(|text| text.contains(words)), "{words}: {report:#?}");
+    }
+    assert!(report.checked.iter().any(|text| text.contains("canonical")));
+    assert!(report.not_checked[0].contains("no valid checkpoint"), "{report:#?}");
+}
+
+#[test]
+fn many_threads_find_what_one_finds() {
+    let mut all = leaves(good());
+    for minute in 0..700 {
+        all.push(Entry::new(noon() + TimeDelta::minutes(minute), Body::Heartbeat {}).canonical());
+    }
+    let head = head(&all);
+    all[300] = b"x".to_vec();
+    all[5].push(b' ');
+    let pruned: Vec<Leaf> = all.iter().take(2).map(|leaf| Leaf::Pruned(leaf_hash(leaf))).collect();
+    let pages: Vec<Leaf> = pruned.into_iter().chain(all.iter().skip(2).cloned().map(Leaf::Entry)).collect();
+    let mut one = Verifier::new(&head, &vkey(), None);
+    for leaf in &pages {
+        match leaf {
+            Leaf::Entry(bytes) => one.leaf(bytes),
+            Leaf::Pruned(digest) => one.pruned(*digest),
+        }
+    }
+    let expected = one.finish();
+    for size in [1, 7, 300, 1_000] {
+        let mut pages = pages.chunks(size).map(<[Leaf]>::to_vec);
+        let mut many = Verifier::new(&head, &vkey(), None);
+        let Ok(()) = many.read::<std::convert::Infallible>(|| Ok(pages.next().unwrap_or_default()));
+        assert_eq!(many.finish(), expected);
+    }
+    let mut cut = Verifier::new(&head, &vkey(), None);
+    let mut pages = pages.chunks(7).map(<[Leaf]>::to_vec).take(9).map(Ok).chain([Err("gone")]);
+    assert_eq!(cut.read(|| pages.next().unwrap()), Err("gone"));
+    assert_eq!(cut.finish().size, 63, "what came before is read");
 }
 
 #[test]
@@ -336,6 +388,7 @@ fn pruned_entries_must_be_declared() {
         epoch: None,
         manifests: None,
         minimum: Some(4),
+        early: false,
     });
     bodies.push(declared);
     let leaves = leaves(bodies);

@@ -37,12 +37,15 @@ pub(in crate::cli) enum Command {
         /// No certificate can be made from that epoch any more
         #[arg(long, required = true)]
         yes: bool,
+        /// Before its retention has ended (`[audit] keep-manifests`): the log says so
+        #[arg(long)]
+        early: bool,
     },
 }
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Recover {
-    /// The published head that the log does not lead to [default: the one under `[audit] heads`]
+    /// The published head that the log does not lead to [default: the one published]
     #[arg(long, value_name = "FILE")]
     head: Option<PathBuf>,
     /// The log goes on under another name and key, and says what was lost
@@ -108,9 +111,22 @@ pub(super) fn run(command: &Command, session: &Session, context: &Context) -> Re
             );
             (Changed { vkey: Some(vkey), epoch: None, manifests: None }, told)
         }
-        Command::Destroy { epoch, .. } => {
+        Command::Destroy { epoch, early, .. } => {
             retention::refuse_if_held(&*session.state)?;
-            let destroyed = keeper.destroy_epoch(now, &by, *epoch)?;
+            let due = retention::due_epochs(
+                &keeper.epochs()?,
+                &session.config.audit.retention,
+                session.zone(),
+                now,
+            );
+            let is_early = !due.contains(epoch);
+            if is_early && !early {
+                return Err(Failure::stopped(format!(
+                    "the retention of epoch {epoch} has not ended ([audit] keep-manifests, from the end of the year \
+                     in which the epoch ended). --early destroys it all the same, and the log says so"
+                )));
+            }
+            let destroyed = keeper.destroy_epoch(now, &by, *epoch, is_early)?;
             let lists = phrase::counted(destroyed.manifests, "list", "lists");
             let told = format!(
                 "The commitment key of epoch {epoch} and {lists} are destroyed. The log and every certificate that \
@@ -190,11 +206,11 @@ pub(super) fn recover(recover: &Recover, session: &Session, context: &Context) -
 /// The largest published head that the log does not lead to.
 fn forked(session: &Session) -> Result<String, Failure> {
     let mut worst: Option<(u64, String)> = None;
-    for (_, note) in session.publisher.published().0 {
-        if let Standing::Forked(head) = heads::compare(&*session.state, &note)?
+    for (_, note) in &session.published.heads {
+        if let Standing::Forked(head) = heads::compare(&*session.state, note)?
             && worst.as_ref().is_none_or(|(size, _)| head.size > *size)
         {
-            worst = Some((head.size, note));
+            worst = Some((head.size, note.clone()));
         }
     }
     worst.map(|(_, note)| note).ok_or_else(|| {

@@ -29,7 +29,11 @@ pub(super) fn prune(prune: &Prune) -> Vec<String> {
     });
     match (prune.epoch, prune.minimum) {
         (Some(epoch), _) => vec![
-            format!("{} {phase} of the commitment key of epoch {epoch}{lists}.", prune.by),
+            format!(
+                "{} {phase} of the commitment key of epoch {epoch}{lists}{}.",
+                prune.by,
+                if prune.early { ", before its retention had ended" } else { "" }
+            ),
             "Entries and certificates that were issued still verify; for other records of that time no certificate \
              can be made any more."
                 .to_owned(),

@@ -81,7 +81,7 @@ impl Screen<'_> {
                 grid.row([policy.id.as_str().into(), count(plan.total.count), acts.into(), kept.into()]);
             }
         }
-        self.lines(grid)
+        self.lines(&grid)
     }
 
     pub(super) fn ran(&self, reports: &[(&Policy, Report)]) -> Result<(), Failure> {
@@ -102,7 +102,7 @@ impl Screen<'_> {
             let did = if said.is_empty() { "nothing".to_owned() } else { said.join(", ") };
             grid.row([policy.id.as_str().into(), report.state.to_string().into(), did.into()]);
         }
-        self.lines(grid)
+        self.lines(&grid)
     }
 
     pub(super) fn verified(&self, report: &Verified) -> Result<(), Failure> {
@@ -159,7 +159,7 @@ impl Screen<'_> {
         Ok(())
     }
 
-    fn lines(&self, grid: Grid) -> Result<(), Failure> {
+    fn lines(&self, grid: &Grid) -> Result<(), Failure> {
         for line in grid.lines(2) {
             self.output().line(line)?;
         }

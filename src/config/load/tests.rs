@@ -202,3 +202,22 @@ fn a_password_is_never_repeated() {
     let (_dir, loaded) = loaded(&[("forfall.toml", &config)]);
     assert!(!format!("{:?}", loaded.diagnostics).contains("hidden"));
 }
+
+#[test]
+fn one_file_under_two_names_is_one_store() {
+    let dir = tempfile::tempdir().unwrap();
+    fs_err::create_dir_all(dir.path().join("policies")).unwrap();
+    fs_err::create_dir_all(dir.path().join("state")).unwrap();
+    let told = |config: &str| {
+        fs_err::write(dir.path().join("forfall.toml"), config).unwrap();
+        let loaded = load(&dir.path().join("forfall.toml"), "2026-11-20".parse().unwrap());
+        loaded.diagnostics.iter().map(|found| found.message.clone()).collect::<Vec<_>>()
+    };
+    fs_err::write(dir.path().join("cdr.db"), "").unwrap();
+    fs_err::hard_link(dir.path().join("cdr.db"), dir.path().join("copy.db")).unwrap();
+    let twice = told(&format!("{CONFIG}\n[store.again]\nadapter = \"sqlite\"\npath = \"copy.db\"\n"));
+    assert!(twice.iter().any(|message| message.contains("are the same")), "{twice:?}");
+    fs_err::hard_link(dir.path().join("cdr.db"), dir.path().join("state/state.db")).unwrap();
+    let state = told(CONFIG);
+    assert!(state.iter().any(|message| message.contains("is the state file itself")), "{state:?}");
+}

@@ -28,6 +28,8 @@ pub struct Seen<'a> {
     pub held: u64,
     /// Done by this stage since the curve was made.
     pub done_since: u64,
+    /// Records that the curve knew as needed by others, which have gone since by our own hand: foreseen, one by one.
+    pub freed: u64,
     /// The period is shorter than the distance between slots: the largest of the last runs is the baseline.
     pub baseline: Option<u64>,
     /// Nothing of the collection would be left.
@@ -58,7 +60,8 @@ fn too_many(seen: &Seen<'_>) -> Answer {
         }
     };
     let found = if seen.baseline.is_some() { seen.due } else { found };
-    let most = expected.saturating_mul(FACTOR).saturating_add(ALLOWANCE);
+    // Not doubled: who was freed is known exactly, and nothing else may come along with them.
+    let most = expected.saturating_mul(FACTOR).saturating_add(ALLOWANCE).saturating_add(seen.freed);
     if found <= most {
         return Answer::Open;
     }
@@ -74,8 +77,12 @@ fn too_many(seen: &Seen<'_>) -> Answer {
         }
         _ => format!("{found} records are due where the forecast"),
     };
+    let freed = match seen.freed {
+        0 => String::new(),
+        freed => format!(" and {freed} are no longer needed by other records"),
+    };
     Answer::Stop(format!(
-        "{found} said {expected}: find out what changed (an import, a unit, a wrong clock), then approve again if it \
+        "{found} said {expected}{freed}: find out what changed (an import, a unit, a wrong clock), then approve again if it \
          is right"
     ))
 }
@@ -96,6 +103,7 @@ fn emptying(seen: &Seen<'_>) -> Answer {
     if !seen.would_empty || seen.may_empty || seen.going < ENOUGH {
         return Answer::Open;
     }
+    // Records that were needed do not count as predicted: what kept them may have been lost, and with it everything.
     let predicted = seen.curve.is_some_and(|curve| seen.foreseen >= curve.remaining && curve.remaining > 0);
     if predicted {
         return Answer::Open;
@@ -117,17 +125,18 @@ mod tests {
 
     fn curve(remaining: u64) -> Curve {
         let points = vec![(at(0), 0), (at(1), 10), (at(2), 40), (at(24), 50)];
-        Curve { of: "0/-/1".to_owned(), made: at(0), remaining, points }
+        Curve { of: "0/-/1".to_owned(), made: at(0), remaining, points, needed: Vec::new() }
     }
 
     fn seen(curve: &Curve, due: u64) -> Seen<'_> {
-        let (held, done_since, baseline) = (0, 0, None);
+        let (held, done_since, freed, baseline) = (0, 0, 0, None);
         Seen {
             curve: Some(curve),
             now: at(2),
             due,
             held,
             done_since,
+            freed,
             baseline,
             would_empty: false,
             going: due,
@@ -168,6 +177,16 @@ mod tests {
             "ten expected is too few to wonder"
         );
         assert!(matches!(judge(&between(0)), Answer::Stop(_)));
+    }
+
+    #[test]
+    fn records_that_are_needed_no_longer_are_allowed_one_by_one() {
+        let curve = curve(1000);
+        assert_eq!(judge(&Seen { freed: 500, ..seen(&curve, 680) }), Answer::Open);
+        let Answer::Stop(reason) = judge(&Seen { freed: 500, ..seen(&curve, 681) }) else {
+            panic!("one more than is explained")
+        };
+        assert!(reason.contains("said 40 and 500 are no longer needed by other records"), "{reason}");
     }
 
     #[test]

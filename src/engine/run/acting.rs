@@ -4,18 +4,20 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::{Begun, EVENTS, Part, outside_window};
-use crate::adapter::api::{Act, Job, StoreError};
+use crate::adapter::api::{Act, Group, Inspect, Job, Scope, StoreError};
 use crate::audit::entry::{Body, StageDone};
 use crate::engine::execute::{Assignment, AuditLost, Executed, Halt};
 use crate::engine::plan::{Circumstances, DataPlan};
 use crate::engine::progress::{Progress, Stop};
-use crate::engine::{EngineError, companions, execute, forecast, plan};
+use crate::engine::{EngineError, along, companions, execute, forecast, plan};
 use crate::model::action::Action;
 use crate::model::batch::BatchLabel;
 use crate::model::hold::Held;
 use crate::model::ids::BatchId;
+use crate::model::predicate::Predicate;
 use crate::model::run::RunState;
-use crate::policy::rule::{Data, Policy};
+use crate::model::target::Target;
+use crate::policy::rule::Data;
 use crate::policy::select;
 use crate::state::api::{Curve, Filter, Placed, StateError};
 
@@ -34,6 +36,7 @@ impl Begun<'_> {
         let mut incomplete: Vec<String> =
             plan.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)).collect();
         let mut changed = false;
+        let mut links = 0;
         for (place, stage) in plan.stages.iter().enumerate() {
             let executed = if stage.due == 0 || !stage.action.changes_the_store() {
                 Executed::default()
@@ -53,6 +56,7 @@ impl Begun<'_> {
                 failed: executed.failed,
             });
             incomplete.extend(executed.incomplete);
+            links += executed.links;
             if let Some(why) = executed.closed {
                 return Ok(part.ended(RunState::Paused, format!("stopped in the middle: {why}")));
             }
@@ -65,15 +69,19 @@ impl Begun<'_> {
         {
             part.remarks.push(format!("{} records wait for a decision (stage {})", stage.due, stage.stage));
         }
+        if links > 0 && companions::elsewhere(&data.target) {
+            part.remarks.push(format!(
+                "links among what goes with the records, which are never followed and stay: {links}"
+            ));
+        }
         if plan.needed > 0 {
             part.remarks.push(format!(
                 "kept for a later run because other records need them: {} of {}",
                 plan.needed, part.collection
             ));
         }
-        let store = self.engine.dispose(&data.target.store)?;
-        if changed && let Err(error) = store.settle(&plan.target) {
-            part.remarks.push(error.to_string());
+        if changed || self.left_unsettled {
+            incomplete.extend(self.settle(&plan.target));
         }
         match stop.is_asked() {
             false => self.recount(data, plan, circumstances, curves, &mut incomplete)?,
@@ -86,6 +94,13 @@ impl Begun<'_> {
             true => Ok(part),
             false => Ok(part.ended(RunState::Incomplete, incomplete.join("; "))),
         }
+    }
+
+    /// Lets every store that lost something finish it: what cannot be finished now makes the run incomplete.
+    fn settle(&self, target: &Target) -> Vec<String> {
+        let everywhere = std::iter::once(target.clone()).chain(target.elsewhere());
+        let settled = everywhere.map(|target| self.engine.dispose(&target.store)?.settle(&target));
+        settled.filter_map(|settled: Result<(), StoreError>| Some(settled.err()?.to_string())).collect()
     }
 
     fn stage(
@@ -101,10 +116,7 @@ impl Begun<'_> {
         let stage = &plan.stages[place];
         let selection = &plan.selections.stages[place];
         let Some(start) = &selection.start else { return Ok(Executed::default()) };
-        let held = Held::of_data(&circumstances.holds.iter(), &self.policy.id, &data.target);
-        let (predicate, _) = select::held(selection.acts.clone(), &held);
-        let mut scope = plan::scope(data, circumstances);
-        scope.target = Arc::clone(&plan.target);
+        let (scope, predicate) = self.question(data, plan, place, circumstances);
         let act = match &stage.action {
             Action::Delete => Act::Delete,
             _ => Act::Change(stage.changes.clone()),
@@ -135,7 +147,7 @@ impl Begun<'_> {
         let what = format!("{} {} in {}", stage.action.word(), data.target.collection, data.target.store);
         progress.begin(&what, stage.due);
         let executed = if stage.action == Action::Delete && companions::elsewhere(&data.target) {
-            companions::execute(engine, data, &assignment, circumstances, progress, stop)
+            companions::execute(engine, self.policy, data, &assignment, circumstances, progress, stop)
         } else {
             match engine.dispose(&data.target.store) {
                 Ok(store) => {
@@ -146,6 +158,21 @@ impl Begun<'_> {
         };
         progress.end();
         executed
+    }
+
+    /// What a stage would act on: due, not needed and not held.
+    fn question(
+        &self,
+        data: &Data,
+        plan: &DataPlan,
+        place: usize,
+        circumstances: &Circumstances,
+    ) -> (Scope, Predicate) {
+        let held = Held::of_data(&circumstances.holds.iter(), &self.policy.id, &data.target);
+        let (predicate, _) = select::held(plan.selections.stages[place].acts.clone(), &held);
+        let mut scope = plan::scope(data, circumstances);
+        scope.target = Arc::clone(&plan.target);
+        (scope, predicate)
     }
 
     /// Whether the window has closed, or an event was recorded of which the plan knows nothing: what it protects
@@ -187,7 +214,10 @@ impl Begun<'_> {
     ) -> Result<(), EngineError> {
         let store = self.engine.inspect(&data.target.store)?;
         // Holds that came during the run keep their records: they are not left over.
-        let fresh = Circumstances { holds: Arc::new(self.engine.state.holds()?), ..circumstances.clone() };
+        let fresh = Circumstances {
+            holds: Arc::new(along::holds(self.engine, self.policy)?),
+            ..circumstances.clone()
+        };
         for (place, stage) in plan.stages.iter().enumerate() {
             if !stage.action.changes_the_store() {
                 continue;
@@ -197,10 +227,13 @@ impl Begun<'_> {
                     incomplete
                         .extend(forecast.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
                     if forecast.left > 0 {
-                        match exactly_left(store, self.policy, data, plan, place, &fresh) {
+                        let question = self.question(data, plan, place, &fresh);
+                        match exactly_left(store, &question) {
                             Ok(0) => {}
-                            Ok(left) => incomplete
-                                .push(format!("counted again, {left} records are still due and not held")),
+                            Ok(left) => incomplete.push(format!(
+                                "counted again, {left} records are still due and not held{}",
+                                why_left(store, &question)
+                            )),
                             Err(error) => incomplete.push(format!("could not be counted again: {error}")),
                         }
                     }
@@ -216,18 +249,13 @@ impl Begun<'_> {
 }
 
 /// The recount by the whole predicate: the survey also counts what meanwhile belongs to a later stage.
-fn exactly_left(
-    store: &dyn crate::adapter::api::Inspect,
-    policy: &Policy,
-    data: &Data,
-    plan: &DataPlan,
-    place: usize,
-    circumstances: &Circumstances,
-) -> Result<u64, StoreError> {
-    let held = Held::of_data(&circumstances.holds.iter(), &policy.id, &data.target);
-    let (predicate, _) = select::held(plan.selections.stages[place].acts.clone(), &held);
-    let mut scope = plan::scope(data, circumstances);
-    scope.target = Arc::clone(&plan.target);
-    let group = crate::adapter::api::Group { predicate, start: None, samples: 0 };
-    Ok(store.count(&scope, &[group])?.tallies.first().map_or(0, |tally| tally.count))
+fn exactly_left(store: &dyn Inspect, (scope, predicate): &(Scope, Predicate)) -> Result<u64, StoreError> {
+    let group = Group { predicate: predicate.clone(), start: None, samples: 0 };
+    Ok(store.count(scope, &[group])?.tallies.first().map_or(0, |tally| tally.count))
+}
+
+/// Why records were left, as far as the store can tell: nothing could be proven of one without a key, so it stays.
+fn why_left(store: &dyn Inspect, (scope, predicate): &(Scope, Predicate)) -> String {
+    let page = store.scan(scope, predicate, None, 1).unwrap_or_default();
+    page.gaps.first().map_or_else(String::new, |gap| format!(" ({}: {})", gap.place, gap.reason))
 }

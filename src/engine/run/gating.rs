@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Begun;
+use super::{Begun, freed};
 use crate::engine::gate::Answer;
 use crate::engine::plan::{Circumstances, DataPlan};
 use crate::engine::{Engine, EngineError, forecast, gate, plan};
@@ -71,12 +71,17 @@ impl Begun<'_> {
                 None => 0,
             };
             let Some(baseline) = self.baseline(data, plan, place)? else { continue };
+            let freed = match curve {
+                Some(curve) => freed::since(self, data, plan, place, curve, circumstances)?,
+                None => 0,
+            };
             let seen = gate::forecast::Seen {
                 curve,
                 now: self.now,
                 due: stage.due,
                 held: stage.held,
                 done_since,
+                freed,
                 baseline: baseline.0,
                 would_empty: would_empty && stage.action == Action::Delete,
                 going,

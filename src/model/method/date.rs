@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, TimeZone, Ut
 
 use super::Granularity;
 use crate::model::spelling;
-use crate::model::start::Format;
+use crate::model::start::{Count, Format};
 use crate::model::value::Value;
 
 /// The first day, or its first instant, of the month or year. Local times stay local and keep their offset;
@@ -19,7 +19,7 @@ pub(super) fn generalize(value: &Value, to: Granularity, format: Option<&Format>
             by_pattern(&number.to_string(), pattern, to)?.parse().ok().map(Value::Int)
         }
         (Value::Text(text), Some(format)) => in_place(text, format, to).map(Value::Text),
-        (_, Some(format)) => since_1970(value, format, to),
+        (_, Some(format)) => counted(value, format.count()?, to),
         _ => None,
     }
 }
@@ -63,13 +63,9 @@ fn by_pattern(text: &str, pattern: &str, to: Granularity) -> Option<String> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the first second of a month has few digits")]
-fn since_1970(value: &Value, format: &Format, to: Granularity) -> Option<Value> {
-    let per_second = match format {
-        Format::Unix => 1,
-        Format::UnixMs => 1_000,
-        Format::UnixUs => 1_000_000,
-        _ => return None,
-    };
+fn counted(value: &Value, count: Count, to: Granularity) -> Option<Value> {
+    let per_second = 1_000_000 / i64::from(count.unit);
+    let before_1970 = count.before_1970 / 1_000_000;
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a number too large for the calendar is refused next"
@@ -79,7 +75,7 @@ fn since_1970(value: &Value, format: &Format, to: Granularity) -> Option<Value> 
         Value::Real(number) if number.is_finite() => (number / per_second as f64).floor() as i64,
         _ => return None,
     };
-    let first =
-        first_instant(DateTime::from_timestamp(seconds, 0)?, to).timestamp().checked_mul(per_second)?;
+    let first = first_instant(DateTime::from_timestamp(seconds.checked_sub(before_1970)?, 0)?, to);
+    let first = (first.timestamp() + before_1970).checked_mul(per_second)?;
     Some(if matches!(value, Value::Int(_)) { Value::Int(first) } else { Value::Real(first as f64) })
 }

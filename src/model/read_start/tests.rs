@@ -168,11 +168,13 @@ fn numbers_count_from_1970_and_never_leave_the_calendar() {
     assert_eq!(unix(Format::UnixMs, Value::Real(1_700_000_000_000.001)), "2023-11-14T22:13:20.000001Z");
     assert_eq!(unix(Format::UnixUs, Value::Int(1_700_000_000_000_001)), "2023-11-14T22:13:20.000001Z");
     assert_eq!(unix(Format::UnixUs, Value::Real(1_700_000_000_000_000.5)), "2023-11-14T22:13:20.000001Z");
+    assert_eq!(unix(Format::WebkitUs, Value::Int(13_344_473_600_000_001)), "2023-11-14T22:13:20.000001Z");
+    assert_eq!(unix(Format::WebkitUs, Value::Int(0)), "1601-01-01T00:00:00Z");
     assert_eq!(unix(Format::Unix, Value::Real(-0.5)), "1969-12-31T23:59:59.500Z");
     assert_eq!(unix(Format::Unix, text("1700000000")), "Unreadable");
     assert_eq!(unix(Format::Unix, Value::Real(f64::NAN)), "Unreadable");
     assert_eq!(unix(Format::Date, Value::Int(20_261_001)), "Unreadable");
-    for format in [Format::Unix, Format::UnixMs, Format::UnixUs] {
+    for format in [Format::Unix, Format::UnixMs, Format::UnixUs, Format::WebkitUs] {
         let judge = |value| start(Some(format.clone())).read_value(&value, now());
         let early = StartState::Undetermined(WhyUndetermined::TooEarly);
         let ahead = StartState::Undetermined(WhyUndetermined::TooFarAhead);
@@ -313,13 +315,16 @@ fn an_event_is_known_or_waited_for() {
     assert_eq!(read(by(Some("other"))), StartState::Waiting);
     assert_eq!(read(by(Some("none"))), StartState::Waiting);
     assert_eq!(read(by(Some("gone"))), StartState::Undetermined(WhyUndetermined::NoLinkedRow));
+    events.record("closed", "1", at("1970-01-01T00:00:00Z"));
+    let read = by(Some("other")).read(&record, &events, now());
+    assert_eq!(read, StartState::Undetermined(WhyUndetermined::TooEarly), "as a field would be");
 }
 
 proptest::proptest! {
     #[test]
     fn no_text_or_number_makes_reading_fail(text in "\\PC{0,40}", number: i64, real: f64) {
         let formats = [Format::Rfc3339, Format::DateTime, Format::Date, Format::Unix, Format::UnixMs, Format::UnixUs,
-            Format::Pattern("%Y%m%d-%H%M%S%.f".to_owned()), Format::Pattern("%s".to_owned())];
+            Format::WebkitUs, Format::Pattern("%Y%m%d-%H%M%S%.f".to_owned()), Format::Pattern("%s".to_owned())];
         for format in formats {
             for zone in ["UTC", "Pacific/Apia", "America/Sao_Paulo"] {
                 let start = Start { zone: zone.parse::<Zone>().unwrap(), ..start(Some(format.clone())) };

@@ -101,7 +101,8 @@ fn one(
                     .error(by.span(), "`by` is for tables")
                     .help("a pattern says it itself: `{field}` stands for the record's value");
             }
-            paths(collection, place, notes)?
+            let own = place.store().is_some_and(|own| own.kind == StoreKind::Files);
+            paths(collection, place, own, notes)?
         }
         StoreKind::Unknown => return None,
     };
@@ -118,7 +119,12 @@ fn one(
 }
 
 /// A pattern in which the policy's words are replaced by the store's columns.
-fn paths(collection: &Spot<Text>, place: &Place<'_>, notes: &mut Notes<'_>) -> Option<String> {
+fn paths(
+    collection: &Spot<Text>,
+    place: &Place<'_>,
+    of_files: bool,
+    notes: &mut Notes<'_>,
+) -> Option<String> {
     let pattern = match Pattern::parse(collection) {
         Ok(pattern) => pattern,
         Err(wrong) => {
@@ -130,6 +136,14 @@ fn paths(collection: &Spot<Text>, place: &Place<'_>, notes: &mut Notes<'_>) -> O
         notes
             .error(collection.span(), "this pattern names the same files for every record")
             .help("let a field stand in it, such as `{applicant_id}/**`");
+        return None;
+    }
+    // Of a file the parts are read from its own path, and lead back to one record only.
+    if !of_files && pattern.is_ambiguous() {
+        notes.error(collection.span(), "one file could belong to several records by this pattern").help(
+            "let each name between slashes hold one field and no wildcard beside it, as `{a}/{b}.pdf` or \
+                 `{id}/**`: to `{a}-{b}.pdf` the file `1-2-3.pdf` is both (`1`, `2-3`) and (`1-2`, `3`)",
+        );
         return None;
     }
     let mut columns = Vec::new();

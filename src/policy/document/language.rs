@@ -79,20 +79,21 @@ impl Language for Day {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormatText(pub Format);
 
-const FORMATS: [(&str, Format); 6] = [
+const FORMATS: [(&str, Format); 7] = [
     ("rfc3339", Format::Rfc3339),
     ("datetime", Format::DateTime),
     ("date", Format::Date),
     ("unix", Format::Unix),
     ("unix-ms", Format::UnixMs),
     ("unix-us", Format::UnixUs),
+    ("webkit-us", Format::WebkitUs),
 ];
 
 impl Language for FormatText {
     const EXPECTED: &'static str = "a format such as \"rfc3339\"";
 
     fn schema() -> Schema {
-        json_schema!({ "examples": ["rfc3339", "datetime", "date", "unix", "unix-ms", "unix-us", "%d.%m.%Y %H:%M"] })
+        json_schema!({ "examples": ["rfc3339", "datetime", "date", "unix", "unix-ms", "unix-us", "webkit-us", "%d.%m.%Y %H:%M"] })
     }
 
     fn read(text: &str) -> Result<Self, Fault> {
@@ -106,7 +107,7 @@ impl Language for FormatText {
         Err(match nearest(text, FORMATS.iter().map(|(word, _)| *word)) {
             Some(near) => fault.with_help(format!("write `{near}`")),
             None => fault.with_help(
-                "write `rfc3339`, `datetime`, `date`, `unix`, `unix-ms`, `unix-us`, or a strftime pattern such as `%d.%m.%Y`",
+                "write `rfc3339`, `datetime`, `date`, `unix`, `unix-ms`, `unix-us`, `webkit-us`, or a strftime pattern such as `%d.%m.%Y`",
             ),
         })
     }
@@ -175,10 +176,10 @@ macro_rules! words {
     };
 }
 
-pub(super) use words;
+pub(crate) use words;
 
 /// Looks a word up.
-pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Fault> {
+pub(crate) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Fault> {
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*value);
     }

@@ -85,6 +85,7 @@ impl<'a> Course<'a> {
                 start: stage.start.clone(),
                 acts: leg.map_or(Predicate::Always(false), |leg| self.last_due(leg).and(self.base(leg))),
                 base: leg.map_or(Predicate::Always(false), |leg| self.base(leg)),
+                needed: leg.map_or(Predicate::Always(false), |leg| self.needed_base(leg)),
                 due: leg
                     .map_or(StartSet { instants: Vec::new(), dates_through: None }, |leg| leg.due.clone()),
             }
@@ -111,10 +112,15 @@ impl<'a> Course<'a> {
 
     /// Would be deleted by this stage, but some row refers to the record.
     pub(super) fn needed(&self) -> Predicate {
-        let deleting = self.legs.iter().filter(|leg| leg.stage.action == Action::Delete);
-        any(deleting.map(|leg| {
-            self.last_due(leg).and(self.chosen.clone()).and(self.others_known(leg)).and(self.reached.clone())
-        }))
+        any(self.legs.iter().map(|leg| self.last_due(leg).and(self.needed_base(leg))))
+    }
+
+    /// The same without the due date; nothing where the stage does not delete, or nothing can reach its records.
+    fn needed_base(&self, leg: &Leg<'_>) -> Predicate {
+        if leg.stage.action != Action::Delete || self.reached == Predicate::Always(false) {
+            return Predicate::Always(false);
+        }
+        self.chosen.clone().and(self.others_known(leg)).and(self.reached.clone())
     }
 
     /// For the records of this branch only.

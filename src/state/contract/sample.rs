@@ -103,6 +103,7 @@ pub(crate) fn curve(of: &str, made: Instant, count: u64) -> Curve {
         made,
         remaining: count,
         points: vec![(made, 0), (made + TimeDelta::hours(1), count)],
+        needed: vec![(made, count)],
     }
 }
 

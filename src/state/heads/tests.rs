@@ -32,16 +32,16 @@ fn heads_are_copied_once_and_found_again() {
     let dir = tempfile::tempdir().unwrap();
     let (state, publisher) = (state(&dir), publisher(&dir));
     assert_eq!(publisher.publish(&state, noon()).unwrap(), [] as [String; 0]);
-    let (found, missing) = publisher.published();
-    assert_eq!(found[0].1, state.last_checkpoint().unwrap().unwrap());
+    let Published { heads, missing } = publisher.published();
+    assert_eq!(heads[0].1, state.last_checkpoint().unwrap().unwrap());
     assert!(missing.is_empty());
     assert!(dir.path().join("published/heads/2026-11-01").is_file());
     fs_err::remove_file(dir.path().join("published/checkpoint")).unwrap();
     publisher.publish(&state, noon()).unwrap();
-    assert!(publisher.published().0.is_empty(), "the same head is not written twice");
+    assert!(publisher.published().heads.is_empty(), "the same head is not written twice");
     state.append(noon(), Body::Heartbeat {}).unwrap();
     publisher.publish(&state, noon()).unwrap();
-    assert_eq!(compare(&state, &publisher.published().0[0].1).unwrap(), Standing::Follows);
+    assert_eq!(compare(&state, &publisher.published().heads[0].1).unwrap(), Standing::Follows);
 }
 
 #[test]
@@ -74,11 +74,11 @@ fn a_state_from_an_older_backup_signs_nothing_until_it_is_recovered() {
         }
         publisher.publish(&state, later(4)).unwrap();
     }
-    let lost = publisher.published().0.remove(0).1;
+    let lost = publisher.published().heads.remove(0).1;
     backup(&dir, true);
     let state = state(&dir);
     let before = state.last_checkpoint().unwrap();
-    let warnings = guard(&state, &publisher).unwrap();
+    let warnings = guard(&state, &publisher.published()).unwrap();
     assert!(warnings[0].contains("audit recover"), "{warnings:?}");
     let refused = state.append(later(9), Body::Heartbeat {}).unwrap_err();
     assert!(refused.to_string().contains("older backup"), "{refused}");
@@ -92,7 +92,7 @@ fn a_state_from_an_older_backup_signs_nothing_until_it_is_recovered() {
     let vkey = state.keeper().unwrap().continue_log(later(9), &Actor("kari".into()), &head).unwrap();
     assert_eq!(state.verifier_key().unwrap(), vkey);
     state.append(later(10), Body::Heartbeat {}).unwrap();
-    assert_eq!(guard(&state, &publisher).unwrap(), [] as [String; 0]);
+    assert_eq!(guard(&state, &publisher.published()).unwrap(), [] as [String; 0]);
     let report = check::verify(&state, None).unwrap();
     assert!(report.ok, "{report:#?}");
     let report = check::verify(&state, Some(&lost)).unwrap();
@@ -124,10 +124,11 @@ fn a_head_of_another_log_is_told_and_stops_nothing() {
     let (ours, theirs) = (state(&dir), state(&other));
     let publisher = publisher(&dir);
     publisher.publish(&theirs, noon()).unwrap();
-    assert!(guard(&ours, &publisher).unwrap()[0].contains("not signed with a key of this log"));
+    assert!(guard(&ours, &publisher.published()).unwrap()[0].contains("not signed with a key of this log"));
     ours.append(later(1), Body::Heartbeat {}).unwrap();
     assert!(
-        guard(&ours, &Publisher::new(vec![Target::Directory("/nonexistent".into())])).unwrap().len() == 1
+        guard(&ours, &Publisher::new(vec![Target::Directory("/nonexistent".into())]).published()).unwrap()[0]
+            .contains("not compared")
     );
 }
 
@@ -147,6 +148,6 @@ fn a_log_that_was_changed_behind_its_head_is_a_fork() {
     let other = state(&twin);
     other.append(later(2), Body::Heartbeat {}).unwrap();
     other.append(later(3), Body::Heartbeat {}).unwrap();
-    assert!(guard(&other, &publisher).unwrap()[0].contains("does not lead to"));
+    assert!(guard(&other, &publisher.published()).unwrap()[0].contains("does not lead to"));
     assert!(other.append(later(4), Body::Heartbeat {}).is_err());
 }

@@ -120,7 +120,7 @@ fn an_open_batch_keeps_its_entries_and_its_key() {
     let open = begin(&state, at(2026, 11), 0..3);
     keep(&state, at(2027, 1));
     let keeper = state.keeper().unwrap();
-    let refused = keeper.destroy_epoch(at(2030, 1), &by(), 1).unwrap_err();
+    let refused = keeper.destroy_epoch(at(2030, 1), &by(), 1, false).unwrap_err();
     assert!(refused.to_string().contains("no outcome yet"), "{refused}");
     assert_eq!(keeper.prune_entries(at(2040, 1), &by(), 100).unwrap(), 2, "genesis and approval");
     state.record_outcome(at(2040, 1), None, &crate::state::contract::sample::outcome(&open, 3, 0)).unwrap();
@@ -131,18 +131,20 @@ fn an_open_batch_keeps_its_entries_and_its_key() {
 fn the_epoch_in_force_and_unknown_ones_are_not_destroyed() {
     let (state, _dir) = new();
     let keeper = state.keeper().unwrap();
-    assert!(keeper.destroy_epoch(at(2026, 12), &by(), 1).unwrap_err().to_string().contains("in force"));
+    assert!(
+        keeper.destroy_epoch(at(2026, 12), &by(), 1, false).unwrap_err().to_string().contains("in force")
+    );
     assert!(
         keeper
-            .destroy_epoch(at(2026, 12), &by(), 7)
+            .destroy_epoch(at(2026, 12), &by(), 7, false)
             .unwrap_err()
             .to_string()
             .contains("none with that number")
     );
     keeper.rotate_epoch(at(2026, 12), &by()).unwrap();
-    keeper.destroy_epoch(at(2026, 12), &by(), 1).unwrap();
+    keeper.destroy_epoch(at(2026, 12), &by(), 1, false).unwrap();
     // After a crash in the middle it can be done again.
-    keeper.destroy_epoch(at(2026, 12), &by(), 1).unwrap();
+    keeper.destroy_epoch(at(2026, 12), &by(), 1, false).unwrap();
     assert_eq!(state.epoch_key().unwrap().epoch, 2);
 }
 

@@ -26,7 +26,7 @@ pub(super) fn begin(
         let label = BatchLabel { collection: along.collection.clone(), ..intent.label.clone() };
         holds.extend(holds::touching(ledger.tx, &label)?);
     }
-    if let Some(objection) = gate::objection(intent, keys, &pauses, &holds.iter()) {
+    if let Some(objection) = gate::objection(intent, of, keys, &pauses, &holds.iter()) {
         return Ok(objection);
     }
     let index = ledger.append(Body::Intent(intent.clone()))?;

@@ -163,7 +163,13 @@ impl LogKeeper for SqliteState {
         })
     }
 
-    fn destroy_epoch(&self, now: Instant, by: &Actor, epoch: u32) -> Result<Destroyed, StateError> {
+    fn destroy_epoch(
+        &self,
+        now: Instant,
+        by: &Actor,
+        epoch: u32,
+        early: bool,
+    ) -> Result<Destroyed, StateError> {
         let refused = |why: &str| Err(StateError::Refused(format!("epoch {epoch} is not destroyed: {why}")));
         let known = self.epochs()?;
         let Some(wanted) = known.iter().find(|known| known.number == epoch) else {
@@ -171,6 +177,12 @@ impl LogKeeper for SqliteState {
         };
         if wanted.ended.is_none() {
             return refused("it is the one in force; begin another with `audit keys rotate --epoch` first");
+        }
+        if Layout::offered_epoch_key(epoch).is_some() {
+            return refused(&format!(
+                "its key comes as the systemd credential forfall-epoch-{epoch}, which this program cannot destroy: \
+                 take it out of the unit, destroy it, and order this again"
+            ));
         }
         if self.open_intents()?.iter().any(|open| open.intent.epoch == epoch) {
             return refused("a batch of it has no outcome yet; a run resolves it");
@@ -189,6 +201,7 @@ impl LogKeeper for SqliteState {
             epoch: Some(epoch),
             manifests: Some(manifests),
             minimum: None,
+            early,
         };
         self.prune_note(now, by, &note("begun"))?;
         self.write(now, PATIENCE, |ledger| {
@@ -219,6 +232,7 @@ impl LogKeeper for SqliteState {
             epoch: None,
             manifests: None,
             minimum: Some(minimum),
+            early: false,
         };
         self.prune_note(now, by, &note("begun"))?;
         let pruned = self.write(now, PATIENCE, |ledger| log::prune(ledger.tx, minimum))?;

@@ -191,11 +191,20 @@ impl Layout {
     /// The lock of a policy, or `None` while somebody has it. The kernel gives it back when the file is closed, by us
     /// or by our death.
     pub(super) fn lock_policy(&self, policy: &PolicyId) -> Result<Option<File>, StateError> {
-        let file = self.lock_file(&format!("{}.lock", escaped(policy.as_str())))?;
+        self.try_lock(&format!("{}.lock", escaped(policy.as_str())))
+    }
+
+    /// The lock of whoever delivers letters, likewise. A policy's lock never begins with a dot.
+    pub(super) fn lock_delivery(&self) -> Result<Option<File>, StateError> {
+        self.try_lock(".delivery")
+    }
+
+    fn try_lock(&self, name: &str) -> Result<Option<File>, StateError> {
+        let file = self.lock_file(name)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-            Err(std::fs::TryLockError::Error(error)) => Err(broken("a policy cannot be locked")(error)),
+            Err(std::fs::TryLockError::Error(error)) => Err(broken("a lock cannot be taken")(error)),
         }
     }
 

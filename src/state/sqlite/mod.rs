@@ -9,6 +9,7 @@ mod keeping;
 mod layout;
 mod log;
 mod open;
+mod outbox;
 mod people;
 mod policies;
 mod ring;
@@ -108,10 +109,21 @@ impl SqliteState {
         patience: Duration,
         act: impl FnOnce(&Ledger<'_>) -> Result<T, Failure>,
     ) -> Result<T, StateError> {
-        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(why) = &*self.refused.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(StateError::Refused(why.clone()));
         }
+        self.write_beside(now, patience, act)
+    }
+
+    /// A write that adds nothing to the log: it is possible too while the log may not grow, so that alarms still go
+    /// out.
+    fn write_beside<T>(
+        &self,
+        now: Instant,
+        patience: Duration,
+        act: impl FnOnce(&Ledger<'_>) -> Result<T, Failure>,
+    ) -> Result<T, StateError> {
+        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if self.failed.load(Ordering::Acquire) {
             return Err(StateError::Broken {
                 what: format!("the state file {} is closed for writing", self.path.display()),
@@ -239,6 +251,10 @@ impl StateStore for SqliteState {
 
     fn approval(&self, policy: &PolicyId) -> Result<Option<Approval>, StateError> {
         self.read(|db| policies::approval(db, policy))
+    }
+
+    fn approved_policies(&self) -> Result<Vec<PolicyId>, StateError> {
+        self.read(policies::approved)
     }
 
     fn add_hold(&self, by: &Actor, hold: &Hold) -> Result<(), StateError> {

@@ -72,7 +72,10 @@ fn run() {
     let runs = fixture.run(&["run", "calls"]).expect(0).json();
     assert_eq!(members(&runs), ["runs"]);
     let run = &runs["runs"][0];
-    assert_eq!(members(run), ["run", "policy", "store", "collection", "state", "stages", "reason"]);
+    assert_eq!(
+        members(run),
+        ["run", "policy", "store", "collection", "state", "stages", "reason", "remarks"]
+    );
     assert_eq!(members(&run["stages"][0]), ["stage", "action", "done", "skipped", "failed"]);
     assert_eq!(run["state"], "complete");
     assert_eq!(run["stages"][0]["done"], 3);
@@ -95,8 +98,15 @@ fn status() {
         "last_run",
         "next_slot",
         "reason",
+        "breach",
+        "deadline",
+        "needed",
+        "escalated",
+        "last_complete",
+        "next_due",
     ];
-    assert_eq!(members(&before), ["policies"]);
+    let beside = ["policies", "coverage", "unacknowledged_test_alarms", "undelivered_notices"];
+    assert_eq!(members(&before), beside);
     assert_eq!(members(&before["policies"][0]), expected);
     assert_eq!(before["policies"][0]["due"], 3);
     assert_eq!(before["policies"][0]["last_run"], Value::Null);

@@ -79,12 +79,14 @@ fn compiled_in(text: &str, zone: &str) -> Policy {
         approvers: 1,
         notify_before: None,
         stale_after: None,
-        stores: vec![KnownStore {
-            name: StoreName::new("calls"),
-            kind: StoreKind::Rows,
-            published: false,
-            earliest: None,
-        }],
+        stores: ["calls", "archive"]
+            .map(|name| KnownStore {
+                name: StoreName::new(name),
+                kind: StoreKind::Rows,
+                published: false,
+                earliest: None,
+            })
+            .to_vec(),
         bases: Vec::new(),
         today: now().date_naive(),
     };
@@ -181,7 +183,7 @@ impl World {
 
     pub(crate) fn plan(&self) -> DataPlan {
         let data = &self.policy.data[0];
-        let circumstances = run::circumstances(&self.engine, self.engine.clock.now()).unwrap();
+        let circumstances = run::circumstances(&self.engine, &self.policy, self.engine.clock.now()).unwrap();
         let store = self.engine.inspect(&data.target.store).unwrap();
         plan::plan(store, &self.policy, data, &circumstances).unwrap()
     }
@@ -211,7 +213,7 @@ impl World {
         self.add_hold(HoldScope::default());
     }
 
-    fn add_hold(&self, scope: HoldScope) {
+    pub(crate) fn add_hold(&self, scope: HoldScope) {
         let since = self.engine.clock.now();
         let hold = Hold {
             id: HoldId::at(since),

@@ -197,6 +197,7 @@ pub(super) fn starts() -> impl Strategy<Value = Arc<Start>> {
         Format::Unix,
         Format::UnixMs,
         Format::UnixUs,
+        Format::WebkitUs,
         Format::Rfc3339,
         Format::DateTime,
         Format::Date,

@@ -2,6 +2,7 @@
 
 mod counts;
 mod fixture;
+mod following;
 mod lowering;
 mod made_up;
 mod plans;

@@ -187,7 +187,7 @@ fn a_record_without_a_key_is_left_alone() {
     let job = job(target("record"), Act::Delete, 3);
     let page = world.store.scan(&job.scope, &job.predicate, None, 1).unwrap();
     assert_eq!((page.rows.len(), page.more), (1, false));
-    assert!(page.gaps[0].reason.starts_with("2 rows have no key"), "{:?}", page.gaps);
+    assert!(page.gaps[0].reason.starts_with("2 of them have no key"), "{:?}", page.gaps);
     assert_eq!(carry_out(&world.store, job, 100).unwrap().concat().len(), 1);
     assert_eq!(left(&world), 2);
 }

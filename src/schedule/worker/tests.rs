@@ -1,0 +1,178 @@
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+
+use super::*;
+use crate::adapter::api::{
+    Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Page, Row, Scope, StoreError, Surveyed,
+    Total, Walk,
+};
+use crate::adapter::faulty::{Fault, Faulty, How, Moment};
+use crate::adapter::memory::MemoryStore;
+use crate::model::batch::{BatchLabel, Fate};
+use crate::model::key::Key;
+use crate::model::predicate::Predicate;
+use crate::model::schema::{ColumnKind, Identity, Schema};
+use crate::model::start::Start;
+use crate::model::target::Target;
+use crate::policy::compile::{self, Defaults, KnownStore, StoreKind};
+use crate::state::memory::MemoryState;
+use crate::time::{Clock, ManualClock, StartSet};
+
+fn now() -> Instant {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+fn policy(name: &str) -> Policy {
+    let text = format!(
+        "title = \"Calls\"\nowner = \"it\"\n[[data]]\nstore = \"{name}\"\ncollection = \"call_log\"\n\
+         start.field = \"called_at\"\nstart.format = \"rfc3339\"\n[[stage]]\nafter = \"30 days\"\naction = \"delete\"\n"
+    );
+    let known =
+        KnownStore { name: StoreName::new(name), kind: StoreKind::Rows, published: false, earliest: None };
+    let defaults = Defaults {
+        zone: "Europe/Oslo".parse().unwrap(),
+        schedule: "0 3 * * *".parse().unwrap(),
+        grace: "24 hours".parse().unwrap(),
+        window: None,
+        wait: None,
+        approvers: 1,
+        notify_before: None,
+        stale_after: None,
+        stores: vec![known],
+        bases: Vec::new(),
+        today: now().date_naive(),
+    };
+    let compiled = compile::compile(Path::new("p.toml"), PolicyId::new(name), &text, &defaults);
+    compiled.policy.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics))
+}
+
+fn store(name: &str) -> Arc<dyn Dispose> {
+    let store = MemoryStore::new(name);
+    store.create("call_log", &[("id", ColumnKind::Int), ("called_at", ColumnKind::Text)], &["id"]);
+    Arc::new(store)
+}
+
+/// A store that tells when it is asked who it is, and answers when it is let.
+struct Gated {
+    inner: Arc<dyn Dispose>,
+    asked: Mutex<Sender<()>>,
+    let_go: Mutex<Receiver<()>>,
+}
+
+impl Inspect for Gated {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn identity(&self) -> Result<Identity, StoreError> {
+        let _ = self.asked.lock().unwrap_or_else(PoisonError::into_inner).send(());
+        let _ = self.let_go.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        self.inner.identity()
+    }
+
+    fn collections(&self) -> Result<Vec<Listed>, StoreError> {
+        self.inner.collections()
+    }
+
+    fn probe(&self, target: &Target) -> Result<Schema, StoreError> {
+        self.inner.probe(target)
+    }
+
+    fn total(&self, target: &Target) -> Result<Total, StoreError> {
+        self.inner.total(target)
+    }
+
+    fn count(&self, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError> {
+        self.inner.count(scope, groups)
+    }
+
+    fn survey(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        start: &Arc<Start>,
+        sets: &[StartSet],
+    ) -> Result<Surveyed, StoreError> {
+        self.inner.survey(scope, predicate, start, sets)
+    }
+
+    fn scan(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.inner.scan(scope, predicate, after, limit)
+    }
+
+    fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError> {
+        self.inner.read(scope, key)
+    }
+}
+
+impl Dispose for Gated {
+    fn inspect(&self) -> &dyn Inspect {
+        self
+    }
+
+    fn adopt(&self, target: &Target) -> Result<Identity, StoreError> {
+        self.inner.adopt(target)
+    }
+
+    fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
+        self.inner.walk(job)
+    }
+
+    fn resolve(&self, label: &BatchLabel, target: &Target, spool: &[u8]) -> Result<Fate, StoreError> {
+        self.inner.resolve(label, target, spool)
+    }
+
+    fn settle(&self, target: &Target) -> Result<(), StoreError> {
+        self.inner.settle(target)
+    }
+}
+
+#[tokio::test]
+async fn a_fault_in_one_run_ends_that_run_as_incomplete_and_leaves_the_others_alone() {
+    let (asked, is_asked) = channel();
+    let (go_on, let_go) = channel();
+    let crash = Fault { at: 0, forever: true, moment: Moment::Before, how: How::Crash };
+    let faulty: Arc<dyn Dispose> = Arc::new(Faulty::new(store("broken"), Some(crash)));
+    let gated = Gated { inner: store("sound"), asked: Mutex::new(asked), let_go: Mutex::new(let_go) };
+    let stores = [("broken", faulty), ("sound", Arc::new(gated) as Arc<dyn Dispose>)];
+    let clock = Arc::new(ManualClock::new(now()));
+    let engine = Engine {
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        state: Arc::new(MemoryState::new(now())),
+        stores: Arc::new(stores.into_iter().map(|(name, store)| (StoreName::new(name), store)).collect()),
+        recompile: Arc::new(|_, _| None),
+    };
+    let (broken, sound) = (PolicyId::new("broken"), PolicyId::new("sound"));
+    for id in [&broken, &sound] {
+        engine.state.record_slot(id, now() - chrono::TimeDelta::days(1)).unwrap();
+    }
+    let policies = vec![policy("broken"), policy("sound")];
+    let mut worker = Worker::new(engine.clone(), policies, Arc::new(Stop::default()));
+    worker.look().unwrap();
+    assert_eq!(worker.busy.len(), 2);
+    is_asked.recv().unwrap();
+
+    // The sound one is in the middle of its run, so what ends is the broken one.
+    let ended = worker.runs.join_next().await.unwrap();
+    worker.finish(ended).unwrap();
+    assert_eq!(worker.busy.keys().collect::<Vec<_>>(), [&sound], "the other run is still under way");
+    assert!(worker.resting.contains_key(&broken) && !worker.resting.contains_key(&sound));
+    let run = engine.state.runs(&broken, 1).unwrap().remove(0);
+    assert_eq!((run.ended, run.note.state), (Some(now()), Some(RunState::Incomplete)));
+    assert!(run.note.reason.unwrap().contains("a fault in the program"));
+    worker.look().unwrap();
+    assert_eq!(engine.state.runs(&sound, 9).unwrap().len(), 1, "it was not begun a second time");
+
+    go_on.send(()).unwrap();
+    worker.drain().await.unwrap();
+    assert!(worker.busy.is_empty());
+    let run = engine.state.runs(&sound, 1).unwrap().remove(0);
+    assert_eq!(run.note.state, Some(RunState::Observed));
+}
