@@ -222,7 +222,9 @@ impl Layout {
         let path = self.dir.join("manifests").join(batch.to_string());
         // A batch that met a hold is prepared again under the same name, with fewer records.
         let new = path.with_extension("new");
-        write_synced(&new, &[MANIFEST_HEAD, sorted.as_flattened()]).and_then(|()| fs_err::rename(&new, &path)).map_err(what)?;
+        write_synced(&new, &[MANIFEST_HEAD, sorted.as_flattened()])
+            .and_then(|()| fs_err::rename(&new, &path))
+            .map_err(what)?;
         self.sync_dir("manifests")
     }
 
