@@ -60,7 +60,7 @@ impl<'a> Postgres<'a> {
         if let (true, [(from, to)]) = (asked.inverted, asked.ranges.as_slice()) {
             // Outside one range: an index finds both sides and NULL.
             let sides = [("<", from), (">", to)].map(|(sign, end)| {
-                end.as_ref().map(|end| format!("{column} {sign} {}", self.bind(edge(end.clone()))))
+                end.as_ref().map(|end| format!("{column} {sign} {}", self.bind(edge(*end))))
             });
             let null = (!asked.null).then(|| format!("{column} IS NULL"));
             let parts: Vec<String> = sides.into_iter().flatten().chain(null).collect();
