@@ -244,7 +244,7 @@ fn what_is_wrong_with_a_server_is_told_with_what_to_do() {
     desk.write("url", &format!("mysql://root:sesame@127.0.0.1:{closed}/{database}"));
     desk.complains(&["refused", "See that the server runs"]);
     desk.connect_as("root", "tls = \"verify\"\n");
-    desk.complains(&["TLS", "tls = \"off\""]);
+    desk.complains(&["UnknownIssuer", "tls = \"off\""]);
     fs_err::remove_file(desk.dir.path().join("url")).unwrap();
     desk.complains(&["url", "readable for the user"]);
 }

@@ -109,7 +109,9 @@ pub fn mariadb() -> &'static Server {
                 let directory = directory.display();
                 format!(
                     "mariadb-install-db --no-defaults --datadir={directory}/data \
-                       --auth-root-authentication-method=normal --skip-test-db >{directory}/made 2>&1"
+                       --auth-root-authentication-method=normal --skip-test-db >{directory}/made 2>&1 \
+                     && {certificate}",
+                    certificate = certificate(&directory.to_string()),
                 )
             }),
             settings: "",
@@ -118,7 +120,8 @@ pub fn mariadb() -> &'static Server {
                 format!(
                     "mariadbd --no-defaults --datadir={directory}/data --socket={directory}/socket --port={port} \
                        --bind-address=127.0.0.1 --pid-file={directory}/pid --innodb-flush-log-at-trx-commit=0 \
-                       --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --max-connections=200"
+                       --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --max-connections=200 \
+                       --ssl-cert={directory}/server.pem --ssl-key={directory}/server.key"
                 )
             },
             ready: "ready for connections",
@@ -127,7 +130,25 @@ pub fn mariadb() -> &'static Server {
     })
 }
 
+/// Makes a certificate for 127.0.0.1, `server.pem`, and that of who issued it, `ca.pem`.
+fn certificate(directory: &str) -> String {
+    let new = "-nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256";
+    format!(
+        "{{ openssl req -x509 {new} -keyout {directory}/ca.key -out {directory}/ca.pem -days 2 -subj /CN=issuer \
+           && openssl req {new} -keyout {directory}/server.key -out {directory}/asked -subj /CN=server \
+           && printf 'subjectAltName=IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' >{directory}/more \
+           && openssl x509 -req -in {directory}/asked -CA {directory}/ca.pem -CAkey {directory}/ca.key \
+             -CAcreateserial -days 2 -extfile {directory}/more -out {directory}/server.pem; \
+         }} >>{directory}/made 2>&1"
+    )
+}
+
 impl Server {
+    /// The certificate of who issued the server's own, for a server that has one.
+    pub fn issuer(&self) -> PathBuf {
+        self.directory.join("ca.pem")
+    }
+
     /// A name for a database that no other test of this process has.
     pub fn new_name(&self) -> String {
         format!("forfall_{}", self.databases.fetch_add(1, Ordering::Relaxed))

@@ -175,9 +175,9 @@ impl Session {
     /// The foreign keys that refer to a table: those of this database, which are quickly found, or those of whatever
     /// database the user may see. Of one whose rule is hidden the worst is believed.
     pub(super) fn references_to(&self, table: &str, from: Where) -> Result<Vec<Reference>, StoreError> {
-        let within = match from {
-            Where::Here => " AND k.TABLE_SCHEMA = DATABASE()",
-            Where::Anywhere => "",
+        let (within, rules) = match from {
+            Where::Here => (" AND k.TABLE_SCHEMA = DATABASE()", " AND r.CONSTRAINT_SCHEMA = DATABASE()"),
+            Where::Anywhere => ("", ""),
         };
         let parts: Vec<(String, Option<String>, String, String, String, String)> = self.asked(
             &format!(
@@ -185,7 +185,7 @@ impl Session {
                k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, COALESCE(r.DELETE_RULE, 'CASCADE') \
              FROM information_schema.KEY_COLUMN_USAGE k LEFT JOIN information_schema.REFERENTIAL_CONSTRAINTS r \
                ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME \
-               AND r.TABLE_NAME = k.TABLE_NAME \
+               AND r.TABLE_NAME = k.TABLE_NAME{rules} \
              WHERE k.REFERENCED_TABLE_SCHEMA = DATABASE() AND CAST(k.REFERENCED_TABLE_NAME AS BINARY) = ?{within} \
              ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION"
             ),

@@ -315,6 +315,24 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_server_is_known_by_its_issuer() {
+        let server = mariadb();
+        let cipher = |server: &Server| {
+            let session = Session::read("store `t`", server, Limits::default()).unwrap();
+            let found: Vec<(String, String)> = session.asked("SHOW STATUS LIKE 'Ssl_cipher'", &[]).unwrap();
+            found[0].1.clone()
+        };
+        let plain = at(format!("mysql://root@127.0.0.1:{}/mysql", server.port));
+        assert_eq!(cipher(&plain), "", "on this machine nothing is encrypted unless asked for");
+        let known = Server { ca: Some(server.issuer()), ..plain.clone() };
+        assert_ne!(cipher(&known), "");
+        let renamed =
+            Server { url: Secret::Plain(format!("mysql://root@localhost:{}/mysql", server.port)), ..known };
+        let refused = Session::read("store `t`", &renamed, Limits::default()).unwrap_err().to_string();
+        assert!(refused.contains("not valid for name") && refused.contains("`ca`"), "{refused}");
+    }
+
+    #[test]
     fn what_cannot_be_reached_says_why() {
         let port = mariadb().port;
         let open = |server: &Server| Session::read("store `t`", server, Limits::default()).unwrap_err();
@@ -323,9 +341,10 @@ pub(super) mod tests {
         assert!(!wrong.to_string().contains("hidden"));
         let missing = open(&at(format!("mysql://root@127.0.0.1:{port}/no_such_database")));
         assert_eq!(missing.kind, StoreErrorKind::NotFound, "{missing}");
-        let plain = Server { tls: Some(Tls::Verify), ..at(format!("mysql://root@127.0.0.1:{port}/mysql")) };
-        let plain = open(&plain);
-        assert!(plain.to_string().contains("tls = \"off\""), "{plain}");
+        let stranger =
+            Server { tls: Some(Tls::Verify), ..at(format!("mysql://root@127.0.0.1:{port}/mysql")) };
+        let stranger = open(&stranger).to_string();
+        assert!(stranger.contains("UnknownIssuer") && stranger.contains("tls = \"off\""), "{stranger}");
         let nameless = open(&at(format!("mysql://root@127.0.0.1:{port}")));
         assert!(nameless.to_string().contains("names no database"), "{nameless}");
     }

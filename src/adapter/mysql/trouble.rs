@@ -12,6 +12,11 @@ pub(super) fn translated(place: &str, error: &Error) -> StoreError {
         Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
             tls(place, "the server offers no TLS")
         }
+        Error::Io(_) if error.to_string().contains("certificate") => {
+            // The driver wraps the reason twice.
+            let why = error.to_string();
+            tls(place, why.trim_start_matches("Input/output error: "))
+        }
         Error::Io(_) | Error::Driver(_) => StoreError::new(StoreErrorKind::Unavailable, place, error.to_string())
             .with_help("See that the server runs and can be reached from here, and that host and port in the URL are right"),
         // Both may repeat a part of the URL.
