@@ -51,7 +51,12 @@ pub(crate) fn of_evidence(dir: &Path, rows: u64) {
     without.sort_by(|one, other| one.1.total_cmp(&other.1));
     let (batches, whole, waited) = with[ROUNDS / 2];
     let (bare_batches, bare, _) = without[ROUNDS / 2];
+    let each = |runs: &[(f64, f64, f64)]| -> String {
+        runs.iter().map(|run| format!("{:.0}", run.1)).collect::<Vec<_>>().join(" ")
+    };
     println!("cost, {rows} rows of a SQLite database, medians of {ROUNDS}:");
+    println!("  each without: {} ms", each(&without));
+    println!("  each with:    {} ms", each(&with));
     println!("  without evidence  {bare:8.1} ms in {bare_batches} batches");
     println!(
         "  with evidence     {whole:8.1} ms in {batches} batches, of which {waited:.1} ms waiting for it"

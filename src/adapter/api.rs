@@ -207,6 +207,16 @@ pub trait Inspect: Send + Sync {
     /// Reads one record; `None` if there is none with that key in the collection.
     fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError>;
 
+    /// How the records of a deletion would be walked, in words; `None` where the store has only one way.
+    fn route(
+        &self,
+        _scope: &Scope,
+        _predicate: &Predicate,
+        _start: Option<&Arc<Start>>,
+    ) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
     /// The statements by which the store's administrator gives a reading and a disposing role what they need.
     fn grants(&self, _uses: &[Use]) -> Result<Vec<String>, StoreError> {
         Err(StoreError::new(StoreErrorKind::Unsupported, "this store", "it has no roles of its own")
@@ -288,6 +298,12 @@ pub trait Walk {
     /// lies ready; a walk that cannot know closes it at once. What a batch has is for [`Prepared::records`] to say, so
     /// whoever listens compares.
     fn foretell(&mut self, _to: Sender<KeyList>) {}
+
+    /// Why the store is to be left in peace at this moment, such as replicas that lag behind; asked before each batch.
+    /// Whoever answers holds no lock until the next batch is prepared.
+    fn strain(&mut self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
 
     /// Parts of the collection that could not be walked.
     fn gaps(&self) -> Vec<Gap>;

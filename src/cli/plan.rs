@@ -64,6 +64,8 @@ struct Acts<'a> {
     oldest: Option<String>,
     newest: Option<String>,
     samples: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'a str>,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
@@ -147,6 +149,7 @@ fn stage_json<'a>(plan: &DataPlan, stage: &'a StagePlan) -> Acts<'a> {
         oldest: stage.oldest.map(phrase::start_json),
         newest: stage.newest.map(phrase::start_json),
         samples: stage.samples.iter().map(|key| key.text(plan.schema.key_form)).collect(),
+        route: stage.route.as_deref(),
     }
 }
 
@@ -172,6 +175,11 @@ pub(super) fn print(policy: &Policy, parts: &[Foreseen], context: &Context) -> R
             }
             for (stage, keys) in samples(plan) {
                 output.prose(&format!("  {stage}, for example: {keys}"), 4)?;
+            }
+            for stage in &plan.stages {
+                if let Some(route) = &stage.route {
+                    output.prose(&format!("  {}: {}", stage_name(stage), phrase::safe(route)), 4)?;
+                }
             }
             if let Some(kept) = kept(plan) {
                 output.line(format!("  kept: {kept}"))?;

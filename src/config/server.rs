@@ -134,8 +134,10 @@ pub(super) fn server(
         let fault = Fault::new("`parallel` is not available yet for MySQL and MariaDB");
         wrong.push((written.span(), fault.with_help("remove it: one run uses one connection")));
     }
-    if let Some(lag) = &table.max_replica_lag {
-        let fault = Fault::new("`max-replica-lag` is not available yet: replicas are not looked at");
+    if let Some(lag) = table.max_replica_lag.as_ref().filter(|_| schemes.contains(&"mysql")) {
+        let fault = Fault::new(
+            "`max-replica-lag` is not available yet for MySQL and MariaDB: replicas are not looked at",
+        );
         wrong.push((
             lag.span(),
             fault.with_help("remove it, and let policies act in a `window` in which replicas keep up"),

@@ -18,6 +18,7 @@ use super::early::{self, Maker};
 use super::evidence::{Evidence, evidence, forget, record};
 use super::pace::{BATCH_SIZES, FIRST_BATCH, Spent, adapted};
 use super::progress::{Progress, Stop};
+use super::strain::left_in_peace;
 
 /// One stage's work on one collection.
 pub struct Assignment<'a> {
@@ -110,6 +111,10 @@ pub fn execute(
     loop {
         if stop.is_asked() {
             executed.incomplete.push("stopped before its end; the next run goes on".to_owned());
+            break;
+        }
+        if let Some(why) = left_in_peace(engine, &mut *walk, assignment, stop)? {
+            executed.incomplete.push(why);
             break;
         }
         let began = engine.clock.monotonic();

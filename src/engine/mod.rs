@@ -22,6 +22,7 @@ pub mod recover;
 pub mod review;
 pub mod run;
 pub mod status;
+mod strain;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

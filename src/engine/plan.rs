@@ -74,6 +74,8 @@ pub struct StagePlan {
     pub newest: Option<StartValue>,
     /// Some of their keys.
     pub samples: Vec<Key>,
+    /// How a run would walk them, where the store has several ways.
+    pub route: Option<String>,
 }
 
 /// What a plan is made from, the same for all of a policy's data.
@@ -151,7 +153,13 @@ pub fn plan(
             oldest: due.oldest,
             newest: due.newest,
             samples: due.samples,
+            route: None,
         });
+    }
+    for (stage, selection) in stages.iter_mut().zip(&selections.stages) {
+        if stage.action.changes_the_store() && stage.due > 0 {
+            stage.route = store.route(&scope, &selection.acts, selection.start.as_ref())?;
+        }
     }
     Ok(DataPlan {
         index: data.index,

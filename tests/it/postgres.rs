@@ -133,6 +133,7 @@ fn what_is_due_goes_and_is_proven() {
     let desk = Desk::new();
     let plan = desk.run(&["plan"]).expect(0).json();
     assert_eq!(plan["policies"][0]["stages"][0]["due"], DUE);
+    assert_eq!(plan["policies"][0]["stages"][0]["route"], "page by page");
     desk.run(&["run", "visits"]).expect(11);
     assert_eq!(desk.visits(), (DUE + KEPT).to_string(), "nothing goes without an approval");
     desk.approve();

@@ -26,9 +26,11 @@ struct Kind {
     /// The user under whom it runs if the tests run as root.
     user: &'static str,
     /// Makes the data directory `$1/data`.
-    make: fn(&Path) -> String,
+    make: Box<dyn Fn(&Path) -> String>,
     /// Starts it in the foreground, on the port.
-    start: fn(&Path, u16) -> String,
+    start: fn(&Path, u16, &str) -> String,
+    /// Further settings.
+    settings: &'static str,
     /// What it says when it is ready.
     ready: &'static str,
     /// What it says when somebody else has the port.
@@ -36,38 +38,64 @@ struct Kind {
 }
 
 /// The one PostgreSQL server of this process. The superuser is `postgres`; every role but `locked`
-/// connects without a password.
+/// connects without a password. Durability is what a crash of the operating system would need; tests
+/// only crash processes.
 pub fn postgres() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
-        start(&Kind {
-            name: "PostgreSQL",
-            user: "postgres",
-            make: |directory| {
-                let bin = postgres_programs();
-                let (bin, directory) = (bin.display(), directory.display());
-                format!(
-                    "{bin}/initdb --no-sync --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
-                       --pgdata={directory}/data >{directory}/made 2>&1 && \
-                     printf '%s\\n' 'local all all trust' 'host all locked 127.0.0.1/32 scram-sha-256' \
-                       'host all all 127.0.0.1/32 trust' >{directory}/data/pg_hba.conf"
-                )
-            },
-            start: |directory, port| {
-                let bin = postgres_programs();
-                let (bin, directory) = (bin.display(), directory.display());
-                // Durability is what the operating system's crash would need; tests only crash processes.
-                format!(
-                    "{bin}/postgres -D {directory}/data -p {port} -c listen_addresses=127.0.0.1 \
-                       -c unix_socket_directories={directory} -c fsync=off -c full_page_writes=off \
-                       -c shared_buffers=64MB -c max_connections=200 -c max_prepared_transactions=4 \
-                       -c autovacuum=off -c log_min_messages=log"
-                )
-            },
-            ready: "database system is ready to accept connections",
-            taken: "Address already in use",
-        })
+        start(&postgres_kind("-c fsync=off -c full_page_writes=off -c autovacuum=off -c shared_buffers=64MB"))
     })
+}
+
+/// Another one, as an installation would run it: for measuring.
+pub fn durable_postgres() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        start(&postgres_kind("-c shared_buffers=512MB -c max_wal_size=4GB -c wal_compression=on"))
+    })
+}
+
+/// A replica of a PostgreSQL server that carries out nothing after the next commit for an hour.
+pub fn delayed_replica(of: &Server) -> Server {
+    let port = of.port;
+    let make = move |directory: &Path| {
+        let bin = postgres_programs();
+        let (bin, directory) = (bin.display(), directory.display());
+        format!(
+            "{bin}/pg_basebackup -h 127.0.0.1 -p {port} -U postgres -D {directory}/data -R --checkpoint=fast \
+               --no-sync >{directory}/made 2>&1"
+        )
+    };
+    start(&Kind { make: Box::new(make), ..postgres_kind("-c recovery_min_apply_delay=1h -c fsync=off") })
+}
+
+fn postgres_kind(settings: &'static str) -> Kind {
+    Kind {
+        name: "PostgreSQL",
+        user: "postgres",
+        make: Box::new(|directory| {
+            let bin = postgres_programs();
+            let (bin, directory) = (bin.display(), directory.display());
+            format!(
+                "{bin}/initdb --no-sync --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
+                   --pgdata={directory}/data >{directory}/made 2>&1 && \
+                 printf '%s\\n' 'local all all trust' 'host all locked 127.0.0.1/32 scram-sha-256' \
+                   'host all all 127.0.0.1/32 trust' 'host replication all 127.0.0.1/32 trust' \
+                   >{directory}/data/pg_hba.conf"
+            )
+        }),
+        start: |directory, port, settings| {
+            let bin = postgres_programs();
+            let (bin, directory) = (bin.display(), directory.display());
+            format!(
+                "{bin}/postgres -D {directory}/data -p {port} -c listen_addresses=127.0.0.1 \
+                   -c unix_socket_directories={directory} -c max_connections=200 -c log_min_messages=log {settings}"
+            )
+        },
+        settings,
+        ready: "database system is ready to accept",
+        taken: "Address already in use",
+    }
 }
 
 /// The one MariaDB server of this process. `root` connects without a password.
@@ -77,7 +105,7 @@ pub fn mariadb() -> &'static Server {
         start(&Kind {
             name: "MariaDB",
             user: "mysql",
-            make: |directory| {
+            make: Box::new(|directory| {
                 let directory = directory.display();
                 format!(
                     "mariadb-install-db --no-defaults --datadir={directory}/data \
@@ -85,8 +113,9 @@ pub fn mariadb() -> &'static Server {
                      && {certificate}",
                     certificate = certificate(&directory.to_string()),
                 )
-            },
-            start: |directory, port| {
+            }),
+            settings: "",
+            start: |directory, port, _| {
                 let directory = directory.display();
                 format!(
                     "mariadbd --no-defaults --datadir={directory}/data --socket={directory}/socket --port={port} \
@@ -174,7 +203,7 @@ fn started(kind: &Kind, directory: &Path, port: u16) -> Result<(), String> {
          wait \"$server\"; server=; end",
         directory = directory.display(),
         make = (kind.make)(directory),
-        start = (kind.start)(directory, port),
+        start = (kind.start)(directory, port, kind.settings),
     );
     command.args(["--", "sh", "-c", &script]);
     command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());

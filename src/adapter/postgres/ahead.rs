@@ -219,6 +219,19 @@ impl Ahead {
         Box::new(Struck { open: true, ahead: self, found })
     }
 
+    /// Takes back what was begun and not handed over: nothing stays locked while nobody works.
+    pub(super) fn rest(&mut self) -> Result<(), StoreError> {
+        while let Some(place) = self.turn.pop_front() {
+            let answer = self.workers[place].answer()?;
+            self.left.extend(self.workers[place].at.take());
+            if let Answer::Struck(Ok(_)) = answer {
+                self.end(place, Order::Abort)?;
+            }
+        }
+        self.left.make_contiguous().sort_unstable_by_key(|pages| pages.start);
+        Ok(())
+    }
+
     fn end(&self, place: usize, order: Order) -> Result<(), StoreError> {
         self.workers[place].order(order)?;
         match self.workers[place].answer()? {

@@ -57,6 +57,19 @@ impl<'a> Postgres<'a> {
 
     /// The conditions that a start's column meets in what is asked. Never unknown.
     pub(super) fn in_asked(&mut self, column: &str, asked: Asked, need: Need) -> String {
+        if let (true, [(from, to)]) = (asked.inverted, asked.ranges.as_slice()) {
+            // Outside one range: an index finds both sides and NULL.
+            let sides = [("<", from), (">", to)].map(|(sign, end)| {
+                end.as_ref().map(|end| format!("{column} {sign} {}", self.bind(edge(*end))))
+            });
+            let null = (!asked.null).then(|| format!("{column} IS NULL"));
+            let parts: Vec<String> = sides.into_iter().flatten().chain(null).collect();
+            return match (parts.is_empty(), need) {
+                (true, _) => "FALSE".to_owned(),
+                (false, Need::Truth) => format!("({})", parts.join(" OR ")),
+                (false, Need::Exact) => format!("(({}) IS TRUE)", parts.join(" OR ")),
+            };
+        }
         let mut parts: Vec<String> = asked
             .ranges
             .into_iter()

@@ -13,6 +13,7 @@ mod effects;
 mod fate;
 mod grants;
 mod listing;
+mod replicas;
 mod rows;
 mod scan;
 mod schema;
@@ -148,6 +149,16 @@ impl Inspect for PostgresStore {
         self.ask(|session| scan::read(session, scope, key))
     }
 
+    fn route(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        start: Option<&Arc<Start>>,
+    ) -> Result<Option<String>, StoreError> {
+        let parallel = self.server.parallel;
+        self.ask(|session| walk::route(session, scope, predicate, start, parallel)).map(Some)
+    }
+
     fn grants(&self, uses: &[Use]) -> Result<Vec<String>, StoreError> {
         self.ask(|session| grants::grants(session, uses))
     }
@@ -167,7 +178,7 @@ impl Dispose for PostgresStore {
 
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
         let more = || self.writing();
-        let walk = walk::PostgresWalk::begin(self.writing()?, job, self.server.parallel, &more)?;
+        let walk = walk::PostgresWalk::begin(self.writing()?, job, &self.server, &more)?;
         Ok(Box::new(walk))
     }
 

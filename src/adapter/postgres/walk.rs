@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ahead::{self, Ahead, Size};
 use super::batch::Frozen;
@@ -13,15 +14,18 @@ use super::catalogue::quoted;
 use super::dialect::{self, Question};
 use super::effects::{self, Companion};
 use super::fate::Server;
+use super::replicas;
 use super::rows::Reader;
 use super::schema::{self, Bound};
 use super::session::Session;
 use super::value::Bind;
-use crate::adapter::api::{Act, Gap, Job, Prepared, StoreError, StoreErrorKind, Walk};
+use crate::adapter::api::{Act, Gap, Job, Prepared, Scope, StoreError, StoreErrorKind, Walk};
+use crate::adapter::place::Server as Place;
 use crate::adapter::sql::{Work, links_of, starts};
 use crate::model::batch::BatchLabel;
 use crate::model::key::Key;
 use crate::model::predicate::Predicate;
+use crate::model::start::Start;
 
 /// A walk over one job.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub(super) struct PostgresWalk {
     tables: Vec<Bind>,
     /// Workers, until all pages are done.
     ahead: Option<Ahead>,
+    /// A replica further behind pauses the walk.
+    max_lag: Duration,
     /// Where the last committed batch ended.
     pub(super) cursor: Option<String>,
     /// Records that a method could not work on: they stand in the first batch that saw them, and in no other.
@@ -83,7 +89,7 @@ impl PostgresWalk {
     pub(super) fn begin(
         session: Session,
         job: Job,
-        parallel: usize,
+        place: &Place,
         more: &dyn Fn() -> Result<Session, StoreError>,
     ) -> Result<Self, StoreError> {
         if session.one("SELECT pg_is_in_recovery()", &[])?.get(0) {
@@ -123,7 +129,11 @@ impl PostgresWalk {
             } else {
                 None
             };
-        let order = if examined.is_some() { Order::Pages } else { order(&session, &bound, &job, &question)? };
+        let order = if examined.is_some() {
+            Order::Pages
+        } else {
+            order(&session, &bound, Some(&job.start), &question)?
+        };
         let mut tables = vec![i64::from(bound.entry.oid)];
         tables.extend(companions.iter().map(|companion| i64::from(companion.entry.oid)));
         let mut walk = Self {
@@ -131,6 +141,7 @@ impl PostgresWalk {
             signature: String::new(),
             tables: vec![Bind::Ints(tables)],
             ahead: None,
+            max_lag: place.max_replica_lag,
             cursor: None,
             unfit: HashSet::new(),
             passes: 0,
@@ -144,7 +155,7 @@ impl PostgresWalk {
             order,
         };
         walk.signature = walk.session.one(CHECK, &walk.tables)?.get(0);
-        walk.ahead = ahead(&walk, parallel, more)?;
+        walk.ahead = ahead(&walk, place.parallel, more)?;
         Ok(walk)
     }
 
@@ -179,50 +190,109 @@ impl PostgresWalk {
         }
     }
 
-    fn stretch(&self, want: usize, condition: &str, bound: &[Bind]) -> Result<Option<Stretch>, StoreError> {
-        let (alias, from) = (quoted(&self.bound.frame.own.name), self.bound.from());
-        let mut bound = bound.to_vec();
-        let mut bind = |value: Bind| {
-            bound.push(value);
-            format!("${}::text", bound.len())
-        };
-        match &self.order {
-            Order::Pages => {
-                let first = bind(Bind::Text(self.cursor.clone().unwrap_or_else(|| "(0,0)".to_owned())));
-                let sql = format!(
-                    "SELECT max(place)::text FROM (SELECT {alias}.ctid AS place FROM {from} \
-                     WHERE {alias}.ctid >= {first}::tid AND {condition} LIMIT {want}) AS few"
-                );
-                let end: Option<String> = self.session.one(&sql, &bound)?.get(0);
-                let Some(end) = end else { return Ok(None) };
-                let last = bound.len();
-                bound.push(Bind::Text(end.clone()));
-                let sql = format!(
-                    "{alias}.ctid >= ${last}::text::tid AND {alias}.ctid <= ${}::text::tid",
-                    last + 1
-                );
-                Ok(Some(Stretch { sql, bound: bound.split_off(last - 1), end }))
-            }
-            Order::Start(column, kind) => {
-                let after = match &self.cursor {
-                    Some(cursor) => format!(" AND {column} >= {}::{kind}", bind(Bind::Text(cursor.clone()))),
-                    None => String::new(),
-                };
-                let sql = format!(
-                    "SELECT {alias}.ctid::text, {column}::text FROM {from} WHERE {condition}{after} \
-                     ORDER BY {column} LIMIT {want}"
-                );
-                let rows = self.session.rows(&sql, &bound)?;
-                let Some(last) = rows.last() else { return Ok(None) };
-                let end = last.get(1);
-                let places: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-                // What follows binds the condition's own values first.
-                let number = self.question.bound.len() + 1;
-                let sql = format!("{alias}.ctid = ANY(${number}::text[]::tid[])");
-                Ok(Some(Stretch { sql, bound: vec![Bind::Texts(places)], end }))
-            }
+    fn stretch(
+        &mut self,
+        want: usize,
+        condition: &str,
+        bound: &[Bind],
+    ) -> Result<Option<Stretch>, StoreError> {
+        match self.order.clone() {
+            Order::Pages => self.on_pages(want, condition, bound),
+            Order::Start(column, kind) => self.by_start(want, condition, bound, &column, &kind),
         }
     }
+
+    /// A few pages at a time: so the server reads just those, and no batch can become large by a wrong estimate.
+    fn on_pages(
+        &mut self,
+        want: usize,
+        condition: &str,
+        bound: &[Bind],
+    ) -> Result<Option<Stretch>, StoreError> {
+        let (alias, from) = (quoted(&self.bound.frame.own.name), self.bound.from());
+        let pages = pages(&self.session, &self.bound)?;
+        let mut reach = (want as u64 / 50).clamp(1, MOST_PAGES);
+        loop {
+            let first = self.cursor.clone().unwrap_or_else(|| "(0,0)".to_owned());
+            let page = page_of(&first);
+            if page >= pages {
+                return Ok(None);
+            }
+            let past = format!("({},0)", page + reach);
+            let number = bound.len();
+            let mut bound = bound.to_vec();
+            bound.extend([first.clone(), past.clone()].map(Bind::Text));
+            let sql = format!(
+                "SELECT max(place)::text FROM (SELECT {alias}.ctid AS place FROM {from} \
+                 WHERE {alias}.ctid >= ${}::text::tid AND {alias}.ctid < ${}::text::tid AND {condition} \
+                 LIMIT {want}) AS few",
+                number + 1,
+                number + 2,
+            );
+            let end: Option<String> = self.session.one(&sql, &bound)?.get(0);
+            let Some(end) = end else {
+                self.cursor = Some(past);
+                reach = (reach * 2).min(MOST_PAGES);
+                continue;
+            };
+            let sql = format!(
+                "{alias}.ctid >= ${}::text::tid AND {alias}.ctid <= ${}::text::tid",
+                number + 1,
+                number + 2
+            );
+            return Ok(Some(Stretch { sql, bound: [first, end.clone()].map(Bind::Text).to_vec(), end }));
+        }
+    }
+
+    fn by_start(
+        &self,
+        want: usize,
+        condition: &str,
+        bound: &[Bind],
+        column: &str,
+        kind: &str,
+    ) -> Result<Option<Stretch>, StoreError> {
+        let (alias, from) = (quoted(&self.bound.frame.own.name), self.bound.from());
+        let number = bound.len() + 1;
+        let mut bound = bound.to_vec();
+        let after = match &self.cursor {
+            Some(cursor) => {
+                bound.push(Bind::Text(cursor.clone()));
+                format!(" AND {column} >= ${number}::text::{kind}")
+            }
+            None => String::new(),
+        };
+        let sql = format!(
+            "SELECT {alias}.ctid::text, {column}::text FROM {from} WHERE {condition}{after} \
+             ORDER BY {column} LIMIT {want}"
+        );
+        let rows = self.session.rows(&sql, &bound)?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        let end = last.get(1);
+        let places: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let sql = format!("{alias}.ctid = ANY(${number}::text[]::tid[])");
+        Ok(Some(Stretch { sql, bound: vec![Bind::Texts(places)], end }))
+    }
+}
+
+/// So many pages are looked at in one question.
+const MOST_PAGES: u64 = 8_192;
+
+/// The page of a place such as `(17,4)`.
+fn page_of(place: &str) -> u64 {
+    place.trim_start_matches('(').split(',').next().and_then(|page| page.parse().ok()).unwrap_or(0)
+}
+
+/// The pages of the table; of a partitioned one those of its largest partition.
+fn pages(session: &Session, bound: &Bound) -> Result<u64, StoreError> {
+    let sql = if bound.entry.partitioned {
+        "SELECT coalesce(max(pg_relation_size(relid) / current_setting('block_size')::int8), 0)::int8 \
+         FROM pg_partition_tree($1::int8::oid) WHERE isleaf"
+    } else {
+        "SELECT pg_relation_size($1::int8::oid) / current_setting('block_size')::int8"
+    };
+    let pages: i64 = session.one(sql, &[Bind::Int(bound.entry.oid.into())])?.get(0);
+    Ok(u64::try_from(pages).unwrap_or(0))
 }
 
 impl Walk for PostgresWalk {
@@ -254,14 +324,28 @@ impl Walk for PostgresWalk {
         Ok(Some(Box::new(Frozen::freeze(self, &stretch)?)))
     }
 
+    fn strain(&mut self) -> Result<Option<String>, StoreError> {
+        let strain = replicas::behind(&self.session, self.max_lag)?;
+        if let (Some(_), Some(ahead)) = (&strain, &mut self.ahead) {
+            ahead.rest()?;
+        }
+        Ok(strain)
+    }
+
     fn gaps(&self) -> Vec<Gap> {
         // An error ends the walk; nothing is passed over in silence.
         Vec::new()
     }
 }
 
-fn order(session: &Session, bound: &Bound, job: &Job, question: &Question) -> Result<Order, StoreError> {
-    let Some((name, _)) = starts::axis(&job.start, &bound.frame) else { return Ok(Order::Pages) };
+fn order(
+    session: &Session,
+    bound: &Bound,
+    start: Option<&Arc<Start>>,
+    question: &Question,
+) -> Result<Order, StoreError> {
+    let axis = start.and_then(|start| starts::axis(start, &bound.frame));
+    let Some((name, _)) = axis else { return Ok(Order::Pages) };
     let Some(column) = bound.entry.column(name).filter(|column| column.indexed) else {
         return Ok(Order::Pages);
     };
@@ -269,6 +353,28 @@ fn order(session: &Session, bound: &Bound, job: &Job, question: &Question) -> Re
     let lines = session.rows(&sql, &question.bound)?;
     let reads_all = lines.iter().any(|line| line.get::<_, String>(0).contains("Seq Scan"));
     Ok(if reads_all { Order::Pages } else { Order::Start(bound.column(name), column.declared.clone()) })
+}
+
+/// The way in which such a walk would go, in words.
+pub(super) fn route(
+    session: &Session,
+    scope: &Scope,
+    predicate: &Predicate,
+    start: Option<&Arc<Start>>,
+    parallel: usize,
+) -> Result<String, StoreError> {
+    let bound = schema::bind(session, &scope.target)?;
+    let question = dialect::question(&bound, &scope.events, predicate)?;
+    let links = !links_of(predicate).is_empty();
+    if question.left.is_some() || links || scope.target.with.iter().any(|with| with.store.is_none()) {
+        return Ok("page by page, each record locked and looked at before it goes".to_owned());
+    }
+    Ok(match order(session, &bound, start, &question)? {
+        Order::Start(column, _) => format!("by the index on {column}, because little is due"),
+        Order::Pages if bound.entry.partitioned => "page by page, through all partitions at once".to_owned(),
+        Order::Pages if parallel > 1 => format!("page by page, over {parallel} connections"),
+        Order::Pages => "page by page".to_owned(),
+    })
 }
 
 /// What must not change under a walk, in one question: columns, triggers, rules and references of the tables; and the
@@ -301,11 +407,7 @@ fn ahead(
     if walk.examined.is_some() || walk.order != Order::Pages || walk.bound.entry.partitioned {
         return Ok(None);
     }
-    let row = walk.session.one(
-        "SELECT pg_relation_size($1::int8::oid) / current_setting('block_size')::int8",
-        &[Bind::Int(walk.bound.entry.oid.into())],
-    )?;
-    let pages = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
+    let pages = pages(&walk.session, &walk.bound)?;
     let (rows, due) = (walk.bound.entry.estimate.unwrap_or(walk.job.expected as f64), walk.job.expected);
     if due < ahead::WORTH_PAGES as u64 {
         return Ok(None);

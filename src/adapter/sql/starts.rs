@@ -97,11 +97,9 @@ pub(crate) fn asked(start: &Arc<Start>, axis: Axis, is: &StartIs) -> Asked {
             inverted: false,
         },
         StartIs::Undetermined { now } => {
-            let mut all = known(start, axis, *now);
-            if start.waiting_if_future {
-                all.extend(ahead(start, axis, *now));
-            }
-            Asked { ranges: all, null: start.waiting_if_empty, inverted: true }
+            let ranges =
+                if start.waiting_if_future { plausible(start, axis) } else { known(start, axis, *now) };
+            Asked { ranges, null: start.waiting_if_empty, inverted: true }
         }
     }
 }
@@ -132,6 +130,14 @@ fn known(start: &Start, axis: Axis, now: Instant) -> Vec<Range> {
     }
     let last = if start.waiting_if_future { now } else { last_plausible(now) };
     between(start.zone, axis, start.earliest_instant(), Some(last))
+}
+
+/// Whatever is not too early.
+fn plausible(start: &Start, axis: Axis) -> Vec<Range> {
+    match axis {
+        Axis::Date => vec![(Some(Edge::Date(start.earliest)), None)],
+        _ => between(start.zone, axis, start.earliest_instant(), None),
+    }
 }
 
 /// What has not happened yet.

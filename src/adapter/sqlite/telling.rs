@@ -12,7 +12,7 @@ use crate::adapter::api::Act;
 use crate::model::key::{Key, KeyList};
 
 /// So many keys are told at a time.
-const PART: usize = 1_024;
+const PART: usize = 8_192;
 
 /// Tells the keys of one batch in the order in which it will have them.
 #[derive(Debug)]

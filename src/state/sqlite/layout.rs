@@ -220,12 +220,11 @@ impl Layout {
     pub(super) fn write_manifest(&self, batch: &BatchId, sorted: &[[u8; 32]]) -> Result<(), StateError> {
         let what = broken("the list of commitments of a batch cannot be kept");
         let path = self.dir.join("manifests").join(batch.to_string());
-        let mut bytes = Vec::with_capacity(MANIFEST_HEAD.len() + sorted.len() * 32);
-        bytes.extend_from_slice(MANIFEST_HEAD);
-        bytes.extend_from_slice(sorted.as_flattened());
         // A batch that met a hold is prepared again under the same name, with fewer records.
         let new = path.with_extension("new");
-        write_synced(&new, &bytes).and_then(|()| fs_err::rename(&new, &path)).map_err(what)?;
+        write_synced(&new, &[MANIFEST_HEAD, sorted.as_flattened()])
+            .and_then(|()| fs_err::rename(&new, &path))
+            .map_err(what)?;
         self.sync_dir("manifests")
     }
 
@@ -266,7 +265,7 @@ pub(super) fn read_secret(path: &Path) -> Result<Secret, StateError> {
 
 /// Writes a secret, readable by its owner alone; durable when it returns, apart from its name.
 pub(super) fn write_secret(path: &Path, secret: &Secret) -> Result<(), StateError> {
-    write_synced(path, &**secret).map_err(broken("a secret key cannot be written"))
+    write_synced(path, &[&**secret]).map_err(broken("a secret key cannot be written"))
 }
 
 /// A secret from the operating system's generator.
@@ -279,11 +278,11 @@ pub(super) fn new_secret() -> Result<Secret, StateError> {
     Ok(secret)
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_synced(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = options.open(path)?;
-    file.write_all(bytes)?;
+    parts.iter().try_for_each(|part| file.write_all(part))?;
     file.sync_all()
 }
 

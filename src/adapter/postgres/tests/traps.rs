@@ -2,8 +2,14 @@
 
 use std::collections::HashSet;
 
+use super::super::session::Session;
+use super::PostgresStore;
 use super::{World, connect, deletion, label, number, target, world};
 use crate::adapter::api::{Dispose as _, Inspect as _, Job, StoreErrorKind};
+use crate::adapter::contract::server;
+use crate::adapter::place::Server;
+use crate::adapter::secret::Secret;
+use crate::adapter::sql::Limits;
 use crate::model::batch::Fate;
 use crate::model::ids::StoreName;
 use crate::model::key::Key;
@@ -164,7 +170,7 @@ fn rows_that_a_policy_hides_are_an_error() {
          CREATE ROLE box_guest LOGIN; GRANT USAGE ON SCHEMA public TO box_guest; \
          GRANT SELECT, DELETE ON records TO box_guest",
     );
-    let guest = super::PostgresStore::open(StoreName::new("box"), super::place("box_guest", &world.database));
+    let guest = PostgresStore::open(StoreName::new("box"), super::place("box_guest", &world.database));
     let scope = deletion(target(), Predicate::Always(true)).scope;
     let error = guest.scan(&scope, &Predicate::Always(true), None, 10).unwrap_err();
     assert!(error.to_string().contains("row-level security"), "{error}");
@@ -221,4 +227,41 @@ fn several_connections_delete_exactly_what_is_due() {
     assert!(done.is_disjoint(&held));
     let rows = world.other.rows("SELECT id::int8 FROM records ORDER BY id", &[]).unwrap();
     assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<i64>>(), [7, 5_000, 9_000, 9_999]);
+}
+
+/// A replica that is behind gives the walk a reason to wait, and what was begun ahead is taken back meanwhile.
+#[test]
+fn a_replica_that_is_behind_pauses_the_walk() {
+    let primary = server::durable_postgres();
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", primary.port);
+    let place = Server::at(Secret::Plain(url));
+    let other = Session::write("test", &place, Limits::default()).unwrap();
+    other
+        .run(
+            "CREATE TABLE records (id int PRIMARY KEY, at timestamptz); \
+             INSERT INTO records SELECT n, '2026-01-01' FROM generate_series(1, 5000) n; ANALYZE records",
+        )
+        .unwrap();
+    let store = PostgresStore::open(StoreName::new("box"), place);
+    let mut job = deletion(target(), Predicate::Always(true));
+    job.expected = 5_000;
+    let mut walk = store.walk(job).unwrap();
+    assert_eq!(walk.strain().unwrap(), None);
+    walk.prepare(&label(), 1_000, &HashSet::new()).unwrap().unwrap().commit().unwrap();
+    let replica = server::delayed_replica(primary);
+    while other
+        .one("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'", &[])
+        .unwrap()
+        .get::<_, i64>(0)
+        == 0
+    {
+        std::thread::yield_now();
+    }
+    other.run("CREATE TABLE first AS SELECT 1").unwrap();
+    other.run("CREATE TABLE bulk AS SELECT repeat('x', 1000) FROM generate_series(1, 100000)").unwrap();
+    let why = walk.strain().unwrap().expect("the replica is behind");
+    assert!(why.contains("replica `walreceiver`"), "{why}");
+    // Nobody is locked out while we wait.
+    other.run("SET lock_timeout = '1s'; UPDATE records SET at = '2026-10-31'").unwrap();
+    drop((walk, replica));
 }

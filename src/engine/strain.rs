@@ -1,0 +1,37 @@
+//! Waiting while a store is under strain: replicas that lag behind, for one.
+
+use std::time::Duration;
+
+use super::Engine;
+use super::execute::{Assignment, AuditLost};
+use super::progress::Stop;
+use crate::adapter::api::Walk;
+
+/// A store that is under strain for longer than this is left to the next run.
+const PATIENCE: Duration = Duration::from_mins(10);
+/// How often a store under strain is asked whether that is over.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// Waits while the store is under strain; `Some` is why that was not worth waiting for.
+pub(super) fn left_in_peace(
+    engine: &Engine,
+    walk: &mut dyn Walk,
+    assignment: &Assignment<'_>,
+    stop: &Stop,
+) -> Result<Option<String>, AuditLost> {
+    let began = engine.clock.monotonic();
+    loop {
+        let why = match walk.strain() {
+            Ok(None) => return Ok(None),
+            Ok(Some(why)) => why,
+            Err(error) => return Ok(Some(error.to_string())),
+        };
+        if stop.is_asked() {
+            return Ok(Some("stopped before its end; the next run goes on".to_owned()));
+        }
+        if engine.clock.monotonic().saturating_sub(began) >= PATIENCE || (assignment.halt)()?.is_some() {
+            return Ok(Some(format!("the store was left in peace: {why}; the next run goes on")));
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+}
