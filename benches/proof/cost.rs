@@ -28,12 +28,18 @@ const ROUNDS: usize = 5;
 /// Runs over so many due rows with scattered dates. A batch without evidence has everything else: its keys, its
 /// intent checked against holds, its commit, its outcome.
 pub(crate) fn of_evidence(dir: &Path, rows: u64) {
+    for journal in ["wal", "delete"] {
+        with_journal(dir, rows, journal);
+    }
+}
+
+fn with_journal(dir: &Path, rows: u64, journal: &str) {
     let dir = dir.join(format!("forfall-bench-cost-{}", std::process::id()));
     fs_err::create_dir_all(&dir).unwrap();
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let place = dir.join(format!("{round}-with"));
-        install(&place, rows);
+        install(&place, rows, journal);
         let told = forfall(&place, &["run", "calls"]);
         let of = |name: &str| -> f64 {
             let values = told.lines().filter_map(|line| line.split_once(name)?.1.split_whitespace().next());
@@ -42,7 +48,7 @@ pub(crate) fn of_evidence(dir: &Path, rows: u64) {
         with.push((of("batches="), of("whole_us=") / 1e3, of("evidence_us=") / 1e3));
         fs_err::remove_dir_all(&place).unwrap();
         let place = dir.join(format!("{round}-without"));
-        install(&place, rows);
+        install(&place, rows, journal);
         without.push(bare(&place, rows));
         fs_err::remove_dir_all(&place).unwrap();
     }
@@ -54,7 +60,7 @@ pub(crate) fn of_evidence(dir: &Path, rows: u64) {
     let each = |runs: &[(f64, f64, f64)]| -> String {
         runs.iter().map(|run| format!("{:.0}", run.1)).collect::<Vec<_>>().join(" ")
     };
-    println!("cost, {rows} rows of a SQLite database, medians of {ROUNDS}:");
+    println!("cost, {rows} rows of a SQLite database, journal {journal}, medians of {ROUNDS}:");
     println!("  each without: {} ms", each(&without));
     println!("  each with:    {} ms", each(&with));
     println!("  without evidence  {bare:8.1} ms in {bare_batches} batches");
@@ -142,11 +148,11 @@ fn bare(place: &Path, rows: u64) -> (f64, f64, f64) {
     (f64::from(batches), whole.as_secs_f64() * 1e3, 0.0)
 }
 
-fn install(place: &Path, rows: u64) {
+fn install(place: &Path, rows: u64, journal: &str) {
     fs_err::create_dir_all(place.join("policies")).unwrap();
     fs_err::write(place.join("forfall.toml"), CONFIG).unwrap();
     fs_err::write(place.join("policies/calls.toml"), POLICY).unwrap();
-    fill(&place.join("calls.db"), rows);
+    fill(&place.join("calls.db"), rows, journal);
     forfall(place, &["approve", "calls", "--count", &rows.to_string()]);
 }
 
@@ -160,14 +166,14 @@ fn forfall(place: &Path, words: &[&str]) -> String {
     told
 }
 
-fn fill(path: &Path, rows: u64) {
+fn fill(path: &Path, rows: u64, journal: &str) {
     let database = Connection::open(path).unwrap();
     database
-        .execute_batch(
-            "pragma journal_mode = wal; pragma synchronous = off;
+        .execute_batch(&format!(
+            "pragma journal_mode = {journal}; pragma synchronous = off;
              create table call_log (id integer primary key, called_at integer not null, caller text, seconds integer);
              begin",
-        )
+        ))
         .unwrap();
     let sql = "insert into call_log (called_at, caller, seconds) \
                values (unixepoch() - 86400 * (31 + abs(random()) % 29), ?1, ?2)";

@@ -294,10 +294,10 @@ pub trait Walk {
     ) -> Result<Option<Box<dyn Prepared + 'a>>, StoreError>;
 
     /// Has the walk tell, while the batch that it is asked for next is prepared, which records the batch after that
-    /// one will probably have, in its order. All is told when the channel is closed, at the latest when that batch
-    /// lies ready; a walk that cannot know closes it at once. What a batch has is for [`Prepared::records`] to say, so
-    /// whoever listens compares.
-    fn foretell(&mut self, _to: Sender<KeyList>) {}
+    /// one will probably have if about `want` are wanted, in its order. All is told when the channel is closed, at the
+    /// latest when the batch before lies ready; a walk that cannot know closes it at once. What a batch has is for
+    /// [`Prepared::records`] to say, so whoever listens compares.
+    fn foretell(&mut self, _to: Sender<KeyList>, _want: usize) {}
 
     /// Why the store is to be left in peace at this moment, such as replicas that lag behind; asked before each batch.
     /// Whoever answers holds no lock until the next batch is prepared.

@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use super::Engine;
 use super::evidence::forget;
 use super::listing::Listing;
+use crate::adapter::api::Walk;
 use crate::audit::commitment;
 use crate::audit::tree::Hash;
 use crate::model::batch::BatchLabel;
@@ -40,13 +41,20 @@ pub(super) struct Early {
 }
 
 impl Maker {
-    /// Begins for a batch of about `want` records that is to be called `label`; gives the ear that is to be told them.
+    /// Begins for the batch after the one that `walk` is asked for next: about `want` records, to be called `label`.
     pub(super) fn begin(
         engine: &Engine,
         epoch: &EpochKey,
         label: BatchLabel,
         want: usize,
-    ) -> (Sender<KeyList>, Self) {
+        walk: &mut dyn Walk,
+    ) -> Self {
+        let (told, maker) = Self::listen(engine, epoch, label, want);
+        walk.foretell(told, want);
+        maker
+    }
+
+    fn listen(engine: &Engine, epoch: &EpochKey, label: BatchLabel, want: usize) -> (Sender<KeyList>, Self) {
         let (told, parts) = channel();
         let (on, epoch, of) = (engine.clone(), epoch.clone(), label.clone());
         let making = thread::spawn(move || make(&on, &epoch, &of, want, parts));
@@ -144,7 +152,7 @@ mod tests {
     /// Tells the keys in two parts.
     fn told(engine: &Engine, label: &BatchLabel, keys: &[Key]) -> Maker {
         let epoch = engine.state.epoch_key().unwrap();
-        let (to, maker) = Maker::begin(engine, &epoch, label.clone(), keys.len());
+        let (to, maker) = Maker::listen(engine, &epoch, label.clone(), keys.len());
         for part in keys.chunks(keys.len().div_ceil(2).max(1)) {
             let mut list = KeyList::default();
             for key in part {

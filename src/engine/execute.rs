@@ -16,7 +16,7 @@ use crate::state::api::{EpochKey, IntentAnswer, PauseScope, StateError};
 use super::Engine;
 use super::early::{self, Maker};
 use super::evidence::{Evidence, evidence, forget, record};
-use super::pace::{BATCH_SIZES, FIRST_BATCH, Spent, adapted};
+use super::pace::{BATCH_SIZES, FIRST_BATCH, Pace, Spent};
 use super::progress::{Progress, Stop};
 use super::strain::left_in_peace;
 
@@ -106,6 +106,7 @@ pub fn execute(
     let mut without = HashSet::new();
     let mut busy = 0;
     let mut spent = Spent::default();
+    let mut pace = Pace::default();
     // What is made early for the batch after this one.
     let mut coming: Option<Maker> = None;
     loop {
@@ -121,9 +122,8 @@ pub fn execute(
         let early = coming.take();
         let label = early.as_ref().map_or_else(|| called(engine, assignment), |early| early.label().clone());
         if size >= early::WORTHWHILE {
-            let (told, maker) = Maker::begin(engine, &epoch, called(engine, assignment), size);
-            walk.foretell(told);
-            coming = Some(maker);
+            let next = pace.next(size).min(assignment.most);
+            coming = Some(Maker::begin(engine, &epoch, called(engine, assignment), next, &mut *walk));
         }
         let prepared = match walk.prepare(&label, size, &without) {
             Ok(Some(prepared)) => prepared,
@@ -188,7 +188,7 @@ pub fn execute(
             }
         }
         let took = engine.clock.monotonic().saturating_sub(began);
-        size = adapted(size, took, &BATCH_SIZES).min(assignment.most);
+        size = pace.adapt(size, took).min(assignment.most);
     }
     let Spent { batches, whole, evidence } = spent;
     let (whole, evidence) = (whole.as_micros(), evidence.as_micros());

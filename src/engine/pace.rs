@@ -10,6 +10,9 @@ pub(super) const FIRST_BATCH: usize = 2_000;
 /// The bounds between which a batch's size adapts. The upper one bounds memory.
 pub(super) const BATCH_SIZES: RangeInclusive<usize> = 50..=50_000;
 
+/// A batch is at most so many times as large as the one before it.
+const GROWTH: usize = 4;
+
 /// The next batch's size: towards the target time, at most four times as large at once.
 pub(super) fn adapted(size: usize, took: Duration, sizes: &RangeInclusive<usize>) -> usize {
     let factor = BATCH_TARGET.as_secs_f64() / took.as_secs_f64().max(0.001);
@@ -18,8 +21,35 @@ pub(super) fn adapted(size: usize, took: Duration, sizes: &RangeInclusive<usize>
         clippy::cast_sign_loss,
         reason = "a positive size times a factor between 0.1 and 4 fits"
     )]
-    let next = (size as f64 * factor.clamp(0.1, 4.0)) as usize;
+    let next = (size as f64 * factor.clamp(0.1, GROWTH as f64)) as usize;
     next.clamp(*sizes.start(), *sizes.end())
+}
+
+/// The sizes of one stage's batches, and whether they still grow.
+#[derive(Debug)]
+pub(super) struct Pace {
+    grows: bool,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { grows: true }
+    }
+}
+
+impl Pace {
+    /// The size after a batch of `size` that took so long.
+    pub(super) fn adapt(&mut self, size: usize, took: Duration) -> usize {
+        let next = adapted(size, took, &BATCH_SIZES);
+        self.grows = next >= size.saturating_mul(GROWTH);
+        next
+    }
+
+    /// The size that will probably follow on `size`, before it is known how long that takes.
+    pub(super) fn next(&self, size: usize) -> usize {
+        let next = if self.grows { size.saturating_mul(GROWTH) } else { size };
+        next.min(*BATCH_SIZES.end())
+    }
 }
 
 /// What the batches of a stage cost, and for how long they waited for their commitments and the list of these.
@@ -51,5 +81,15 @@ mod tests {
         assert_eq!(next(2_000, Duration::from_millis(500)), 1_000);
         assert_eq!(next(100, Duration::from_mins(1)), *BATCH_SIZES.start());
         assert_eq!(next(50_000, Duration::from_millis(1)), *BATCH_SIZES.end());
+    }
+
+    #[test]
+    fn what_grew_is_expected_to_grow_again() {
+        let (quick, slow) = (Duration::from_millis(1), Duration::from_millis(250));
+        let mut pace = Pace::default();
+        assert_eq!(pace.next(2_000), 8_000);
+        assert_eq!((pace.adapt(2_000, quick), pace.next(8_000)), (8_000, 32_000));
+        assert_eq!((pace.adapt(32_000, quick), pace.next(50_000)), (50_000, 50_000));
+        assert_eq!((pace.adapt(8_000, slow), pace.next(8_000)), (8_000, 8_000));
     }
 }

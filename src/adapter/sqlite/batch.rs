@@ -30,7 +30,6 @@ impl<'a> Frozen<'a> {
         walk: &'a mut SqliteWalk,
         batch: BatchId,
         strike: Strike,
-        want: usize,
         forget: bool,
         telling: Option<Telling>,
     ) -> Result<Self, StoreError> {
@@ -52,17 +51,17 @@ impl<'a> Frozen<'a> {
         if forget {
             frozen.walk.session.forget_old_marks(frozen.walk.job.scope.now)?;
         }
-        if telling.is_some() {
-            frozen.look_ahead(want, telling)?;
+        if let Some(telling) = telling {
+            frozen.look_ahead(telling)?;
         }
         Ok(frozen)
     }
 
     /// Finds the batch after this one already now: what can be known of it early is worked on while this one is
     /// written down and committed.
-    fn look_ahead(&mut self, want: usize, telling: Option<Telling>) -> Result<(), StoreError> {
+    fn look_ahead(&mut self, telling: Telling) -> Result<(), StoreError> {
         if let Some(strike) = &self.strike {
-            self.next = self.walk.strike_after(Some(&strike.cursor()), want, telling)?;
+            self.next = self.walk.strike_after(Some(&strike.cursor()), telling.want, Some(telling))?;
         }
         Ok(())
     }

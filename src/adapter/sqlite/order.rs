@@ -94,13 +94,15 @@ impl SqliteWalk {
             let follows_start = self.follows_start();
             let picks = self.picks();
             while let Some(row) = rows.next()? {
-                if let Some(strike) = &mut strike {
-                    strike.extend(row, handle.len())?;
-                } else {
-                    strike = Some(Strike::begin(row, handle.len(), picks, follows_start)?);
-                }
+                let strike = match &mut strike {
+                    Some(strike) => {
+                        strike.extend(row, handle.len())?;
+                        strike
+                    }
+                    none => none.insert(Strike::begin(row, handle.len(), picks, follows_start)?),
+                };
                 if let Some(telling) = &mut telling {
-                    telling.add(row, besides)?;
+                    telling.add(row, strike, besides)?;
                 }
             }
             if let Some(telling) = telling.take() {

@@ -81,6 +81,14 @@ impl Strike {
         format!("({handle}) >= ({first}) AND ({handle}) <= ({last})")
     }
 
+    /// The row number of the last record, if rows are found by that alone.
+    pub(super) fn last_number(&self) -> Option<i64> {
+        match self.last[..] {
+            [SqlValue::Integer(number)] => Some(number),
+            _ => None,
+        }
+    }
+
     /// Where the walk stands after it.
     pub(super) fn cursor(&self) -> Vec<SqlValue> {
         self.start.iter().chain(&self.last).cloned().collect()

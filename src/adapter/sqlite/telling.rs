@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
+use super::strike::Strike;
 use super::value;
 use super::walk::SqliteWalk;
 use crate::adapter::api::Act;
@@ -18,6 +19,8 @@ const PART: usize = 8_192;
 #[derive(Debug)]
 pub(super) struct Telling {
     to: Sender<KeyList>,
+    /// So many records are expected to be wanted.
+    pub(super) want: usize,
     columns: usize,
     /// Whether the columns by which rows are found are those of the key.
     by_handle: bool,
@@ -29,14 +32,14 @@ pub(super) struct Telling {
 impl Telling {
     /// `None` where what is read does not settle which records go: a method may refuse some of them, and what goes
     /// with them is found out later.
-    pub(super) fn begin(walk: &SqliteWalk, to: Sender<KeyList>) -> Option<Self> {
+    pub(super) fn begin(walk: &SqliteWalk, to: Sender<KeyList>, want: usize) -> Option<Self> {
         if walk.job.act != Act::Delete || !walk.companions.is_empty() {
             return None;
         }
         let key = &walk.bound.frame.own.key;
         let by_handle = walk.bound.handle() == *key;
         let picked = walk.picks().then(Vec::new);
-        Some(Self { to, columns: key.len(), by_handle, part: KeyList::with_capacity(PART), picked })
+        Some(Self { to, want, columns: key.len(), by_handle, part: KeyList::with_capacity(PART), picked })
     }
 
     /// The columns that have to be read besides those by which rows are found.
@@ -44,17 +47,14 @@ impl Telling {
         if self.by_handle { Vec::new() } else { walk.key() }
     }
 
-    /// The next row, whose key is in its first columns or from `besides` on.
-    pub(super) fn add(&mut self, row: &Row<'_>, besides: usize) -> rusqlite::Result<()> {
-        let first = if self.by_handle { 0 } else { besides };
-        if self.picked.is_none()
-            && self.columns == 1
-            && let ValueRef::Integer(number) = row.get_ref(first)?
-        {
+    /// The next row, the last one of `strike`, whose key is in its first columns or from `besides` on.
+    pub(super) fn add(&mut self, row: &Row<'_>, strike: &Strike, besides: usize) -> rusqlite::Result<()> {
+        if let (true, None, Some(number)) = (self.by_handle, &self.picked, strike.last_number()) {
             self.part.push_int(number);
             self.tell_part();
             return Ok(());
         }
+        let first = if self.by_handle { 0 } else { besides };
         let key = value::key(self.columns, |at| row.get_ref(first + at).unwrap_or(ValueRef::Null));
         // A row without a key makes the batch fail; whoever listens learns that from it.
         let Some(key) = key else { return Ok(()) };

@@ -54,7 +54,7 @@ pub(super) struct SqliteWalk {
     /// What was found while the last committed batch was prepared.
     pub(super) next: Next,
     /// Who wants to know early which records the batch after the next one will have.
-    foretold: Option<Sender<KeyList>>,
+    foretold: Option<(Sender<KeyList>, usize)>,
     left_out: Arc<Mutex<HashSet<Key>>>,
     is_left_out: String,
     path: PathBuf,
@@ -217,13 +217,13 @@ impl Walk for SqliteWalk {
             self.finish();
             return Ok(None);
         };
-        let telling = foretold.and_then(|to| Telling::begin(self, to));
+        let telling = foretold.and_then(|(to, want)| Telling::begin(self, to, want));
         let forget = !std::mem::replace(&mut self.forgot, true);
-        Ok(Some(Box::new(Frozen::freeze(self, batch.batch, strike, want, forget, telling)?)))
+        Ok(Some(Box::new(Frozen::freeze(self, batch.batch, strike, forget, telling)?)))
     }
 
-    fn foretell(&mut self, to: Sender<KeyList>) {
-        self.foretold = Some(to);
+    fn foretell(&mut self, to: Sender<KeyList>, want: usize) {
+        self.foretold = Some((to, want));
     }
 
     fn gaps(&self) -> Vec<Gap> {

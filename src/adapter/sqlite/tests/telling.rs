@@ -24,7 +24,7 @@ fn told(job: Job, sql: &str, between: &str) -> Vec<(Keys, Keys)> {
     let (mut batches, mut early) = (Vec::new(), Vec::new());
     loop {
         let (to, from) = channel();
-        walk.foretell(to);
+        walk.foretell(to, 700);
         let Some(batch) = walk.prepare(&label(), 700, &HashSet::new()).unwrap() else { break };
         batches.push((std::mem::take(&mut early), bytes(batch.records())));
         let parts: Vec<KeyList> = from.into_iter().collect();
