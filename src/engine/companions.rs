@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::adapter::api::{Act, Inspect, Job, Row, Scope, StoreError, StoreErrorKind};
 use crate::model::batch::BatchLabel;
+use crate::model::ids::StoreName;
 use crate::model::key::Key;
 use crate::model::pattern;
 use crate::model::predicate::Predicate;
@@ -19,7 +20,7 @@ use crate::policy::rule::Data;
 use crate::time::StartSet;
 
 use super::Engine;
-use super::execute::{self, Assignment, AuditLost, Executed};
+use super::execute::{self, Assignment, AuditLost, Executed, Gone};
 use super::plan::Circumstances;
 use super::progress::{Progress, Stop, Unwatched};
 
@@ -77,13 +78,15 @@ pub fn execute(
         job.predicate = job.predicate.and(Predicate::KeyIn(Arc::new(keys)));
         job.expected = rows.len() as u64;
         let of_page = Assignment { label: assignment.label.clone(), job, most: PAGE, ..*assignment };
-        let mut links = 0;
+        let mut gone = Executed::default();
         let mut before_commit = |label: &BatchLabel, records: &[Key]| {
             let rows: Vec<_> = rows.iter().copied().filter(|row| records.contains(&row.key)).collect();
-            companions_of(engine, data, &rows, label, assignment, circumstances, stop, &mut links)
+            companions_of(engine, data, &rows, label, assignment, circumstances, stop, &mut gone)
         };
         let executed = execute::execute(engine, store, &of_page, &mut before_commit, progress, stop)?;
-        total.links += links;
+        total.links += gone.links;
+        add(&mut total.along, gone.along);
+        add(&mut total.along, executed.along);
         total.done += executed.done;
         total.skipped += executed.skipped;
         total.failed += executed.failed;
@@ -93,6 +96,12 @@ pub fn execute(
         if total.paused.is_some() || total.closed.is_some() || !total.incomplete.is_empty() || !page.more {
             return Ok(ended(total, unnameable));
         }
+    }
+}
+
+fn add(to: &mut Gone, more: impl IntoIterator<Item = ((StoreName, String), u64)>) {
+    for (place, count) in more {
+        *to.entry(place).or_default() += count;
     }
 }
 
@@ -116,7 +125,7 @@ fn companions_of(
     assignment: &Assignment<'_>,
     circumstances: &Circumstances,
     stop: &Stop,
-    links: &mut u64,
+    gone: &mut Executed,
 ) -> Result<Result<(), String>, AuditLost> {
     for with in &data.target.with {
         let Some(elsewhere) = &with.store else { continue };
@@ -156,7 +165,8 @@ fn companions_of(
                 "what belongs to the records in store {elsewhere} could not go: {reason}"
             )));
         }
-        *links += executed.links;
+        gone.links += executed.links;
+        add(&mut gone.along, [((elsewhere.clone(), with.collection.clone()), executed.done)]);
         if executed.paused.is_some() || executed.skipped > 0 {
             return Ok(Err(format!("what belongs to the records in store {elsewhere} is held or paused")));
         }

@@ -3,7 +3,7 @@
 //! The order is the promise (DESIGN 6): no intent, no deletion; no outcome, no further batch. Between the intent and
 //! the outcome the process may die at any instruction: `recover` then asks the store.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::adapter::api::{Basis, Dispose, Job, Prepared, StoreError, StoreErrorKind};
@@ -11,7 +11,7 @@ use crate::audit::commitment;
 use crate::audit::entry::{Companion, Intent, Outcome};
 use crate::crash;
 use crate::model::batch::{Applied, BatchLabel, Leftover};
-use crate::model::ids::BatchId;
+use crate::model::ids::{BatchId, StoreName};
 use crate::model::key::{Key, hex};
 use crate::state::api::{EpochKey, IntentAnswer, PauseScope, StateError};
 
@@ -70,7 +70,12 @@ pub struct Executed {
     pub closed: Option<String>,
     /// Links that lie where the collection reaches, and were left.
     pub links: u64,
+    /// What went along, by store and collection.
+    pub along: Gone,
 }
+
+/// How much went, by store and collection.
+pub type Gone = BTreeMap<(StoreName, String), u64>;
 
 /// A failure after which nothing more may be deleted anywhere by this process.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +146,10 @@ pub fn execute(
             break;
         }
         match one_batch(engine, store, assignment, &epoch, &label, prepared, before_commit)? {
-            Batch::Applied(applied) => {
+            Batch::Applied(applied, along) => {
+                for (collection, count) in along {
+                    *executed.along.entry((label.store.clone(), collection)).or_default() += count;
+                }
                 progress.advance(applied.done);
                 executed.add(&applied);
                 if applied.done == 0 && !applied.failed.is_empty() {
@@ -174,7 +182,8 @@ pub fn execute(
 
 /// How one batch ended.
 enum Batch {
-    Applied(Applied),
+    /// With what went along in the same store.
+    Applied(Applied, Vec<(String, u64)>),
     Held(Vec<Key>),
     Paused(PauseScope),
     GivenUp(String),
@@ -237,7 +246,7 @@ fn one_batch(
             crash::here("committed");
             record(engine, label, &evidence, &applied, basis)?;
             crash::here("outcome");
-            Ok(Batch::Applied(applied))
+            Ok(Batch::Applied(applied, went_along(&evidence.intent)))
         }
         // The commit may or may not have happened: the intent stays open, and the store is asked.
         Err(error) => {
@@ -250,6 +259,10 @@ fn one_batch(
             Ok(Batch::GivenUp(after_failed_commit(store, &error, &fate)))
         }
     }
+}
+
+fn went_along(intent: &Intent) -> Vec<(String, u64)> {
+    intent.companions.iter().map(|one| (one.collection.clone(), one.count)).collect()
 }
 
 fn after_failed_commit(store: &dyn Dispose, error: &StoreError, fate: &str) -> String {
