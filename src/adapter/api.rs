@@ -132,6 +132,20 @@ pub struct Listed {
     pub extremes: Vec<Option<(Value, Value)>>,
 }
 
+/// What a store has at its top: what each policy, or nobody, is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outline {
+    /// Tables, by their names in order; those too of which no record can be disposed of.
+    Collections(Vec<String>),
+    /// A directory tree.
+    Tree {
+        /// The directories at its top, in order.
+        directories: Vec<Vec<u8>>,
+        /// Whether there are files beside them.
+        files: bool,
+    },
+}
+
 /// The reading half: changes nothing in the store, ever.
 pub trait Inspect: Send + Sync {
     /// What the adapter can do.
@@ -143,6 +157,12 @@ pub trait Inspect: Send + Sync {
 
     /// Every collection that the store shows of itself.
     fn collections(&self) -> Result<Vec<Listed>, StoreError>;
+
+    /// What the store has, by name only; cheap where `collections` is not.
+    fn outline(&self) -> Result<Outline, StoreError> {
+        let listed = self.collections()?;
+        Ok(Outline::Collections(listed.into_iter().map(|one| one.schema.collection).collect()))
+    }
 
     /// Describes the target as it is now. `StoreErrorKind::NotFound` names the nearest collection.
     fn probe(&self, target: &Target) -> Result<Schema, StoreError>;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::api::{
-    Basis, Capabilities, Counted, Dispose, Gap, Group, Inspect, Job, Listed, Page, Prepared, Row, Scope,
-    StoreError, StoreErrorKind, Surveyed, Total, Walk,
+    Basis, Capabilities, Counted, Dispose, Gap, Group, Inspect, Job, Listed, Outline, Page, Prepared, Row,
+    Scope, StoreError, StoreErrorKind, Surveyed, Total, Walk,
 };
 use crate::model::action::Change;
 use crate::model::batch::{Applied, BatchLabel, Fate};
@@ -111,6 +111,10 @@ impl Inspect for Faulty {
 
     fn collections(&self) -> Result<Vec<Listed>, StoreError> {
         self.plan.call("collections", || self.inner.collections())
+    }
+
+    fn outline(&self) -> Result<Outline, StoreError> {
+        self.plan.call("outline", || self.inner.outline())
     }
 
     fn probe(&self, target: &Target) -> Result<Schema, StoreError> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::exit::{Exit, Failure};
 use super::output::{Output, Tone};
 use super::session::Session;
-use super::{Context, actor, phrase, plan};
+use super::{Context, actor, orphans, phrase, plan};
 use crate::engine::approve::{self as engine_approve, Offer};
 use crate::model::action::Action;
 use crate::policy::rule::Policy;
@@ -47,9 +47,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             "there is no terminal to ask on: look at `forfall plan`, then give the number of due records with --count",
         ));
     }
+    orphans::refuse(&session)?;
     let mut offers = Vec::new();
     for policy in session.policies(&args.policies)? {
         offers.push((policy, engine_approve::offer(&session.engine, policy, SAMPLES)?));
+    }
+    for warning in orphans::unmatched(&session, offers.iter().map(|(policy, _)| *policy))? {
+        output.warn(warning);
     }
     // Everything is asked before anything is approved.
     match args.count {

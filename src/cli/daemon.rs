@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Context;
 use super::exit::{Exit, Failure};
 use super::session::Session;
+use super::{Context, orphans};
 use crate::daemon::telemetry::{self, LogFormat};
 use crate::daemon::upkeep::Upkeep;
 use crate::daemon::{self, DaemonError, Load, Loaded};
@@ -27,6 +27,9 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
 
 fn load(context: &Context) -> Result<Loaded, Failure> {
     let session = Session::open_valid(context)?;
+    for warning in orphans::warnings(&session)? {
+        tracing::warn!("{warning}");
+    }
     let upkeep = Upkeep::new(
         Arc::clone(&session.state),
         Arc::clone(&context.clock),
@@ -34,6 +37,14 @@ fn load(context: &Context) -> Result<Loaded, Failure> {
         session.config.audit.retention,
         session.zone(),
     );
-    let desk = Arc::new(session.desk());
-    Ok(Loaded { engine: session.engine, policies: session.policies, upkeep: Arc::new(upkeep), desk })
+    let desk = session.desk();
+    let textfile = session.config.metrics.textfile.clone();
+    let desk = Arc::new(if textfile.is_some() { desk.shown() } else { desk });
+    Ok(Loaded {
+        engine: session.engine,
+        policies: session.policies,
+        upkeep: Arc::new(upkeep),
+        desk,
+        textfile,
+    })
 }

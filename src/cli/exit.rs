@@ -101,7 +101,14 @@ impl From<std::io::Error> for Failure {
 
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Self {
-        let exit = if matches!(error, StateError::Refused(_)) { Exit::Stopped } else { Exit::Internal };
+        let exit = match error {
+            StateError::Refused(_) => Exit::Stopped,
+            // Of another version, or lost: nothing helps but another installation or a backup.
+            StateError::Newer { .. } | StateError::Lost { .. } => Exit::Invalid,
+            StateError::Damaged { .. } => Exit::Unverified,
+            StateError::Broken { .. } => Exit::Incomplete,
+            StateError::NoOpenIntent { .. } => Exit::Internal,
+        };
         Self::new(exit, error.to_string())
     }
 }

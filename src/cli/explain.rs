@@ -61,7 +61,7 @@ struct History {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let session = Session::open(context)?;
+    let session = Session::look(context)?;
     let policy = session.policy(&args.policy)?;
     if policy.data.is_empty() {
         return Err(Failure::usage(format!("policy {} binds no data yet, so it has no records", policy.id)));

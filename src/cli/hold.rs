@@ -1,18 +1,21 @@
 //! `forfall hold`: keeps records whatever the policies say. Adding one needs no valid policy unless it names a key
 //! or a collection.
 
+mod record;
+
+pub(super) use record::has_no_lasting_key;
+
 use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::Session;
-use super::{Context, actor, phrase};
+use super::{Context, actor, orphans, phrase};
 use crate::audit::lint;
-use crate::engine::explain;
 use crate::model::hold::{Hold, HoldScope};
 use crate::model::ids::{HoldId, PolicyId, StoreName};
-use crate::model::key::{Key, KeyForm};
+use crate::model::key::KeyForm;
 use crate::state::retention::LOG;
 use crate::time::Instant;
 
@@ -78,6 +81,7 @@ struct Added<'a> {
     already_gone: Vec<Gone>,
 }
 
+/// A batch that acted on the record before.
 #[derive(Serialize)]
 struct Gone {
     batch: String,
@@ -119,13 +123,22 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
     if let (Some(store), Some(collection)) = (&add.store, &add.collection) {
         known_collection(store, collection, session)?;
     }
-    let key = add.key.as_deref().map(|text| read_key(text, add, session)).transpose()?;
     let now = context.clock.now();
-    let scope = HoldScope {
+    let named = HoldScope {
         policy: add.policy.as_deref().map(PolicyId::new),
         store: add.store.as_deref().map(StoreName::new),
         collection: add.collection.clone(),
-        key,
+        key: None,
+    };
+    let (scope, gone) = match &add.key {
+        None => (named, Vec::new()),
+        Some(text) => {
+            let meant = record::meant(text, &named, session)?;
+            for warning in &meant.warnings {
+                context.output.warn(warning);
+            }
+            (meant.scope, meant.gone)
+        }
     };
     let hold = Hold {
         id: HoldId::at(now),
@@ -137,7 +150,6 @@ fn put(add: &Add, session: &Session, context: &Context) -> Result<Exit, Failure>
     };
     session.state.add_hold(&actor::present(), &hold)?;
     // From here on it protects. What follows only tells what it came too late for.
-    let gone = already_gone(add, session);
     if context.output.is_json() {
         context.output.json(&Added { hold: entry(&hold, session), already_gone: gone })?;
         return Ok(Exit::Done);
@@ -180,76 +192,10 @@ fn known_collection(store: &str, collection: &str, session: &Session) -> Result<
     )))
 }
 
-/// Reads the key as the collections that the hold covers spell theirs. A hold on a key that means different records
-/// in different places must say where.
-fn read_key(text: &str, add: &Add, session: &Session) -> Result<Key, Failure> {
-    let covered = |policy: &str, store: &str, collection: &str| {
-        add.policy.as_ref().is_none_or(|named| named == policy)
-            && add.store.as_ref().is_none_or(|named| named == store)
-            && add.collection.as_ref().is_none_or(|named| named == collection)
-    };
-    let mut found: Option<Key> = None;
-    for (policy, data) in session.all_data() {
-        let target = &data.target;
-        if !covered(policy.id.as_str(), target.store.as_str(), &target.collection) {
-            continue;
-        }
-        let key = explain::read_key(&session.engine, data, text).map_err(|error| {
-            let failure = Failure::from(error);
-            let message = format!(
-                "{}. The hold is not in force: without --key the whole collection can be held at once",
-                failure.message
-            );
-            Failure { message, ..failure }
-        })?;
-        match &found {
-            Some(other) if *other != key => {
-                return Err(Failure::usage(
-                    "the key means different records in different collections: add --store and --collection",
-                ));
-            }
-            _ => found = Some(key),
-        }
-    }
-    found.ok_or_else(|| {
-        let companion = session.all_data().find(|(policy, data)| {
-            data.target.elsewhere()
-                .any(|there| covered(policy.id.as_str(), there.store.as_str(), &there.collection))
-        });
-        Failure::usage(match companion {
-            Some((policy, _)) => format!(
-                "what lies there goes, and is kept, with the records of policy {0}: hold the record, with --policy {0} \
-                 and its key",
-                policy.id
-            ),
-            None => "no policy binds data there, so nothing there is ever disposed of".to_owned(),
-        })
-    })
-}
-
-fn already_gone(add: &Add, session: &Session) -> Vec<Gone> {
-    let Some(text) = &add.key else { return Vec::new() };
-    let mut gone = Vec::new();
-    for (policy, data) in session.all_data() {
-        let target = &data.target;
-        let covered = add.policy.as_ref().is_none_or(|named| named == policy.id.as_str())
-            && add.store.as_ref().is_none_or(|named| named == target.store.as_str())
-            && add.collection.as_ref().is_none_or(|named| *named == target.collection);
-        if !covered {
-            continue;
-        }
-        let Ok(told) = explain::explain(&session.engine, policy, data, text) else { continue };
-        gone.extend(told.history.iter().filter(|past| past.done != Some(false)).filter_map(|past| {
-            let crate::audit::entry::Body::Intent(intent) = &past.intent.entry.body else { return None };
-            let label = &intent.label;
-            let time = past.intent.entry.time;
-            Some(Gone { batch: label.batch.to_string(), time, action: label.action.clone() })
-        }));
-    }
-    gone
-}
-
 fn list(session: &Session, context: &Context) -> Result<Exit, Failure> {
+    for warning in orphans::warnings(session)? {
+        context.output.warn(warning);
+    }
     let holds = session.state.holds()?;
     if context.output.is_json() {
         context.output.json(&Holds { holds: holds.iter().map(|hold| entry(hold, session)).collect() })?;

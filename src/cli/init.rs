@@ -7,6 +7,11 @@ use super::Context;
 use super::exit::{Exit, Failure};
 
 const CONFIG: &str = include_str!("init/forfall.toml");
+/// What the configuration says of the state, and what it says where the packaged service looks for it: the service
+/// cannot write beside its configuration.
+const STATE: (&str, &str) = ("sqlite:state.db\" ", "sqlite:/var/lib/forfall/state.db\"");
+/// Where the service's configuration lies.
+const SERVICE: &str = "/etc/forfall";
 const POLICY: &str = include_str!("init/first-policy.toml");
 
 #[derive(Debug, clap::Args)]
@@ -17,8 +22,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let files =
-        [(args.dir.join("forfall.toml"), CONFIG), (args.dir.join("policies/switchboard-log.toml"), POLICY)];
+    let of_service = std::path::absolute(&args.dir)?.starts_with(SERVICE);
+    let config = if of_service { CONFIG.replace(STATE.0, STATE.1) } else { CONFIG.to_owned() };
+    let files = [
+        (args.dir.join("forfall.toml"), config.as_str()),
+        (args.dir.join("policies/switchboard-log.toml"), POLICY),
+    ];
     // Nothing is written unless everything can be.
     if let Some((taken, _)) = files.iter().find(|(file, _)| file.symlink_metadata().is_ok()) {
         return Err(Failure::usage(format!(

@@ -6,6 +6,7 @@ mod approve;
 mod audit;
 mod calc;
 mod check;
+mod coverage;
 mod daemon;
 mod demo;
 mod event;
@@ -15,6 +16,7 @@ mod hold;
 mod init;
 mod names;
 mod notify;
+mod orphans;
 mod output;
 mod pause;
 mod phrase;
@@ -93,6 +95,8 @@ enum Command {
     Daemon,
     /// Show how things stand, what is overdue first
     Status(status::Args),
+    /// Show what of the stores no policy covers
+    Coverage(coverage::Args),
     /// Say why a record is kept, when it will go, or when it went
     Explain(explain::Args),
     /// Compute due dates
@@ -155,6 +159,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(args, context),
         Command::Daemon => daemon::run(context),
         Command::Status(args) => status::run(args, context),
+        Command::Coverage(args) => coverage::run(args, context),
         Command::Explain(args) => explain::run(args, context),
         Command::Calc(args) => calc::run(args, context),
         Command::Policy(command) => policy::run(command, context),

@@ -76,7 +76,7 @@ pub(super) struct With<'a> {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let session = Session::open_valid(context)?;
+    let session = Session::look(context)?.if_valid()?;
     let at = match &args.at {
         Some(text) => event::read_time(text, session.zone())?,
         None => context.clock.now(),

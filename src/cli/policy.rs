@@ -113,7 +113,7 @@ fn list(context: &Context) -> Result<Exit, Failure> {
 }
 
 fn show(name: &str, context: &Context) -> Result<Exit, Failure> {
-    let session = Session::open(context)?;
+    let session = Session::look(context)?;
     let policy = session.policy(name)?;
     let output = context.output;
     if output.is_json() {

@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::Session;
 use super::table::{Column, Grid, count, maybe};
-use super::{Context, phrase, progress};
+use super::{Context, orphans, phrase, progress};
 use crate::engine::progress::Stop;
 use crate::engine::run::{self as engine_run, Occasion, Part, Report};
 use crate::model::ids::StoreName;
@@ -60,6 +60,9 @@ struct Acted<'a> {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let session = Session::open_valid(context)?;
     let named = !args.policies.is_empty();
+    for warning in orphans::warnings(&session)? {
+        context.output.warn(warning);
+    }
     let policies = turns::in_turn(session.policies(&args.policies)?);
     let stop = stop_on_signal()?;
     let watcher = progress::watcher();

@@ -7,18 +7,20 @@ use super::exit::Failure;
 use super::registered::Stores;
 use super::{Context, names, registered};
 use crate::config::{self, Config, Loaded, diagnostic};
+use crate::engine::coverage::{self, StoreCoverage};
 use crate::engine::{Engine, Recompile};
 use crate::model::ids::{PolicyId, StoreName};
-use crate::notice::desk::Desk;
+use crate::notice::desk::{AskGaps, Desk};
 use crate::policy::compile;
 use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::{limits, overlap};
-use crate::state::api::StateStore;
+use crate::state::api::{StateError, StateStore};
 use crate::state::heads::{self, Publisher};
+use crate::state::memory::MemoryState;
 use crate::state::outbox::Outbox;
 use crate::state::sqlite::SqliteState;
-use crate::time::{Clock, Zone};
+use crate::time::{Clock, Instant, Zone};
 
 /// A configuration with everything opened that it names. Opening a store connects to nothing: a store that is down
 /// shows when it is asked.
@@ -98,14 +100,42 @@ impl Session {
 
     /// Opens it all, or says everything that is invalid.
     pub(super) fn open_valid(context: &Context) -> Result<Self, Failure> {
-        let session = Self::open(context)?;
-        match session.invalid {
+        Self::open(context)?.if_valid()
+    }
+
+    /// The same for a command that only looks: where nothing was remembered yet, nothing is made.
+    pub(super) fn look(context: &Context) -> Result<Self, Failure> {
+        let mut loaded = load(context);
+        let clock = Arc::clone(&context.clock);
+        match &mut loaded.config {
+            Some(config) if is_new(&config.state) => {
+                // What is nowhere was not published either.
+                config.audit.publish = Vec::new();
+                Self::with(loaded, clock, |_, now| Ok(Remembered::of(MemoryState::new(now))))
+            }
+            _ => Self::of(loaded, clock),
+        }
+    }
+
+    /// The session, or everything that is invalid in it.
+    pub(super) fn if_valid(self) -> Result<Self, Failure> {
+        match self.invalid {
             Some(failure) => Err(failure),
-            None => Ok(session),
+            None => Ok(self),
         }
     }
 
     fn of(loaded: Loaded, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        Self::with(loaded, clock, |config, now| {
+            Ok(Remembered::of(SqliteState::open_as(&config.state, now, config.audit.origin.as_deref())?))
+        })
+    }
+
+    fn with(
+        loaded: Loaded,
+        clock: Arc<dyn Clock>,
+        open: impl FnOnce(&Config, Instant) -> Result<Remembered, StateError>,
+    ) -> Result<Self, Failure> {
         let invalid = invalid(&loaded);
         let Some(config) = loaded.config else {
             return Err(invalid.unwrap_or_else(|| Failure::invalid("the configuration is invalid")));
@@ -113,10 +143,7 @@ impl Session {
         let stores = registered::open(&config)?;
         let mut policies = loaded.policies;
         registered::reaches(&mut policies, &stores);
-        let file = SqliteState::open_as(&config.state, clock.now(), config.audit.origin.as_deref())?;
-        let file = Arc::new(file);
-        let outbox: Arc<dyn Outbox> = Arc::<SqliteState>::clone(&file);
-        let state: Arc<dyn StateStore> = file;
+        let Remembered { state, outbox } = open(&config, clock.now())?;
         let recompile = recompile(&config, &policies, &stores);
         let engine = Engine { clock, state: Arc::clone(&state), stores, recompile };
         let publisher = Arc::new(Publisher::new(config.audit.publish.clone()));
@@ -140,8 +167,20 @@ impl Session {
             self.policies.clone(),
             self.config.notify.clone(),
             self.zone(),
-            Box::new(Vec::new),
+            self.gaps(),
         )
+    }
+
+    /// Whether every collection of every store is covered by a policy.
+    pub(super) fn coverage(&self) -> Vec<StoreCoverage> {
+        coverage::coverage(&self.engine, &self.policies, &self.config.out_of_scope)
+    }
+
+    /// Counts what is not, later and again.
+    fn gaps(&self) -> AskGaps {
+        let (engine, policies) = (self.engine.clone(), self.policies.clone());
+        let declared = self.config.out_of_scope.clone();
+        Box::new(move || coverage::gaps(&coverage::coverage(&engine, &policies, &declared)))
     }
 
     /// The zone of times that belong to no one policy.
@@ -201,10 +240,51 @@ impl Session {
         self.policies.iter().flat_map(|policy| policy.data.iter().map(move |data| (policy, data)))
     }
 
+    /// The policies by which records may go: those that are valid, and of those that are not, or whose file is gone,
+    /// the text that was approved last. A daemon may still carry it out.
+    pub(super) fn in_force(&self) -> Result<Vec<Policy>, Failure> {
+        let mut all = self.policies.clone();
+        for id in self.state.approved_policies()? {
+            if all.iter().any(|policy| policy.id == id) {
+                continue;
+            }
+            let approval = self.state.approval(&id)?;
+            all.extend(approval.and_then(|approval| (self.engine.recompile)(&id, &approval.text)));
+        }
+        Ok(all)
+    }
+
+    /// Policies that somebody approved and whose file is no longer there: nothing is done under them.
+    pub(super) fn vanished(&self) -> Result<Vec<PolicyId>, Failure> {
+        let is_there = |id: &PolicyId| self.config.policies.join(format!("{id}.toml")).exists();
+        Ok(self.state.approved_policies()?.into_iter().filter(|id| !is_there(id)).collect())
+    }
+
     /// Whether some policy asks for that event.
     pub(super) fn event_is_used(&self, name: &str) -> bool {
         self.policies.iter().any(|policy| policy.names_event(name))
     }
+}
+
+/// What is remembered, in its two roles.
+struct Remembered {
+    state: Arc<dyn StateStore>,
+    outbox: Arc<dyn Outbox>,
+}
+
+impl Remembered {
+    fn of<S: StateStore + Outbox + 'static>(state: S) -> Self {
+        let state = Arc::new(state);
+        Self { outbox: Arc::<S>::clone(&state), state }
+    }
+}
+
+/// Neither the state file nor the keys beside it are there. A state that is lost is another matter: opening it says so.
+fn is_new(state: &Path) -> bool {
+    let keys = state.parent().unwrap_or(Path::new("")).join("keys");
+    [state, &keys]
+        .into_iter()
+        .all(|path| path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound))
 }
 
 /// Somebody else may keep the log only if every command tells what it added.

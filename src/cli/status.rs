@@ -1,5 +1,6 @@
 //! `forfall status`: how things stand, what is overdue first.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use serde::Serialize;
@@ -8,9 +9,14 @@ use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::Session;
 use super::table::{Column, Field, Grid, count, maybe};
-use super::{Context, pause, phrase};
+use super::{Context, orphans, pause, phrase};
+use crate::engine::coverage;
 use crate::engine::status::{self, Standing};
+use crate::model::ids::StoreName;
+use crate::model::run::RunState;
+use crate::notice::decide;
 use crate::policy::rule::Policy;
+use crate::state::outbox::Alarm;
 use crate::time::Instant;
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +28,9 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Status<'a> {
     policies: Vec<Entry<'a>>,
+    coverage: Vec<GapEntry<'a>>,
+    unacknowledged_test_alarms: Vec<&'a str>,
+    undelivered_notices: u64,
 }
 
 #[derive(Serialize)]
@@ -36,11 +45,31 @@ struct Entry<'a> {
     held: u64,
     last_run: Option<Instant>,
     next_slot: Option<Instant>,
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
+    breach: bool,
+    deadline: Option<Instant>,
+    needed: u64,
+    escalated: u64,
+    last_complete: Option<Instant>,
+    next_due: Option<Instant>,
+}
+
+/// What no single policy is to blame for.
+struct Beside {
+    gaps: Vec<(StoreName, u64)>,
+    unseen: Vec<StoreName>,
+    unacknowledged: Vec<Alarm>,
+    undelivered: u64,
+}
+
+#[derive(Serialize)]
+struct GapEntry<'a> {
+    store: &'a str,
+    gaps: u64,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let session = Session::open(context)?;
+    let session = Session::look(context)?;
     let now = context.clock.now();
     let mut standings = Vec::new();
     for policy in session.policies(&args.policies)? {
@@ -54,16 +83,28 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             policy.id.clone(),
         )
     });
+    let beside = Beside::of(&session)?;
     if context.output.is_json() {
         let policies = standings.iter().map(|(policy, standing)| entry(policy, standing)).collect();
-        context.output.json(&Status { policies })?;
+        let coverage =
+            beside.gaps.iter().map(|(store, gaps)| GapEntry { store: store.as_str(), gaps: *gaps });
+        context.output.json(&Status {
+            policies,
+            coverage: coverage.collect(),
+            unacknowledged_test_alarms: beside.unacknowledged.iter().map(|a| a.subject.as_str()).collect(),
+            undelivered_notices: beside.undelivered,
+        })?;
     } else {
         print(&standings, context)?;
+        beside.print(context)?;
         for scope in session.state.pauses()? {
             context.output.line(format!("Paused: {}.", pause::words(&scope)))?;
         }
     }
     session.warn_of_invalid(context);
+    for warning in orphans::warnings(&session)? {
+        context.output.warn(warning);
+    }
     Ok(if session.is_valid() { Exit::Done } else { Exit::Invalid })
 }
 
@@ -86,7 +127,51 @@ fn entry<'a>(policy: &'a Policy, standing: &'a Standing) -> Entry<'a> {
         held: standing.held,
         last_run: standing.last_run.as_ref().map(|run| run.ended.unwrap_or(run.began)),
         next_slot: standing.next_slot,
-        reason: standing.reason.as_deref(),
+        reason: standing.reason.as_deref().map(Cow::from).or_else(|| standing.why_idle().map(Cow::from)),
+        breach: standing.breach,
+        deadline: standing.lateness.map(|late| late.deadline),
+        needed: standing.needed,
+        escalated: standing.escalated,
+        last_complete: standing.last_complete,
+        next_due: standing.next_due,
+    }
+}
+
+impl Beside {
+    fn of(session: &Session) -> Result<Self, Failure> {
+        let found = session.coverage();
+        let unseen = found.iter().filter(|one| one.parts.is_err()).map(|one| one.store.clone()).collect();
+        let book = session.outbox.book()?;
+        Ok(Self {
+            gaps: coverage::gaps(&found),
+            unseen,
+            unacknowledged: decide::unacknowledged(&book).cloned().collect(),
+            undelivered: session.outbox.undelivered()?,
+        })
+    }
+
+    fn print(&self, context: &Context) -> Result<(), Failure> {
+        let output = context.output;
+        for (store, gaps) in &self.gaps {
+            let gaps = phrase::counted(*gaps, "collection", "collections");
+            output.prose(&format!("No policy covers {gaps} of store {store}: `forfall coverage`."), 2)?;
+        }
+        for store in &self.unseen {
+            output.prose(
+                &format!("Whether policies cover store {store} cannot be told: it does not answer."),
+                2,
+            )?;
+        }
+        for alarm in &self.unacknowledged {
+            let weeks = if alarm.level > 1 { format!(", {} in a row", alarm.level) } else { String::new() };
+            output
+                .prose(&format!("Nobody has acknowledged the test alarm to {}{weeks}.", alarm.subject), 2)?;
+        }
+        if self.undelivered > 0 {
+            let letters = phrase::counted(self.undelivered, "notice is", "notices are");
+            output.prose(&format!("{letters} not delivered: `forfall notify list`."), 2)?;
+        }
+        Ok(())
     }
 }
 
@@ -174,7 +259,12 @@ pub(super) fn headline(standings: &[(&Policy, Standing)]) -> (Tone, String) {
 
 fn details(policy: &Policy, standing: &Standing) -> String {
     let mut parts = Vec::new();
-    parts.extend(standing.reason.clone());
+    parts.extend(standing.reason.clone().or_else(|| standing.why_idle()));
+    if standing.due == 0
+        && let Some(next) = standing.next_due
+    {
+        parts.push(format!("the next falls due after {}", phrase::slot(next, policy.zone)));
+    }
     if standing.escalated > 0 {
         parts.push(format!(
             "{} for a person's decision",
@@ -193,6 +283,13 @@ fn details(policy: &Policy, standing: &Standing) -> String {
             ));
         }
         None => parts.push("never run".to_owned()),
+    }
+    let complete = standing.last_run.as_ref().is_some_and(|run| run.note.state == Some(RunState::Complete));
+    if let Some(at) = standing.last_complete.filter(|_| !complete) {
+        parts.push(format!("last complete {}", phrase::local(at, policy.zone)));
+    }
+    if let Some(late) = standing.lateness.filter(|_| !standing.breach) {
+        parts.push(format!("deadline {}", phrase::local(late.deadline, policy.zone)));
     }
     if let Some(slot) = standing.next_slot
         && policy.unresolved.is_none()

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::notify::{self, NotifyTable};
 use super::server::{LagText, TlsText, UrlText};
 use crate::policy::document::Day;
-use crate::policy::strict::{Count, Entries, Fault, Home, Language, Section, Spot, Text, Written};
+use crate::policy::strict::{Count, Entries, Fault, Home, Language, OneOrMany, Section, Spot, Text, Written};
 use crate::time::{Period, Schedule, Window, Zone};
 
 /// `forfall.toml`, apart from its `[store.NAME]` tables, which their adapters read.
@@ -107,6 +107,20 @@ pub(super) struct SecretTable {
     pub(super) env: Option<Spot<Text>>,
 }
 
+/// `[[store.NAME.out-of-scope]]`, taken out of a store's table before its adapter reads the rest.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct ScopeTable {
+    pub(super) out_of_scope: Option<Vec<Section<OutOfScopeTable>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct OutOfScopeTable {
+    pub(super) collection: Option<OneOrMany>,
+    pub(super) reason: Option<Spot<Text>>,
+}
+
 /// `bases.toml`: dated legal bases, each under its name.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
@@ -156,6 +170,7 @@ pub(super) fn homes() -> Vec<Home> {
         Home::of::<FilesystemTable>("a store with adapter = \"filesystem\""),
         Home::of::<ServerTable>("a store on a database server"),
     ];
+    homes.push(Home::of::<OutOfScopeTable>("[[store.NAME.out-of-scope]]"));
     homes.extend(notify::homes());
     homes
 }

@@ -72,8 +72,20 @@ fn walk(directory: &Path, prefix: &str, depth: usize, found: &mut Found) {
             }
         } else if let Some(stem) = name.strip_suffix(".toml") {
             take(&path, prefix, stem, meta.len(), found);
+        } else if is_misspelt(name) {
+            found.diagnostics.push(
+                Diagnostic::warning(&path, 0..0, "this file is not read: a policy's name ends in `.toml`")
+                    .with_help("rename it if it is a policy"),
+            );
         }
     }
+}
+
+/// Whether somebody seems to have meant `.toml`.
+fn is_misspelt(name: &str) -> bool {
+    let ending = Path::new(name).extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    let ending = ending.to_ascii_lowercase();
+    ["toml", "tml", "tom", "toml_", "tolm"].contains(&ending.as_str()) || name.ends_with(".toml.txt")
 }
 
 fn take(path: &Path, prefix: &str, stem: &str, size: u64, found: &mut Found) {
@@ -127,11 +139,13 @@ mod tests {
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, "").unwrap();
         }
+        fs_err::write(dir.path().join("Calls.TOML"), "").unwrap();
+        fs_err::write(dir.path().join("calls.tml"), "").unwrap();
         let found = find(dir.path());
         let ids: Vec<&str> = found.policies.iter().map(|(id, _)| id.as_str()).collect();
         assert_eq!(ids, ["a", "b", "imdi/bases", "imdi/cctv"]);
         assert_eq!(found.bases, Some(dir.path().join("bases.toml")));
-        assert!(found.diagnostics.is_empty());
+        assert_eq!(found.diagnostics.len(), 2, "a misspelt ending is told: {:?}", found.diagnostics);
     }
 
     #[test]

@@ -191,6 +191,7 @@ fn configuration(
             state: state.filter(|_| sound)?,
             policies: policies.clone()?,
             stores: stores.configs,
+            out_of_scope: stores.out_of_scope,
             defaults: defaults.clone(),
             audit: audit(&document, dir),
             notify,

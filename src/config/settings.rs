@@ -1,11 +1,13 @@
 //! The configuration as plain data, with every path made absolute or relative to where the program was started.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
 use super::notify::NotifySettings;
 use crate::adapter::place::Place;
 use crate::model::ids::StoreName;
+use crate::model::out_of_scope::OutOfScope;
 use crate::policy::compile::Defaults;
 use crate::state::heads::Target;
 use crate::state::retention::Retention;
@@ -21,6 +23,8 @@ pub struct Config {
     pub policies: PathBuf,
     /// The registered stores, in the order of the file.
     pub stores: Vec<StoreConfig>,
+    /// What of each store needs no policy, where anything was declared.
+    pub out_of_scope: BTreeMap<StoreName, Vec<OutOfScope>>,
     /// What policies take from the configuration where they say nothing else.
     pub defaults: Defaults,
     /// `[audit]`.
@@ -62,7 +66,7 @@ pub struct AuditSettings {
 /// `[metrics]`: how monitoring is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MetricsSettings {
-    /// A file in the text format of Prometheus, rewritten after every run.
+    /// A file in the text format of Prometheus, which the daemon keeps up to date.
     pub textfile: Option<PathBuf>,
 }
 

@@ -1,21 +1,26 @@
 //! `[store.NAME]`: which adapter, then that adapter's own strict table.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
-use super::document::{FilesystemTable, ServerTable, SqliteTable};
+use super::document::{FilesystemTable, ScopeTable, ServerTable, SqliteTable};
 use super::server;
 use super::settings::StoreConfig;
 use crate::adapter::place::Place;
 use crate::adapter::registry;
 use crate::model::ids::StoreName;
+use crate::model::out_of_scope::OutOfScope;
 use crate::policy::compile::{KnownStore, StoreKind};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::document::Day;
 use crate::policy::strict::{Reader, Spot, Text, Written, nearest};
+
+/// The key under which a store says what of it needs no policy.
+const OUT_OF_SCOPE: &str = "out-of-scope";
 
 /// Adapters for database servers, with the schemes of their URLs.
 const SERVERS: [(&str, &[&str]); 3] =
@@ -40,6 +45,8 @@ fn there_are() -> String {
 pub(super) struct Stores {
     pub(super) configs: Vec<StoreConfig>,
     pub(super) known: Vec<KnownStore>,
+    /// What of each needs no policy.
+    pub(super) out_of_scope: BTreeMap<StoreName, Vec<OutOfScope>>,
 }
 
 /// A table that belongs to one adapter.
@@ -101,8 +108,13 @@ pub(super) fn read(value: &Spanned<DeValue<'_>>, file: &Path, dir: &Path, reader
             let wrong = Diagnostic::error(file, span.clone(), format!("`{name}` is no name for a store"));
             reader.report(wrong.with_help("use letters, digits, `-` and `_`"));
         }
-        let inner = Spanned::new(table.span(), inner.clone());
+        let mut inner = Spanned::new(table.span(), inner.clone());
+        let scope = inner.get_mut().remove_entry(OUT_OF_SCOPE);
         let mut one = One { name, span, file, dir, reader: &mut *reader };
+        if let Some((key, value)) = scope {
+            let declared = one.out_of_scope(key, value);
+            stores.out_of_scope.insert(StoreName::new(name), declared);
+        }
         match one.adapter(&inner).as_deref() {
             Some("sqlite") => one.read::<SqliteTable>(inner, &mut stores),
             Some("filesystem") => one.read::<FilesystemTable>(inner, &mut stores),
@@ -127,6 +139,38 @@ struct One<'s, 'a> {
 }
 
 impl One<'_, '_> {
+    /// `[[store.NAME.out-of-scope]]`: each names collections, and says why.
+    fn out_of_scope<'i>(
+        &mut self,
+        key: Spanned<DeString<'i>>,
+        value: Spanned<DeValue<'i>>,
+    ) -> Vec<OutOfScope> {
+        let mut table = DeTable::new();
+        let span = key.span();
+        table.insert(key, value);
+        let name = format!("[store.{}]", self.name);
+        let read = self.reader.read::<ScopeTable>(Spanned::new(span, table), &name).unwrap_or_default();
+        let mut declared = Vec::new();
+        for one in read.out_of_scope.unwrap_or_default() {
+            for (missing, key, example) in [
+                (one.collection.is_none(), "collection", "collection = \"schema_version\""),
+                (one.reason.is_none(), "reason", "reason = \"no personal data\""),
+            ] {
+                if missing {
+                    self.error(
+                        one.span(),
+                        format!("what is out of scope in `{}` has no `{key}`", self.name),
+                        &format!("add for example `{example}`"),
+                    );
+                }
+            }
+            let (Some(collections), Some(reason)) = (&one.collection, &one.reason) else { continue };
+            let collections = collections.0.iter().map(ToString::to_string).collect();
+            declared.push(OutOfScope { collections, reason: reason.to_string() });
+        }
+        declared
+    }
+
     /// The adapter's name; a planned one has been reported, and one that is wrong is `None`.
     fn adapter(&mut self, table: &Spanned<DeTable<'_>>) -> Option<String> {
         let Some(value) = table.get_ref().get("adapter") else {

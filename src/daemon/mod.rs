@@ -1,10 +1,12 @@
 //! The long-running process: `lifecycle` turns signals into what to do, `telemetry` says what is going on.
 
 pub mod lifecycle;
+pub mod metrics;
 mod notices;
 pub mod telemetry;
 pub mod upkeep;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ pub struct Loaded {
     pub upkeep: Arc<Upkeep>,
     /// What tells people.
     pub desk: Arc<Desk>,
+    /// Where monitoring reads.
+    pub textfile: Option<PathBuf>,
 }
 
 /// Reads the configuration again. An error is a text that was shown or logged already in full.
@@ -71,6 +75,7 @@ async fn until_stopped(loaded: Loaded, load: Load) -> Result<(), DaemonError> {
     // Publishing may wait for a program: it runs beside the runs, never twice at once.
     let mut keeping = tokio::spawn(async {});
     let mut notices = Notices::new();
+    let mut textfile = loaded.textfile;
     let mut worker = Worker::new(loaded.engine, loaded.policies, Arc::clone(&stop));
     worker.recover()?;
     let wake = Arc::new(Notify::new());
@@ -88,6 +93,7 @@ async fn until_stopped(loaded: Loaded, load: Load) -> Result<(), DaemonError> {
                         Ok(loaded) => {
                             tracing::info!(policies = loaded.policies.len(), "reloaded");
                             (upkeep, desk) = (loaded.upkeep, loaded.desk);
+                            textfile = loaded.textfile;
                             worker.replace(loaded.engine, loaded.policies);
                         }
                         Err(error) => tracing::error!(error, "the new configuration is invalid; the old one stays"),
@@ -102,7 +108,7 @@ async fn until_stopped(loaded: Loaded, load: Load) -> Result<(), DaemonError> {
                     let upkeep = Arc::clone(&upkeep);
                     keeping = tokio::task::spawn_blocking(move || upkeep.look());
                 }
-                notices.tick(&desk, worker.is_distrusted());
+                notices.tick(&desk, worker.is_distrusted(), textfile.as_deref());
                 lifecycle.alive();
             }
         }

@@ -117,6 +117,7 @@ fn ended(mut executed: Executed, unnameable: usize) -> Executed {
 }
 
 /// Disposes of what belongs to these records elsewhere, and to no other record.
+#[expect(clippy::too_many_arguments, reason = "one call, and each is a different thing")]
 fn companions_of(
     engine: &Engine,
     data: &Data,

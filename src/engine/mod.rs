@@ -5,6 +5,7 @@
 pub mod approve;
 pub mod certify;
 pub mod companions;
+pub mod coverage;
 pub mod execute;
 pub mod explain;
 pub mod forecast;

@@ -54,6 +54,8 @@ pub struct Standing {
     pub last_run: Option<PastRun>,
     /// When a run was last complete.
     pub last_complete: Option<Instant>,
+    /// When the next record falls due that is not due yet, as far as the forecast knows: no earlier than this.
+    pub next_due: Option<Instant>,
     /// The next slot; none for a policy that never runs.
     pub next_slot: Option<Instant>,
     /// Why it stands so, for a person.
@@ -127,6 +129,17 @@ pub fn previous_slot(policy: &Policy, now: Instant) -> Option<Instant> {
     })
 }
 
+/// The forecast's first point behind which more is due than now.
+fn next_due(engine: &Engine, policy: &Policy, now: Instant) -> Result<Option<Instant>, EngineError> {
+    let curves = engine.state.curves(&policy.id)?;
+    let next = curves.iter().filter_map(|curve| {
+        let known = forecast::expected(curve, now);
+        let place = curve.points.iter().position(|(at, count)| *at > now && *count > known)?;
+        curve.points.get(place.saturating_sub(1)).map(|(at, _)| (*at).max(now))
+    });
+    Ok(next.min())
+}
+
 /// When a record with this start is due, and its deadline.
 fn lateness(policy: &Policy, stage: &Stage, oldest: StartValue) -> Option<Lateness> {
     let due = timing::due_at(policy, stage, oldest)?;
@@ -167,6 +180,7 @@ impl Standing {
             escalated: 0,
             last_run: engine.state.runs(&policy.id, 1)?.into_iter().next(),
             last_complete: last_complete(engine, policy)?,
+            next_due: next_due(engine, policy, now)?,
             next_slot: if unresolved { None } else { policy.schedule.next_after(now, policy.zone) },
             reason: policy.unresolved.clone(),
         })
@@ -239,6 +253,30 @@ impl Standing {
             state.clone_into(&mut self.state);
             self.reason = Some(reason.to_owned());
         }
+    }
+
+    /// Why the last run did nothing, where nothing is wrong.
+    pub fn why_idle(&self) -> Option<String> {
+        let run = self.last_run.as_ref().filter(|run| run.note.state == Some(RunState::Complete))?;
+        if self.due > 0 || self.reason.is_some() || run.note.stages.iter().any(|stage| stage.done > 0) {
+            return None;
+        }
+        let records =
+            |count: u64| if count == 1 { "1 record".to_owned() } else { format!("{count} records") };
+        Some(match self {
+            Self { records: 0, .. } => "there are no records".to_owned(),
+            Self { held: 1.., .. } => format!("what is due is held: {}", records(self.held)),
+            Self { needed: 1.., .. } => {
+                format!("what is due is needed by kept records: {}", records(self.needed))
+            }
+            Self { escalated: 1.., .. } => {
+                format!("what is due waits for a person's decision: {}", records(self.escalated))
+            }
+            Self { records, waiting, .. } if records == waiting => {
+                "every record waits for its start".to_owned()
+            }
+            _ => "nothing is due".to_owned(),
+        })
     }
 
     fn judge(&mut self, engine: &Engine, policy: &Policy) -> Result<(), EngineError> {

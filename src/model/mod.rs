@@ -11,6 +11,7 @@ pub mod ids;
 pub mod key;
 pub mod method;
 pub mod notice;
+pub mod out_of_scope;
 pub mod pattern;
 pub mod predicate;
 pub mod read_start;

@@ -74,7 +74,12 @@ impl Start {
                 None => StartState::Undetermined(WhyUndetermined::NoLinkedRow),
             },
             StartSource::Latest(parts) => self.latest(parts, fields, now),
-            StartSource::Event { name, by } => recorded(name, by.as_ref(), fields, events),
+            StartSource::Event { name, by } => match recorded(name, by.as_ref(), fields, events) {
+                StartState::Known(value) if self.is_too_early(value) => {
+                    StartState::Undetermined(WhyUndetermined::TooEarly)
+                }
+                state => state,
+            },
         }
     }
 

@@ -7,6 +7,7 @@ use super::decide::{self, Ahead, Rhythm, Sight, View};
 use super::post::{Carrier, Round};
 use super::watch::Watch;
 use crate::config::NotifySettings;
+use crate::engine::status::Standing;
 use crate::engine::{Engine, EngineError};
 use crate::model::ids::{PolicyId, StoreName};
 use crate::model::notice::Kind;
@@ -21,6 +22,20 @@ const RUNS: usize = 3;
 /// Asks how much of each store no policy covers.
 pub type AskGaps = Box<dyn Fn() -> Vec<(StoreName, u64)> + Send + Sync>;
 
+/// How things stand, in numbers.
+pub struct Figures<'a> {
+    /// Each policy that somebody has looked at.
+    pub standings: Vec<(&'a Policy, Standing)>,
+    /// Somebody has looked at all of them.
+    pub whole: bool,
+    /// Letters that were tried and are not delivered.
+    pub undelivered: u64,
+    /// Test alarms that nobody has acknowledged.
+    pub unacknowledged: u64,
+    /// Collections that no policy covers.
+    pub gaps: u64,
+}
+
 /// Everything that telling people needs.
 pub struct Desk {
     engine: Engine,
@@ -32,6 +47,7 @@ pub struct Desk {
     carrier: Carrier,
     watch: Watch,
     ask_gaps: AskGaps,
+    shown: bool,
 }
 
 impl Desk {
@@ -50,7 +66,24 @@ impl Desk {
             undetermined_above: settings.undetermined_above,
         };
         let carrier = Carrier::new(settings.clone(), Arc::clone(&engine.clock));
-        Self { engine, outbox, policies, settings, rhythm, zone, carrier, watch: Watch::default(), ask_gaps }
+        Self {
+            engine,
+            outbox,
+            policies,
+            settings,
+            rhythm,
+            zone,
+            carrier,
+            watch: Watch::default(),
+            ask_gaps,
+            shown: false,
+        }
+    }
+
+    /// Looks although nobody is told: somebody reads the figures.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        Self { shown: true, ..self }
     }
 
     /// Whether anybody is told at all.
@@ -61,7 +94,7 @@ impl Desk {
     /// Looks at the stores, where it is time for that. May take long, or hang with a store: it is called beside the
     /// rest.
     pub fn look(&self) -> Result<(), EngineError> {
-        if !self.is_staffed() {
+        if !self.is_staffed() && !self.shown {
             return Ok(());
         }
         let ahead = self.ahead(&self.outbox.book()?);
@@ -103,6 +136,18 @@ impl Desk {
             return Ok(0);
         }
         Ok(self.outbox.post(now, &post)?)
+    }
+
+    /// How things stand, as far as anybody has looked.
+    pub fn figures(&self) -> Result<Figures<'_>, EngineError> {
+        let mut standings = Vec::new();
+        for policy in &self.policies {
+            standings.extend(self.watch.standing(&self.engine, policy)?.map(|standing| (policy, standing)));
+        }
+        let unacknowledged = decide::unacknowledged(&self.outbox.book()?).count() as u64;
+        let gaps = self.watch.gaps().iter().map(|(_, gaps)| gaps).sum();
+        let whole = standings.len() == self.policies.len();
+        Ok(Figures { standings, whole, undelivered: self.outbox.undelivered()?, unacknowledged, gaps })
     }
 
     /// Delivers what is due.

@@ -1,5 +1,6 @@
 //! Bindings of several policies held against each other: one rule for one record, and rows that others still need.
 
+mod along;
 mod pattern;
 
 use std::sync::Arc;
@@ -24,20 +25,30 @@ pub struct Overlap {
 }
 
 /// Every pair of bindings that is not certainly disjoint, within one policy too. Two bindings of one collection are
-/// disjoint only if both `where`s compare the same field with different literals.
+/// disjoint only if both `where`s compare the same field with different literals. What goes with the records of one
+/// binding is nobody else's either: it would go whatever another rule says of it.
 pub fn overlaps(policies: &[Policy]) -> Vec<Overlap> {
     let bound: Vec<(&Policy, &Data)> =
         policies.iter().flat_map(|policy| policy.data.iter().map(move |data| (policy, data))).collect();
     let mut found = Vec::new();
     for (index, (policy, data)) in bound.iter().enumerate() {
+        let mut report = |(other, earlier): (&Policy, &Data), message: String, help: String| {
+            found.push(Overlap {
+                second: (policy.id.clone(), data.index),
+                first: (other.id.clone(), earlier.index),
+                message,
+                help,
+            });
+        };
+        if let Some((store, collection)) = along::of_itself(data) {
+            report((policy, data), along::message_of_itself(store, collection), along::HELP.to_owned());
+        }
         for (other, earlier) in &bound[..index] {
+            let whose = whose(policy, other, earlier);
             if same_records(&earlier.target, &data.target) && !apart(&earlier.scope, &data.scope) {
-                found.push(Overlap {
-                    second: (policy.id.clone(), data.index),
-                    first: (other.id.clone(), earlier.index),
-                    message: message(policy, data, other, earlier),
-                    help: help(data),
-                });
+                report((other, earlier), message(data, earlier, &whose), help(data));
+            } else if let Some(message) = along::shared(data, earlier, &whose) {
+                report((other, earlier), message, along::HELP.to_owned());
             }
         }
     }
@@ -72,13 +83,16 @@ pub fn reaches(policies: &mut [Policy], primary_key: &dyn Fn(&Target) -> Option<
     }
 }
 
-fn message(policy: &Policy, data: &Data, other: &Policy, earlier: &Data) -> String {
-    let (store, collection) = (&data.target.store, &data.target.collection);
-    let whose = if policy.id == other.id {
+fn whose(policy: &Policy, other: &Policy, earlier: &Data) -> String {
+    if policy.id == other.id {
         format!("`[[data]]` {} of this policy", earlier.index + 1)
     } else {
         format!("policy `{}`", other.id)
-    };
+    }
+}
+
+fn message(data: &Data, earlier: &Data, whose: &str) -> String {
+    let (store, collection) = (&data.target.store, &data.target.collection);
     if data.target.collection == earlier.target.collection {
         format!("`{collection}` in store `{store}` is bound by {whose} too")
     } else {
@@ -99,8 +113,12 @@ fn help(data: &Data) -> String {
 }
 
 fn same_records(one: &Target, other: &Target) -> bool {
-    one.store == other.store
-        && (same_name(one, other) || pattern::may_meet(&one.collection, &other.collection))
+    one.store == other.store && may_share(&one.collection, &other.collection)
+}
+
+/// Whether two collections of one store may have a record in common.
+fn may_share(one: &str, other: &str) -> bool {
+    same_table(one, other) || pattern::may_meet(one, other)
 }
 
 fn same_name(one: &Target, other: &Target) -> bool {

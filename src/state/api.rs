@@ -273,6 +273,9 @@ pub trait StateStore: Send + Sync {
     /// The newest approval of a policy.
     fn approval(&self, policy: &PolicyId) -> Result<Option<Approval>, StateError>;
 
+    /// Every policy that was ever approved, in the order of their names.
+    fn approved_policies(&self) -> Result<Vec<PolicyId>, StateError>;
+
     /// Puts a hold in force. When it returns, the hold protects against every batch that has not started.
     fn add_hold(&self, by: &Actor, hold: &Hold) -> Result<(), StateError>;
 

@@ -171,6 +171,12 @@ impl StateStore for MemoryState {
         Ok(())
     }
 
+    fn approved_policies(&self) -> Result<Vec<PolicyId>, StateError> {
+        let mut policies: Vec<PolicyId> = self.lock().approvals.keys().cloned().collect();
+        policies.sort();
+        Ok(policies)
+    }
+
     fn approval(&self, policy: &PolicyId) -> Result<Option<Approval>, StateError> {
         Ok(self.lock().approvals.get(policy).cloned())
     }

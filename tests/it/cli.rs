@@ -3,8 +3,10 @@
 mod bad_input;
 mod calc;
 mod companions;
+mod coverage;
 mod demo;
 mod exit_codes;
+mod holding;
 mod screens;
 mod shapes;
 mod standing;

@@ -91,6 +91,59 @@ fn a_reload_with_an_invalid_policy_keeps_the_old_set() {
     assert_eq!(daemon.ended(), Some(0));
 }
 
+fn add(fixture: &Fixture, tables: &str) {
+    let file = fixture.path("forfall.toml");
+    let text = fs_err::read_to_string(&file).unwrap();
+    fs_err::write(file, format!("{text}\n{tables}")).unwrap();
+}
+
+#[test]
+fn monitoring_reads_how_things_stand_from_a_file() {
+    let fixture = Fixture::new(3, 2);
+    add(&fixture, "[metrics]\ntextfile = \"forfall.prom\"\n");
+    let mut daemon = Daemon::start(&fixture);
+    daemon.until("metrics are written");
+    let text = fs_err::read_to_string(fixture.path("forfall.prom")).unwrap();
+    for line in [
+        "# TYPE forfall_overdue_records gauge",
+        "forfall_overdue_records{policy=\"calls\"} 3",
+        "forfall_breach{policy=\"calls\"} 1",
+        "forfall_policy_state{policy=\"calls\",state=\"not approved\"} 1",
+        "forfall_undetermined_records{policy=\"clips\"} 0",
+        "forfall_coverage_gaps 0",
+        "forfall_notices_undelivered 0",
+    ] {
+        assert!(text.lines().any(|one| one == line), "{line}:\n{text}");
+    }
+    assert!(!fixture.path("forfall.prom.new").exists());
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended(), Some(0));
+}
+
+#[test]
+fn people_are_told_of_a_breach_although_no_slot_has_come() {
+    let fixture = Fixture::new(3, 2);
+    let told = fixture.path("told.json");
+    add(
+        &fixture,
+        &format!(
+            "[notify.command.page]\nrun = [\"/usr/bin/tee\", {:?}]\n\n[notify.role.it-operations]\n\
+             command = \"page\"\nkinds = [\"overdue\"]\n",
+            told.display().to_string()
+        ),
+    );
+    let mut daemon = Daemon::start(&fixture);
+    daemon.until("notices delivered");
+    let told: serde_json::Value = serde_json::from_str(&fs_err::read_to_string(told).unwrap()).unwrap();
+    let data = &told["data"];
+    assert_eq!(
+        (&data["policy"], &data["level"], &data["records"]),
+        (&"calls".into(), &"breach".into(), &3.into())
+    );
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended(), Some(0));
+}
+
 /// The one test that lets a real slot come: it waits for the next full minute, at most.
 #[test]
 fn an_approved_policy_runs_at_its_slot() {

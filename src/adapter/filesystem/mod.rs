@@ -37,7 +37,7 @@ use self::narrow::Range;
 use self::record::FileRow;
 use self::tree::{Meta, Tree, directory_of};
 use super::api::{
-    Act, Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Page, Row, Scope, StoreError,
+    Act, Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Outline, Page, Row, Scope, StoreError,
     StoreErrorKind, Surveyed, Total, Walk,
 };
 use crate::model::batch::{BatchLabel, Fate};
@@ -149,6 +149,10 @@ impl Inspect for FilesystemStore {
         let extremes = schema.columns.iter().map(|column| extreme(&column.name)).collect();
         let total = Total { count: all.count, exact: found.into_gaps().is_empty() };
         Ok(vec![Listed { schema, total, extremes }])
+    }
+
+    fn outline(&self) -> Result<Outline, StoreError> {
+        self.tree()?.outline()
     }
 
     fn probe(&self, target: &Target) -> Result<Schema, StoreError> {

@@ -4,10 +4,10 @@ use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags, StatxTimestamp};
+use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, StatxFlags, StatxTimestamp};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::super::api::{StoreError, StoreErrorKind};
+use super::super::api::{Outline, StoreError, StoreErrorKind};
 use crate::time::Instant;
 
 /// The directory that is ours, in a root and wherever a store lies inside another.
@@ -41,6 +41,30 @@ impl Tree {
     pub(super) fn directory(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
         let path = if path.is_empty() { b"." } else { path };
         below(self.fd.as_fd(), path, OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
+    /// The directories at the top, and whether there are files beside them. Links are neither.
+    pub(super) fn outline(&self) -> Result<Outline, StoreError> {
+        let doing = |errno| self.trouble("the directory cannot be listed", errno);
+        let root = self.directory(b"").map_err(doing)?;
+        let (mut directories, mut files) = (Vec::new(), false);
+        for entry in Dir::read_from(&root).map_err(doing)? {
+            let entry = entry.map_err(doing)?;
+            let name = entry.file_name();
+            let mut kind = entry.file_type();
+            if kind == FileType::Unknown {
+                kind = Meta::of(root.as_fd(), name).map_err(doing)?.kind;
+            }
+            match kind {
+                FileType::Directory if ![&b"."[..], b"..", OURS].contains(&name.to_bytes()) => {
+                    directories.push(name.to_bytes().to_vec());
+                }
+                FileType::RegularFile => files = true,
+                _ => {}
+            }
+        }
+        directories.sort();
+        Ok(Outline::Tree { directories, files })
     }
 
     /// The root, for what cannot be done through a path.

@@ -133,6 +133,12 @@ impl Session {
         Ok(listed.into_iter().filter(|(_, kind, _)| kind == "table").map(|(name, _, _)| name).collect())
     }
 
+    /// The tables that hold data of their own, virtual ones included.
+    pub(super) fn names_of_all(&self) -> Result<Vec<String>, StoreError> {
+        let holds = |kind: &str| kind == "table" || kind == "virtual";
+        Ok(self.listed()?.into_iter().filter(|(_, kind, _)| holds(kind)).map(|(name, _, _)| name).collect())
+    }
+
     /// Name, kind, and whether it is WITHOUT ROWID, for everything that looks like a table and is not SQLite's or ours.
     fn listed(&self) -> Result<Vec<(String, String, bool)>, StoreError> {
         let sql = "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' ORDER BY name";

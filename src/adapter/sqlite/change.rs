@@ -39,7 +39,9 @@ pub(super) fn verb(dialect: &mut Sqlite<'_>, frame: &Frame, act: &Act) -> Result
         works.extend(can_work(dialect, &cell, method)?);
     }
     Ok(Verb {
-        head: format!("UPDATE {table}"),
+        // A table may say what happens on a conflict, `REPLACE` or `IGNORE` too; the statement overrules it: another
+        // row never goes because this one changes.
+        head: format!("UPDATE OR ABORT {table}"),
         set: format!("SET {}", set.join(", ")),
         works: (!works.is_empty()).then(|| works.join(" AND ")),
     })

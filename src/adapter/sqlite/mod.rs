@@ -44,7 +44,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::adapter::api::{
-    Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Page, Row, Scope, StoreError,
+    Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Outline, Page, Row, Scope, StoreError,
     StoreErrorKind, Surveyed, Total, Walk,
 };
 use crate::model::action::Change;
@@ -102,6 +102,10 @@ impl Inspect for SqliteStore {
 
     fn collections(&self) -> Result<Vec<Listed>, StoreError> {
         listing::collections(&self.reading()?, &self.name)
+    }
+
+    fn outline(&self) -> Result<Outline, StoreError> {
+        Ok(Outline::Collections(self.reading()?.names_of_all()?))
     }
 
     fn probe(&self, target: &Target) -> Result<Schema, StoreError> {

@@ -257,5 +257,5 @@ fn exactly_left(store: &dyn Inspect, (scope, predicate): &(Scope, Predicate)) ->
 /// Why records were left, as far as the store can tell: nothing could be proven of one without a key, so it stays.
 fn why_left(store: &dyn Inspect, (scope, predicate): &(Scope, Predicate)) -> String {
     let page = store.scan(scope, predicate, None, 1).unwrap_or_default();
-    page.gaps.iter().map(|gap| format!(" ({}: {})", gap.place, gap.reason)).collect()
+    page.gaps.first().map_or_else(String::new, |gap| format!(" ({}: {})", gap.place, gap.reason))
 }

@@ -313,6 +313,9 @@ fn an_event_is_known_or_waited_for() {
     assert_eq!(read(by(Some("other"))), StartState::Waiting);
     assert_eq!(read(by(Some("none"))), StartState::Waiting);
     assert_eq!(read(by(Some("gone"))), StartState::Undetermined(WhyUndetermined::NoLinkedRow));
+    events.record("closed", "1", at("1970-01-01T00:00:00Z"));
+    let read = by(Some("other")).read(&record, &events, now());
+    assert_eq!(read, StartState::Undetermined(WhyUndetermined::TooEarly), "as a field would be");
 }
 
 proptest::proptest! {

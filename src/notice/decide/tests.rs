@@ -44,6 +44,7 @@ pub(super) fn standing() -> Standing {
         escalated: 0,
         last_run: None,
         last_complete: None,
+        next_due: None,
         next_slot: None,
         reason: None,
     }

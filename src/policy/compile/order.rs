@@ -111,7 +111,7 @@ fn against_minimum(stage: &Written<'_>, minimum: Option<Period>, notes: &mut Not
     }
 }
 
-/// What no forecast can foresee needs a hard cap.
+/// What no forecast can foresee needs a hard cap (DESIGN 5.5).
 fn foreseeable(stage: &Written<'_>, document: &Document, notes: &mut Notes<'_>) {
     let capped =
         document.limit.as_ref().is_some_and(|limit| limit.records.is_some()) || notes.may_hold("records");
@@ -123,10 +123,7 @@ fn foreseeable(stage: &Written<'_>, document: &Document, notes: &mut Notes<'_>) 
         _ => "an event comes without notice",
     };
     notes
-        .warning(
-            stage.after(),
-            format!("no forecast can tell how many records this stage will act on: {why}"),
-        )
+        .error(stage.after(), format!("no forecast can tell how many records this stage will act on: {why}"))
         .help("add `[limit]` with `records = N`: above it nothing is done, and somebody is asked");
 }
 

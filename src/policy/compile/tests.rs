@@ -194,14 +194,21 @@ fn one_wrong_store_is_one_error() {
 
 #[test]
 fn warnings_leave_the_policy_valid() {
-    let found = compiled(&CLIPS.replace("\"7 days\"", "\"at once\""));
-    assert!(found.policy.is_some());
-    assert_eq!(found.diagnostics.len(), 1);
-    assert!(found.diagnostics[0].message.contains("no forecast"));
     let law = CLIPS.replace("[[data]]", "keep-at-least = \"1 month\"\n[[data]]");
     let found = compiled(&law);
     assert!(found.policy.is_some());
     assert!(found.diagnostics[0].message.contains("waits for the statutory minimum"));
+}
+
+#[test]
+fn what_comes_without_notice_needs_a_cap() {
+    let at_once = CLIPS.replace("\"7 days\"", "\"at once\"");
+    let found = compiled(&at_once);
+    assert!(found.policy.is_none());
+    assert_eq!(found.diagnostics.len(), 1);
+    assert!(found.diagnostics[0].message.contains("no forecast"));
+    let capped = compiled(&at_once.replace("[[data]]", "[limit]\nrecords = 50\n[[data]]"));
+    assert_eq!(capped.diagnostics, []);
 }
 
 #[test]

@@ -29,6 +29,9 @@ const APPLICANTS: &str = r#"
 title = "Applicants"
 owner = "hr"
 
+[limit]
+records = 100
+
 [[data]]
 store = "switchboard"
 collection = "applicant"

@@ -28,6 +28,7 @@ pub(crate) fn the_newest_approval_counts(state: &dyn StateStore) {
     state.approve(later(1), &by(), &newer).unwrap();
     assert_eq!(state.approval(&policy()).unwrap(), Some(newer));
     assert_eq!(state.approval(&PolicyId::new("other")).unwrap(), None);
+    assert_eq!(state.approved_policies().unwrap(), [policy()]);
     let given: Vec<_> = bodies(state)
         .into_iter()
         .filter_map(|body| if let Body::Approval(given) = body { Some(given) } else { None })

@@ -253,6 +253,10 @@ impl StateStore for SqliteState {
         self.read(|db| policies::approval(db, policy))
     }
 
+    fn approved_policies(&self) -> Result<Vec<PolicyId>, StateError> {
+        self.read(policies::approved)
+    }
+
     fn add_hold(&self, by: &Actor, hold: &Hold) -> Result<(), StateError> {
         let commit = |key: &Key| Ok(hex(&hold_commitment(&self.epoch_key()?.key, &hold.id, key)));
         let commitment = hold.scope.key.as_ref().map(commit).transpose()?;

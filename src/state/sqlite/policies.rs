@@ -49,3 +49,10 @@ pub(super) fn approval(connection: &Connection, policy: &PolicyId) -> Result<Opt
     let body: Option<String> = query.query_row([policy.as_str()], |row| row.get(0)).optional()?;
     Ok(body.map(|body| parse("an approval", &body)).transpose()?)
 }
+
+/// Every policy that was ever approved.
+pub(super) fn approved(connection: &Connection) -> Result<Vec<PolicyId>, Failure> {
+    let mut query = connection.prepare_cached("SELECT DISTINCT policy FROM approval ORDER BY policy")?;
+    let names = query.query_map((), |row| row.get::<_, String>(0))?;
+    Ok(names.map(|name| name.map(PolicyId::new)).collect::<Result<_, _>>()?)
+}

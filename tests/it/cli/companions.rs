@@ -50,7 +50,7 @@ fn another_store_under_the_name_of_the_approved_one_stops_the_run() {
     write_policy(
         &fixture,
         "impostor",
-        "title = \"x\"\nowner = \"x\"\n[[data]]\nstore = \"recordings\"\ncollection = \"none/*.x\"\nstart.field = \
+        "title = \"x\"\nowner = \"x\"\n[[data]]\nstore = \"recordings\"\ncollection = \"top-*.x\"\nstart.field = \
          \"modified\"\n[[stage]]\nafter = \"9 days\"\naction = \"delete\"\n",
     );
     fixture.approve("impostor", 0);

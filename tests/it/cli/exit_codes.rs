@@ -147,11 +147,24 @@ fn a_changed_log_is_13() {
 }
 
 #[test]
-fn a_state_that_cannot_be_opened_is_70() {
+fn a_state_that_cannot_be_opened_is_12() {
     let fixture = Fixture::new(1, 1);
     fs_err::create_dir_all(fixture.path("state/state.db")).unwrap();
-    let said = forfall(&fixture, &["status"]).expect(70);
+    let said = forfall(&fixture, &["status"]).expect(12);
     assert!(said.err.contains("state.db"), "{}", said.err);
+}
+
+#[test]
+fn a_log_whose_newest_entry_is_missing_is_13() {
+    let fixture = Fixture::new(3, 1);
+    fixture.approve("calls", 3);
+    let database = rusqlite::Connection::open(fixture.path("state/state.db")).unwrap();
+    let last = "delete from log where idx = (select max(idx) from log)";
+    assert_eq!(database.execute(last, []).unwrap(), 1);
+    let said = forfall(&fixture, &["audit", "verify"]).expect(13);
+    assert!(said.err.contains("the audit log"), "{}", said.err);
+    forfall(&fixture, &["run"]).expect(13);
+    assert_eq!(fixture.calls(), 4);
 }
 
 /// Changes one count in the log, as somebody with the file at hand could.

@@ -98,8 +98,15 @@ fn status() {
         "last_run",
         "next_slot",
         "reason",
+        "breach",
+        "deadline",
+        "needed",
+        "escalated",
+        "last_complete",
+        "next_due",
     ];
-    assert_eq!(members(&before), ["policies"]);
+    let beside = ["policies", "coverage", "unacknowledged_test_alarms", "undelivered_notices"];
+    assert_eq!(members(&before), beside);
     assert_eq!(members(&before["policies"][0]), expected);
     assert_eq!(before["policies"][0]["due"], 3);
     assert_eq!(before["policies"][0]["last_run"], Value::Null);

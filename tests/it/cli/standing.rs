@@ -106,3 +106,24 @@ fn a_page_goes_in_the_same_run_as_its_visits_and_one_with_a_newer_visit_is_neede
         .unwrap();
     assert_eq!(left, "2,3");
 }
+
+#[test]
+fn status_says_why_nothing_was_deleted() {
+    let fixture = Fixture::new(3, 2);
+    fixture.approve("calls", 3);
+    let why = || {
+        forfall(&fixture, &["run", "calls"]).expect(0);
+        let status = fixture.run(&["status", "calls"]).expect(0).json();
+        status["policies"][0]["reason"].as_str().map(ToOwned::to_owned)
+    };
+    let hold = fixture.run(&["hold", "add", "--policy", "calls", "--reason", "case-7"]).expect(0).json();
+    assert_eq!(why().as_deref(), Some("what is due is held: 3 records"));
+    let id = hold["hold"]["hold"].as_str().unwrap();
+    forfall(&fixture, &["hold", "release", id]).expect(0);
+    assert_eq!(why(), None, "three went");
+    assert_eq!(why().as_deref(), Some("nothing is due"));
+    let said = forfall(&fixture, &["status", "calls"]).expect(0).out;
+    assert!(said.contains("nothing is due; the next falls due after"), "{said}");
+    database(&fixture).execute_batch("delete from call_log").unwrap();
+    assert_eq!(why().as_deref(), Some("there are no records"));
+}

@@ -1,14 +1,17 @@
 //! Locks, crashes, replaced files, and what stays behind.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::{carry_out, job, label, number, target, world};
 use crate::adapter::api::{Act, Dispose, Inspect, StoreErrorKind};
 use crate::adapter::sqlite::SqliteStore;
+use crate::model::action::Change;
 use crate::model::batch::Fate;
 use crate::model::ids::StoreName;
+use crate::model::method::Method;
 use crate::model::predicate::Predicate;
 
 const SOME: &str = "
@@ -198,6 +201,23 @@ fn a_write_is_durable_and_overwrites() {
     let setting = |name: &str| session.one::<i64>(&format!("PRAGMA {name}")).unwrap();
     assert_eq!(setting("synchronous"), 3, "EXTRA");
     assert_eq!((setting("foreign_keys"), setting("secure_delete"), setting("busy_timeout")), (1, 1, 50));
+}
+
+#[test]
+fn no_other_row_goes_because_one_changes() {
+    for conflict in ["REPLACE", "IGNORE", "FAIL", "ROLLBACK", "ABORT"] {
+        let world = world(&format!(
+            "CREATE TABLE record (id INTEGER PRIMARY KEY, at INTEGER, word TEXT, kind TEXT, \
+             UNIQUE (word, kind) ON CONFLICT {conflict});
+             INSERT INTO record VALUES (1, 1700000000, '1234567', 'k'), (3, 1793000000, '123xxxx', 'k');"
+        ));
+        let method = Arc::new(Method::DropLastDigits { digits: 4 });
+        let act = Act::Change(vec![Change { column: "word".to_owned(), method }]);
+        let error = carry_out(&world.store, job(target("record"), act, 1), 10).unwrap_err();
+        assert!(error.to_string().contains("constraint"), "{conflict}: {error}");
+        let rows = "SELECT count(*) FROM record WHERE word = '123xxxx' OR word = '1234567'";
+        assert_eq!(number(&world, rows), 2, "{conflict}");
+    }
 }
 
 #[test]

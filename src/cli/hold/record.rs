@@ -1,0 +1,153 @@
+//! Which record a held key means. A hold on a key that no record has would be in force and keep nothing, so the store
+//! is asked, and the hold takes the key as the store spells it.
+
+use super::Gone;
+use crate::adapter::api::StoreError;
+use crate::audit::entry::Body;
+use crate::cli::exit::Failure;
+use crate::cli::phrase;
+use crate::cli::session::Session;
+use crate::engine::{EngineError, explain, plan, run};
+use crate::model::hold::HoldScope;
+use crate::model::key::{Key, KeyForm};
+use crate::model::schema::Schema;
+use crate::policy::rule::{Data, Policy};
+
+/// A record that a hold is to keep.
+pub(super) struct Meant {
+    /// The record, and where it lies; no longer under which policy, whose name may change.
+    pub(super) scope: HoldScope,
+    /// Batches that acted on it before.
+    pub(super) gone: Vec<Gone>,
+    /// What could not be looked up.
+    pub(super) warnings: Vec<String>,
+}
+
+/// What one binding says of the key.
+struct Answer<'a> {
+    data: &'a Data,
+    key: Key,
+    form: KeyForm,
+    /// `None`: the store did not answer, and the key stands as it was typed.
+    is_there: Result<bool, StoreError>,
+    gone: Vec<Gone>,
+}
+
+/// Finds the record among everything that the scope covers.
+pub(super) fn meant(text: &str, named: &HoldScope, session: &Session) -> Result<Meant, Failure> {
+    let bound = session.in_force()?;
+    let all = || bound.iter().flat_map(|policy| policy.data.iter().map(move |data| (policy, data)));
+    let covered =
+        all().filter(|(policy, data)| named.touches(&policy.id, &data.target.store, &data.target.collection));
+    let mut answers = Vec::new();
+    for (policy, data) in covered {
+        answers.push(ask(text, policy, data, session)?);
+    }
+    if answers.is_empty() {
+        return Err(nothing_bound(named, all(), session));
+    }
+    answers.retain(|answer| !matches!(answer.is_there, Ok(false)) || !answer.gone.is_empty());
+    let Some(first) = answers.first() else {
+        return Err(Failure::usage(format!(
+            "no record there has the key {}, so the hold would keep nothing and is not in force: `forfall explain` \
+             shows how keys are spelled; without --key all of it is held",
+            phrase::safe(text)
+        )));
+    };
+    let (key, form) = (first.key.clone(), first.form);
+    if answers.iter().any(|answer| answer.key != key) {
+        return Err(Failure::usage(
+            "the key means different records in different collections: add --store and --collection",
+        ));
+    }
+    let place =
+        |answer: &Answer<'_>| (answer.data.target.store.clone(), answer.data.target.collection.clone());
+    let one_place = answers.iter().all(|answer| place(answer) == place(first));
+    let scope = match (one_place, place(first)) {
+        // A path says by itself which file it is, whatever pattern a policy writes.
+        (true, (store, _)) if form == KeyForm::Path => {
+            HoldScope { policy: None, store: Some(store), collection: None, key: Some(key) }
+        }
+        (true, (store, collection)) => {
+            HoldScope { policy: None, store: Some(store), collection: Some(collection), key: Some(key) }
+        }
+        (false, _) => HoldScope { key: Some(key), ..named.clone() },
+    };
+    let unasked = answers.iter().filter_map(|answer| answer.is_there.as_ref().err());
+    let warnings = unasked
+        .map(|error| {
+            format!("the hold is put on the key as typed, because it could not be looked up: {error}")
+        })
+        .collect();
+    Ok(Meant { scope, warnings, gone: answers.into_iter().flat_map(|answer| answer.gone).collect() })
+}
+
+fn ask<'a>(text: &str, policy: &Policy, data: &'a Data, session: &Session) -> Result<Answer<'a>, Failure> {
+    let engine = &session.engine;
+    let store = engine.inspect(&data.target.store).map_err(EngineError::from).map_err(not_in_force)?;
+    let schema = store.probe(&data.target).map_err(EngineError::from).map_err(not_in_force)?;
+    if has_no_lasting_key(&schema) {
+        return Err(Failure::usage(format!(
+            "records of {} in store {} have no primary key, and the number of a row may come to mean another one: hold \
+             the whole collection, without --key",
+            phrase::safe(&data.target.collection),
+            data.target.store
+        )));
+    }
+    let typed = explain::read_key(engine, data, text).map_err(not_in_force)?;
+    let data_now = plan::with_references(data, &schema);
+    let scope = plan::scope(&data_now, &run::circumstances(engine, engine.clock.now())?);
+    let (key, is_there) = match store.read(&scope, &typed) {
+        Ok(Some(row)) => (row.key, Ok(true)),
+        Ok(None) => (typed, Ok(false)),
+        Err(error) => (typed, Err(error)),
+    };
+    let told = explain::explain(engine, policy, data, &key.text(schema.key_form)).ok();
+    let gone = told.into_iter().flat_map(|told| told.history).filter(|past| past.done != Some(false));
+    let gone = gone.filter_map(|past| match past.intent.entry.body {
+        Body::Intent(intent) => Some(Gone {
+            batch: intent.label.batch.to_string(),
+            time: past.intent.entry.time,
+            action: intent.label.action,
+        }),
+        _ => None,
+    });
+    Ok(Answer { data, key, form: schema.key_form, is_there, gone: gone.collect() })
+}
+
+/// The key is a row number, which no column holds.
+pub(in crate::cli) fn has_no_lasting_key(schema: &Schema) -> bool {
+    schema.key_form == KeyForm::Columns && schema.key.iter().any(|name| schema.column(name).is_none())
+}
+
+fn not_in_force(error: EngineError) -> Failure {
+    let failure = Failure::from(error);
+    let message = format!(
+        "{}. The hold is not in force: without --key the whole collection can be held at once",
+        failure.message
+    );
+    Failure { message, ..failure }
+}
+
+fn nothing_bound<'a>(
+    named: &HoldScope,
+    all: impl Iterator<Item = (&'a Policy, &'a Data)>,
+    session: &Session,
+) -> Failure {
+    let mut all = all;
+    let companion = all.find(|(policy, data)| {
+        data.target.elsewhere().any(|there| named.touches(&policy.id, &there.store, &there.collection))
+    });
+    match companion {
+        Some((policy, _)) => Failure::usage(format!(
+            "what lies there goes, and is kept, with the records of policy {0}: hold the record, with --policy {0} and \
+             its key",
+            policy.id
+        )),
+        None if !session.is_valid() => Failure::invalid(
+            "the hold is not in force: which record the key means cannot be told while policies are invalid (see \
+             `forfall check`). Without --key, --policy or --store is held at once",
+        ),
+        None => Failure::usage("no policy binds data there, so nothing there is ever disposed of"),
+    }
+}
