@@ -168,6 +168,12 @@ pub trait Inspect: Send + Sync {
     /// Describes the target as it is now. `StoreErrorKind::NotFound` names the nearest collection.
     fn probe(&self, target: &Target) -> Result<Schema, StoreError>;
 
+    /// Whether the store lets these fields be changed so: an error says what stands in the way, such as a column that
+    /// the store computes itself. Changes nothing.
+    fn can_change(&self, _target: &Target, _changes: &[Change]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// All records.
     fn total(&self, target: &Target) -> Result<Total, StoreError>;
 
@@ -193,6 +199,12 @@ pub trait Inspect: Send + Sync {
         _start: Option<&Arc<Start>>,
     ) -> Result<bool, StoreError> {
         Ok(!self.scan(scope, predicate, None, 1)?.rows.is_empty())
+    }
+
+    /// How much goes along, if the records for which `predicate` is true go: one count for each of `Target::with`,
+    /// `None` where it lies in another store, or where only disposing of it tells.
+    fn going_along(&self, scope: &Scope, _predicate: &Predicate) -> Result<Vec<Option<u64>>, StoreError> {
+        Ok(vec![None; scope.target.with.len()])
     }
 
     /// Reads records for which `predicate` is true, in key order, after the key given.

@@ -10,6 +10,7 @@ use super::api::{
     Basis, Capabilities, Counted, Dispose, Gap, Group, Inspect, Job, Listed, Outline, Page, Prepared, Row,
     Scope, StoreError, StoreErrorKind, Surveyed, Total, Walk,
 };
+use crate::model::action::Change;
 use crate::model::batch::{Applied, BatchLabel, Fate};
 use crate::model::key::Key;
 use crate::model::predicate::Predicate;
@@ -136,6 +137,14 @@ impl Inspect for Faulty {
         sets: &[StartSet],
     ) -> Result<Surveyed, StoreError> {
         self.plan.call("survey", || self.inner.survey(scope, predicate, start, sets))
+    }
+
+    fn can_change(&self, target: &Target, changes: &[Change]) -> Result<(), StoreError> {
+        self.plan.call("can_change", || self.inner.can_change(target, changes))
+    }
+
+    fn going_along(&self, scope: &Scope, predicate: &Predicate) -> Result<Vec<Option<u64>>, StoreError> {
+        self.plan.call("going_along", || self.inner.going_along(scope, predicate))
     }
 
     fn scan(

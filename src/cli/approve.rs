@@ -26,16 +26,17 @@ pub(super) struct Args {
 }
 
 #[derive(Serialize)]
-struct Approvals {
-    approvals: Vec<Entry>,
+struct Approvals<'a> {
+    approvals: Vec<Entry<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry {
+struct Entry<'a> {
     policy: String,
     hash: String,
     at: Instant,
     count: u64,
+    with: Vec<plan::With<'a>>,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
@@ -71,7 +72,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         }
         given.push(engine_approve::give(&session.engine, policy, &actor::present(), offer.count)?);
     }
-    tell(&given, &session, context)
+    tell(&given, &offers, &session, context)
 }
 
 /// `--count` stands for all the named policies together.
@@ -99,7 +100,11 @@ fn ask(policy: &Policy, offer: &Offer, output: &Output) -> Result<(), Failure> {
 /// What is offered: on stderr, because it is a question and not the result.
 fn show(policy: &Policy, offer: &Offer, context: &Context) {
     let output = context.output;
-    output.say(format!("{}: {}", output.paint(Tone::Strong, policy.id.as_str()), policy.title));
+    output.say(format!(
+        "{}: {}",
+        output.paint(Tone::Strong, policy.id.as_str()),
+        phrase::safe(&policy.title)
+    ));
     for plan in &offer.plans {
         let place = format!(
             "{} in {}, {}",
@@ -110,6 +115,9 @@ fn show(policy: &Policy, offer: &Offer, context: &Context) {
         output.say(format!("  {}", phrase::safe(&place)));
         for line in plan::stages(policy, plan, context).lines(2) {
             output.say(line);
+        }
+        for line in plan::along(plan) {
+            output.say(phrase::wrap(&line, output.width, 4));
         }
         for (stage, keys) in plan::samples(plan) {
             output.say(phrase::wrap(&format!("  {stage}, for example: {keys}"), output.width, 4));
@@ -148,15 +156,21 @@ fn undoable(policy: &Policy) -> Vec<&'static str> {
     sentences
 }
 
-fn tell(given: &[Approval], session: &Session, context: &Context) -> Result<Exit, Failure> {
+fn tell(
+    given: &[Approval],
+    offers: &[(&Policy, Offer)],
+    session: &Session,
+    context: &Context,
+) -> Result<Exit, Failure> {
     if context.output.is_json() {
-        let entry = |approval: &Approval| Entry {
+        let approved = given.iter().zip(offers).map(|(approval, (_, offer))| Entry {
             policy: approval.policy.to_string(),
             hash: approval.hash.clone(),
             at: approval.at,
             count: approval.count,
-        };
-        context.output.json(&Approvals { approvals: given.iter().map(entry).collect() })?;
+            with: offer.plans.iter().flat_map(|plan| &plan.stages).flat_map(plan::with).collect(),
+        });
+        context.output.json(&Approvals { approvals: approved.collect() })?;
         return Ok(Exit::Done);
     }
     for approval in given {

@@ -12,6 +12,7 @@ use super::registered::{self, Stores};
 use super::session;
 use crate::adapter::api::{Group, Inspect, Scope, StoreError, StoreErrorKind};
 use crate::config::diagnostic;
+use crate::engine::plan;
 use crate::model::ids::StoreName;
 use crate::model::predicate::Predicate;
 use crate::model::schema::Schema;
@@ -56,7 +57,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         }
         for policy in &policies {
             output.line(output.paint(Tone::Strong, policy.id.as_str()))?;
-            output.line(indented(&sentence::sentence(policy), output.width))?;
+            output.line(indented(&phrase::safe(&sentence::sentence(policy)), output.width))?;
         }
         let warnings = diagnostics.len() - errors;
         let counts = format!(
@@ -97,11 +98,20 @@ pub(super) fn of_stores(policies: &[Policy], stores: &Stores, now: Instant) -> V
         let probed = registered::inspect(stores, store).and_then(|store| {
             let schema = store.probe(&data.target)?;
             let empty = empty_fields(store, policy, data, &schema, now)?;
-            Ok((schema, empty))
+            Ok((schema, empty, store))
         });
         match probed {
-            Ok((schema, empty)) => {
-                found.extend(fit::fit(policy, data, &schema));
+            Ok((schema, empty, store)) => {
+                let fits = fit::fit(policy, data, &schema);
+                if fits.iter().all(|found| found.severity != Severity::Error)
+                    && let Err(error) = plan::can_change(store, data, &schema)
+                {
+                    let (_, of_collection) = place();
+                    let text = format!("{}: {}", error.what, error.why);
+                    let diagnostic = Diagnostic::error(&policy.file, of_collection, text);
+                    found.push(diagnostic.with_help(error.help.unwrap_or_default()));
+                }
+                found.extend(fits);
                 found.extend(empty);
             }
             Err(error) => {

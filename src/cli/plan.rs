@@ -66,6 +66,15 @@ struct Acts<'a> {
     samples: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<&'a str>,
+    with: Vec<With<'a>>,
+}
+
+/// What goes with the records; `count` is null where it is counted only as it goes.
+#[derive(Serialize)]
+pub(super) struct With<'a> {
+    store: &'a str,
+    collection: &'a str,
+    count: Option<u64>,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
@@ -150,7 +159,36 @@ fn stage_json<'a>(plan: &DataPlan, stage: &'a StagePlan) -> Acts<'a> {
         newest: stage.newest.map(phrase::start_json),
         samples: stage.samples.iter().map(|key| key.text(plan.schema.key_form)).collect(),
         route: stage.route.as_deref(),
+        with: with(stage).collect(),
     }
+}
+
+/// What goes with the records of a stage.
+pub(super) fn with(stage: &StagePlan) -> impl Iterator<Item = With<'_>> {
+    stage.along.iter().map(|along| With {
+        store: along.store.as_str(),
+        collection: &along.collection,
+        count: along.count,
+    })
+}
+
+/// A line for each stage with which something goes along.
+pub(super) fn along(plan: &DataPlan) -> Vec<String> {
+    let taking = plan.stages.iter().filter(|stage| stage.due > 0 && !stage.along.is_empty());
+    taking
+        .map(|stage| {
+            let each: Vec<String> = with(stage)
+                .map(|with| {
+                    let place = phrase::safe(&format!("{} in {}", with.collection, with.store));
+                    match with.count {
+                        Some(count) => format!("{} of {place}", phrase::number(count)),
+                        None => format!("all of theirs of {place} (counted as it goes)"),
+                    }
+                })
+                .collect();
+            format!("  {}, and with them: {}", stage_name(stage), each.join(", "))
+        })
+        .collect()
 }
 
 /// One block for each `[[data]]`: where, the stages, what is kept, the verdict.
@@ -172,6 +210,9 @@ pub(super) fn print(policy: &Policy, parts: &[Foreseen], context: &Context) -> R
         if let Ok(plan) = &part.plan {
             for line in stages(policy, plan, context).lines(2) {
                 output.line(line)?;
+            }
+            for line in along(plan) {
+                output.prose(&line, 4)?;
             }
             for (stage, keys) in samples(plan) {
                 output.prose(&format!("  {stage}, for example: {keys}"), 4)?;

@@ -121,7 +121,7 @@ fn show(name: &str, context: &Context) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     output.line(output.paint(Tone::Strong, policy.id.as_str()))?;
-    output.prose(&sentence::sentence(policy), 0)?;
+    output.prose(&phrase::safe(&sentence::sentence(policy)), 0)?;
     let approved = match session.state.approval(&policy.id)? {
         Some(approval) if approval.hash == policy.hash => {
             format!("approved {}", phrase::local(approval.at, policy.zone))

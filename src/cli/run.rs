@@ -11,7 +11,7 @@ use super::session::Session;
 use super::table::{Column, Grid, count, maybe};
 use super::{Context, orphans, phrase, progress};
 use crate::engine::progress::Stop;
-use crate::engine::run::{self as engine_run, Occasion, Report};
+use crate::engine::run::{self as engine_run, Occasion, Part, Report};
 use crate::model::run::{RunState, Trigger};
 use crate::policy::rule::Policy;
 use crate::policy::turns;
@@ -35,8 +35,17 @@ struct Ended<'a> {
     collection: Option<&'a str>,
     state: RunState,
     stages: Vec<Acted<'a>>,
+    with: Vec<Along<'a>>,
     reason: Option<&'a str>,
     remarks: &'a [String],
+}
+
+/// What went with the records.
+#[derive(Serialize)]
+struct Along<'a> {
+    store: &'a str,
+    collection: &'a str,
+    done: u64,
 }
 
 #[derive(Serialize)]
@@ -118,6 +127,7 @@ fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
                 collection: None,
                 state: report.state,
                 stages: Vec::new(),
+                with: Vec::new(),
                 reason: report.reason.as_deref(),
                 remarks: &[],
             });
@@ -137,12 +147,20 @@ fn json<'a>(reports: &'a [(&'a Policy, Report)]) -> Runs<'a> {
                 collection: Some(&part.collection),
                 state: part.state,
                 stages: part.stages.iter().map(stage).collect(),
+                with: along(part),
                 reason: part.reason.as_deref(),
                 remarks: &part.remarks,
             });
         }
     }
     Runs { runs }
+}
+
+fn along(part: &Part) -> Vec<Along<'_>> {
+    let places = part.along.iter();
+    places
+        .map(|((store, collection), done)| Along { store: store.as_str(), collection, done: *done })
+        .collect()
 }
 
 /// One line for each stage, then the reasons.
@@ -209,6 +227,13 @@ fn print(reports: &[(&Policy, Report)], context: &Context) -> Result<(), Failure
         grid.print()?;
     }
     for (policy, report) in reports {
+        for gone in report.parts.iter().flat_map(along) {
+            let what = format!("{} in {}", gone.collection, gone.store);
+            let count = phrase::number(gone.done);
+            context
+                .output
+                .prose(&format!("{}: {count} of {} went along", policy.id, phrase::safe(&what)), 2)?;
+        }
         for reason in reasons(report) {
             context.output.prose(&format!("{}: {}", policy.id, phrase::safe(reason)), 2)?;
         }

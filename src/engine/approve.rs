@@ -58,6 +58,7 @@ pub fn offer(engine: &Engine, policy: &Policy, samples: usize) -> Result<Offer, 
                 unfit.join("; ")
             )));
         }
+        plan::can_change(engine.inspect(&data.target.store)?, data, &plan.schema)?;
         plans.push(plan);
     }
     let count = plans.iter().map(DataPlan::due).sum();

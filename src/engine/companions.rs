@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::adapter::api::{Act, Inspect, Job, Row, Scope, StoreError, StoreErrorKind};
 use crate::model::batch::BatchLabel;
+use crate::model::ids::StoreName;
 use crate::model::key::Key;
 use crate::model::pattern;
 use crate::model::predicate::Predicate;
@@ -22,7 +23,7 @@ use crate::time::StartSet;
 
 use super::Engine;
 use super::along;
-use super::execute::{self, Assignment, AuditLost, Executed, Kept};
+use super::execute::{self, Assignment, AuditLost, Executed, Gone, Kept};
 use super::pace;
 use super::plan::Circumstances;
 use super::progress::{Progress, Stop, Unwatched};
@@ -85,13 +86,15 @@ pub fn execute(
         job.expected = keys.len() as u64;
         job.predicate = job.predicate.and(Predicate::KeyIn(Arc::new(keys)));
         let of_page = Assignment { label: assignment.label.clone(), job, most: size, ..*assignment };
-        let mut links = 0;
+        let mut gone = Executed::default();
         let mut before_commit = |label: &BatchLabel, records: &[Key]| {
             let rows: Vec<_> = rows.iter().copied().filter(|row| records.contains(&row.key)).collect();
-            companions_of(engine, data, &rows, label, assignment, circumstances, stop, &mut links)
+            companions_of(engine, data, &rows, label, assignment, circumstances, stop, &mut gone)
         };
         let executed = execute::execute(engine, store, &of_page, &mut before_commit, progress, stop)?;
-        total.links += links;
+        total.links += gone.links;
+        add(&mut total.along, gone.along);
+        add(&mut total.along, executed.along);
         total.done += executed.done;
         total.skipped += executed.skipped;
         total.failed += executed.failed;
@@ -123,6 +126,12 @@ pub fn execute(
     }
 }
 
+fn add(to: &mut Gone, more: impl IntoIterator<Item = ((StoreName, String), u64)>) {
+    for (place, count) in more {
+        *to.entry(place).or_default() += count;
+    }
+}
+
 /// The end of a stage, with the records that were kept because what belongs to them cannot be found.
 fn ended(mut executed: Executed, unnameable: usize) -> Executed {
     if unnameable > 0 {
@@ -145,7 +154,7 @@ fn companions_of(
     assignment: &Assignment<'_>,
     circumstances: &Circumstances,
     stop: &Stop,
-    links: &mut u64,
+    gone: &mut Executed,
 ) -> Result<Result<(), Kept>, AuditLost> {
     let failed = |why: String| Ok(Err(Kept::Failed(why)));
     for with in &data.target.with {
@@ -186,7 +195,8 @@ fn companions_of(
                 "what belongs to the records in store {elsewhere} could not go: {reason}"
             ));
         }
-        *links += executed.links;
+        gone.links += executed.links;
+        add(&mut gone.along, [((elsewhere.clone(), with.collection.clone()), executed.done)]);
         if executed.paused.is_some() {
             return failed(format!("store {elsewhere}, where something belongs to the records, is paused"));
         }

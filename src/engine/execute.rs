@@ -3,13 +3,14 @@
 //! The order is the promise (DESIGN 6): no intent, no deletion; no outcome, no further batch. Between the intent and
 //! the outcome the process may die at any instruction: `recover` then asks the store.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::adapter::api::{Dispose, Job, Prepared, StoreError, StoreErrorKind};
+use crate::audit::entry::Intent;
 use crate::crash;
 use crate::model::batch::{Applied, BatchLabel, Leftover};
-use crate::model::ids::BatchId;
+use crate::model::ids::{BatchId, StoreName};
 use crate::model::key::Key;
 use crate::state::api::{EpochKey, IntentAnswer, PauseScope, StateError};
 
@@ -65,7 +66,12 @@ pub struct Executed {
     pub held_along: Option<String>,
     /// Links that lie where the collection reaches, and were left.
     pub links: u64,
+    /// What went along, by store and collection.
+    pub along: Gone,
 }
+
+/// How much went, by store and collection.
+pub type Gone = BTreeMap<(StoreName, String), u64>;
 
 /// A failure after which nothing more may be deleted anywhere by this process.
 #[derive(Debug, thiserror::Error)]
@@ -158,8 +164,11 @@ pub fn execute(
         }
         let ready = Ready { label: &label, prepared, early };
         match one_batch(engine, store, assignment, &epoch, ready, before_commit)? {
-            Batch::Applied { applied, evidence } => {
+            Batch::Applied { applied, along, evidence } => {
                 spent.add(engine.clock.monotonic().saturating_sub(began), evidence);
+                for (collection, count) in along {
+                    *executed.along.entry((label.store.clone(), collection)).or_default() += count;
+                }
                 progress.advance(applied.done);
                 executed.add(&applied);
                 if applied.done == 0 && !applied.failed.is_empty() {
@@ -212,7 +221,12 @@ struct Ready<'a> {
 
 /// How one batch ended.
 enum Batch {
-    Applied { applied: Applied, evidence: Duration },
+    /// `along` went with the records in the same store.
+    Applied {
+        applied: Applied,
+        along: Vec<(String, u64)>,
+        evidence: Duration,
+    },
     Held(Vec<Key>),
     Paused(PauseScope),
     HeldAlong(String),
@@ -287,7 +301,7 @@ fn one_batch(
             crash::here("committed");
             record(engine, label, &commitments, &applied, basis)?;
             crash::here("outcome");
-            Ok(Batch::Applied { applied, evidence: spent })
+            Ok(Batch::Applied { applied, along: went_along(&intent), evidence: spent })
         }
         // The commit may or may not have happened: the intent stays open, and the store is asked.
         Err(error) => {
@@ -300,6 +314,10 @@ fn one_batch(
             Ok(Batch::GivenUp(after_failed_commit(store, &error, &fate)))
         }
     }
+}
+
+fn went_along(intent: &Intent) -> Vec<(String, u64)> {
+    intent.companions.iter().map(|one| (one.collection.clone(), one.count)).collect()
 }
 
 fn after_failed_commit(store: &dyn Dispose, error: &StoreError, fate: &str) -> String {

@@ -6,6 +6,7 @@ use super::review;
 use crate::adapter::api::{Gap, Group, Inspect, Scope, StoreError, StoreErrorKind, Tally, Total};
 use crate::model::action::{Action, Change, Fieldwork};
 use crate::model::hold::{Held, Hold};
+use crate::model::ids::StoreName;
 use crate::model::key::Key;
 use crate::model::predicate::EventBook;
 use crate::model::review::Case;
@@ -76,6 +77,19 @@ pub struct StagePlan {
     pub samples: Vec<Key>,
     /// How a run would walk them, where the store has several ways.
     pub route: Option<String>,
+    /// What goes with them, if they are deleted.
+    pub along: Vec<Along>,
+}
+
+/// What goes with the records of a stage: one `[[data.with]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Along {
+    /// Where.
+    pub store: StoreName,
+    /// The table, or the pattern of paths.
+    pub collection: String,
+    /// How much; `None` where it is counted only as it goes.
+    pub count: Option<u64>,
 }
 
 /// What a plan is made from, the same for all of a policy's data.
@@ -154,6 +168,7 @@ pub fn plan(
             newest: due.newest,
             samples: due.samples,
             route: None,
+            along: along(store, &scope, stage, selection, &held, due.count)?,
         });
     }
     for (stage, selection) in stages.iter_mut().zip(&selections.stages) {
@@ -208,6 +223,31 @@ fn groups(
     groups
 }
 
+/// What goes with the records of a stage that deletes.
+fn along(
+    store: &dyn Inspect,
+    scope: &Scope,
+    stage: &Stage,
+    selection: &StageSelection,
+    held: &Held,
+    due: u64,
+) -> Result<Vec<Along>, StoreError> {
+    if stage.action != Action::Delete || scope.target.with.is_empty() {
+        return Ok(Vec::new());
+    }
+    let counts = match due {
+        0 => vec![Some(0); scope.target.with.len()],
+        _ => store.going_along(scope, &select::held(selection.acts.clone(), held).0)?,
+    };
+    let places = scope.target.goes_along().zip(counts);
+    let one = |((store, collection), count): ((&StoreName, &str), Option<u64>)| Along {
+        store: store.clone(),
+        collection: collection.to_owned(),
+        count,
+    };
+    Ok(places.map(one).collect())
+}
+
 /// The question's frame for one `[[data]]`.
 pub fn scope(data: &Data, circumstances: &Circumstances) -> Scope {
     Scope { target: data.target.clone(), events: circumstances.events.clone(), now: circumstances.now }
@@ -244,6 +284,12 @@ pub fn changes_of(data: &Data, schema: &Schema) -> Result<Changes, StoreError> {
         }
     }
     Ok(Changes(changes))
+}
+
+/// Whether the store lets every stage change what it is to change.
+pub fn can_change(store: &dyn Inspect, data: &Data, schema: &Schema) -> Result<(), StoreError> {
+    let changes = changes_of(data, schema)?;
+    changes.0.iter().try_for_each(|(_, changes)| store.can_change(&data.target, changes))
 }
 
 /// The changes of every stage that changes fields.

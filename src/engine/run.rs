@@ -14,7 +14,7 @@ use crate::policy::rule::{Data, Policy};
 use crate::state::api::{Curve, PastRun, PauseScope};
 use crate::time::{Instant, guard};
 
-use super::execute::AuditLost;
+use super::execute::{AuditLost, Gone};
 use super::gate::Answer;
 use super::plan::Circumstances;
 use super::progress::{Progress, Stop};
@@ -70,6 +70,8 @@ pub struct Part {
     pub stages: Vec<StageDone>,
     /// Due and unheld when it began.
     pub due: u64,
+    /// What went with its records, by store and collection.
+    pub along: Gone,
     /// Worth telling.
     pub remarks: Vec<String>,
 }
@@ -83,6 +85,7 @@ impl Part {
             reason: None,
             stages: Vec::new(),
             due: 0,
+            along: Gone::new(),
             remarks: Vec::new(),
         }
     }

@@ -34,6 +34,7 @@ pub fn read_by_policy(data: &Data) -> BTreeSet<String> {
 pub fn protected(data: &Data, schema: &Schema) -> BTreeSet<String> {
     let mut columns = read_by_policy(data);
     columns.extend(schema.key.iter().cloned());
+    columns.extend(schema.referenced_by.iter().map(|reach| reach.key.clone()));
     let stages = data.branches.iter().flat_map(|branch| &branch.stages);
     let flags = stages.filter_map(|stage| stage.action.fieldwork()?.flag.clone());
     columns.extend(flags);

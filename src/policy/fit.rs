@@ -8,7 +8,7 @@ use super::diagnostic::{Diagnostic, Severity};
 use super::fieldwork;
 use super::rule::{Data, Policy};
 use crate::model::schema::{Column, ColumnKind, Schema};
-use crate::model::start::Start;
+use crate::model::start::{Format, Start};
 
 /// All that is wrong or worth a look about one `[[data]]` in this schema, each at its place in the policy's text.
 pub fn fit(policy: &Policy, data: &Data, schema: &Schema) -> Vec<Diagnostic> {
@@ -132,7 +132,10 @@ impl Fitting<'_> {
 
 /// A column whose type does not say what time its values mean needs a format; nothing is guessed.
 fn unsettled(column: &Column, start: &Start) -> Option<Finding> {
-    if column.kind.settles_time() || start.format.is_some() {
+    if let Some(format) = &start.format {
+        return unlikely(column, format);
+    }
+    if column.kind.settles_time() {
         return None;
     }
     let formats = match column.kind {
@@ -149,6 +152,23 @@ fn unsettled(column: &Column, start: &Start) -> Option<Finding> {
         format!("`{}` is {}: its type does not say what time a value means", column.name, column.kind.text()),
         format!("write `start.format` with {formats}, as the values are; `forfall store show` shows some"),
     ))
+}
+
+/// A format in which the column's values can hardly be written: every record would be undetermined.
+fn unlikely(column: &Column, format: &Format) -> Option<Finding> {
+    let counts = matches!(format, Format::Unix | Format::UnixMs | Format::UnixUs);
+    // A pattern may be of digits only, such as `%Y%m%d`.
+    let spells = matches!(format, Format::Rfc3339 | Format::DateTime | Format::Date);
+    let (is, means) = match column.kind {
+        ColumnKind::Int | ColumnKind::Real if spells => ("numbers", "texts"),
+        ColumnKind::Text if counts => ("texts", "numbers"),
+        _ => return None,
+    };
+    Some(Finding {
+        severity: Severity::Warning,
+        message: format!("`{}` is {} and holds {is}, but `start.format` reads {means}", column.name, column.kind.text()),
+        help: Some("correct `start.format`, unless the column holds other values than its type says; records whose value cannot be read are undetermined and kept".to_owned()),
+    })
 }
 
 fn error(message: impl Into<String>, help: impl Into<String>) -> Finding {

@@ -34,9 +34,7 @@ pub fn limits(policy: &Policy, now: Instant) -> Vec<Diagnostic> {
         for (_, stage) in running(policy, branch) {
             found.extend(too_rare(policy, stage, now).map(|(text, help)| {
                 let place = place(policy, index, branch, stage);
-                // A promise that cannot be kept is refused; the configuration's grace is nobody's promise.
-                let build = if stage.at_latest.is_some() { Diagnostic::error } else { Diagnostic::warning };
-                build(policy.file.clone(), place, text).with_help(help)
+                Diagnostic::error(&policy.file, place, text).with_help(help)
             }));
         }
     }
@@ -131,7 +129,7 @@ mod tests {
                 None,
                 Some((Severity::Error, "7 days 1 hour may pass between two runs, but this stage has 1 day")),
             ),
-            ("0 3 * * 1", None, "29 days", None, None, Some((Severity::Warning, "7 days"))),
+            ("0 3 * * 1", None, "29 days", None, None, Some((Severity::Error, "7 days"))),
             ("0 3 * * 1", None, "1 month", Some("1 month 1 week"), None, None),
             (
                 "*/5 * * * *",
@@ -152,7 +150,7 @@ mod tests {
                 None,
                 Some("end-of-year"),
                 Some((
-                    Severity::Warning,
+                    Severity::Error,
                     "due on 2027-01-01 00:00 has its deadline on 2027-01-02 00:00, but the next run is on 2027-01-02 03:00",
                 )),
             ),

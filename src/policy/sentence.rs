@@ -11,7 +11,7 @@ use crate::model::action::Action;
 use crate::model::start::{Start, StartSource};
 use crate::policy::rule::{Branch, Data, Policy, Stage};
 use crate::policy::select::preserves;
-use crate::time::{After, Cutoff};
+use crate::time::{After, Cutoff, Period};
 use words::{listed, same_unit};
 
 /// What the policy does, for whom, from when and for how long.
@@ -29,7 +29,7 @@ pub fn sentence(policy: &Policy) -> String {
         text.push(format!(
             "{}: {}.",
             policy.title,
-            stages(own, if classes { "what belongs to no class" } else { "it" })
+            stages(policy, own, if classes { "what belongs to no class" } else { "it" })
         ));
         text.extend(life::of(policy, own, "a record"));
     } else {
@@ -40,7 +40,7 @@ pub fn sentence(policy: &Policy) -> String {
         let when = policy.places.whens.get(index).and_then(|place| written(policy, place));
         let when = when.map_or_else(String::new, |when| format!(" (where `{when}`)"));
         let name = branch.class.as_deref().unwrap_or_default();
-        text.push(format!("Class `{name}`{when}: {}.", stages(branch, "it")));
+        text.push(format!("Class `{name}`{when}: {}.", stages(policy, branch, "it")));
         text.extend(life::of(policy, branch, "such a record"));
     }
     if let Some(minimum) = policy.keep_at_least {
@@ -51,18 +51,18 @@ pub fn sentence(policy: &Policy) -> String {
     text.join(" ")
 }
 
-fn stages(branch: &Branch, whose: &str) -> String {
+fn stages(policy: &Policy, branch: &Branch, whose: &str) -> String {
     if branch.stages.is_empty() {
         return format!("{whose} is kept");
     }
     let main = main_start(branch);
     let shown = |stage: &&Stage| !preserves(branch) || stage.action == Action::Preserve;
     let clauses: Vec<String> =
-        branch.stages.iter().filter(shown).map(|stage| clause(stage, main.as_ref())).collect();
+        branch.stages.iter().filter(shown).map(|stage| clause(policy, stage, main.as_ref())).collect();
     clauses.join("; ")
 }
 
-fn clause(stage: &Stage, main: Option<&Arc<Start>>) -> String {
+fn clause(policy: &Policy, stage: &Stage, main: Option<&Arc<Start>>) -> String {
     if let Some(question) = &stage.unresolved {
         let question = question.trim_end_matches(['.', ' ']);
         return format!("{} is undecided ({question}) and does not happen", effect::noun(&stage.action));
@@ -70,18 +70,23 @@ fn clause(stage: &Stage, main: Option<&Arc<Start>>) -> String {
     let Some(after) = stage.after else {
         return effect::of(&stage.action);
     };
-    let mut when = match after {
-        After::AtOnce => "at once".to_owned(),
-        After::Period(period) => format!("after {period}"),
+    // The statutory minimum binds every stage.
+    let minimum = policy.keep_at_least.filter(|minimum| minimum.is_certainly_longer_than(after.period()));
+    let mut when = match (after, minimum) {
+        (after, Some(minimum)) => {
+            format!("after {minimum} (the least that it must be kept; the stage alone says {after})")
+        }
+        (After::AtOnce, None) => "at once".to_owned(),
+        (After::Period(period), None) => format!("after {period}"),
     };
     let own = stage.start.as_ref().filter(|start| Some(*start) != main);
     if let Some(start) = own {
         when = format!("{when}, counted from {}", counted_from(start));
     }
-    let latest = stage.at_latest.map(|latest| match after {
-        After::Period(period) => {
-            same_unit(period, latest).map_or_else(|| latest.to_string(), |(_, count)| count)
-        }
+    let in_time = |latest: &Period| minimum.is_none_or(|minimum| latest.is_certainly_at_least(minimum));
+    let latest = stage.at_latest.filter(in_time).map(|latest| match after {
+        After::Period(period) => same_unit(minimum.unwrap_or(period), latest)
+            .map_or_else(|| latest.to_string(), |(_, count)| count),
         After::AtOnce => format!("after {latest}"),
     });
     match latest {

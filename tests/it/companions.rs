@@ -287,3 +287,25 @@ fn a_file_that_could_belong_to_two_records_is_refused() {
         assert!(said.out.contains("several records"), "{pattern}: {}", said.out);
     }
 }
+
+#[test]
+fn what_goes_along_is_named_before_and_counted_after() {
+    let fixture = fixture();
+    database(&fixture).execute("insert into note (call) values (1)", []).unwrap();
+    let plan = fixture.run(&["plan", "calls"]).expect(0).json();
+    let with = &plan["policies"][0]["stages"][0]["with"];
+    let there = serde_json::json!([
+        { "store": "recordings", "collection": "{caller}/*.wav", "count": null },
+        { "store": "calls", "collection": "note", "count": 7 },
+    ]);
+    assert_eq!(with, &there, "{plan}");
+    let approved = fixture.run(&["approve", "calls", "--count", "6"]).expect(0).json();
+    assert_eq!(approved["approvals"][0]["with"], there, "{approved}");
+    let run = fixture.run(&["run", "calls"]).expect(0).json();
+    let gone = serde_json::json!([
+        { "store": "calls", "collection": "note", "done": 7 },
+        { "store": "recordings", "collection": "{caller}/*.wav", "done": 6 },
+    ]);
+    assert_eq!(run["runs"][0]["with"], gone, "{run}");
+    assert_eq!(run["runs"][0]["stages"][0]["done"], 6);
+}

@@ -2,10 +2,12 @@
 //! merely convert to it: to SQLite `'01'`, `'1 '` and `'1.0'` equal the number 1 as soon as one side is a number.
 
 use super::affinity::{Affinity, affinity};
-use super::dialect::quoted;
+use super::dialect::{Sqlite, quoted};
 use super::open::Session;
 use super::schema::{self, Bound};
-use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::api::{Scope, StoreError, StoreErrorKind};
+use crate::adapter::sql::{Need, lower};
+use crate::model::predicate::Predicate;
 use crate::model::target::Target;
 
 /// A table whose rows go before their record.
@@ -92,4 +94,31 @@ impl Follower {
             ),
         }
     }
+}
+
+/// How many rows go with the records for which the predicate is true: for each of the target's `with` in its order,
+/// `None` for those in other stores.
+pub(super) fn count(
+    session: &Session,
+    scope: &Scope,
+    predicate: &Predicate,
+) -> Result<Vec<Option<u64>>, StoreError> {
+    session.hold_still()?;
+    let bound = schema::bind(session, &scope.target)?;
+    let mut followers = Follower::all(session, &bound, &scope.target)?.into_iter();
+    let record = quoted(&bound.entry.name);
+    let mut counts = Vec::new();
+    for with in &scope.target.with {
+        let follower = if with.store.is_none() { followers.next() } else { None };
+        let Some(follower) = follower else {
+            counts.push(None);
+            continue;
+        };
+        let mut dialect = Sqlite::new(session, &scope.events);
+        let whole = lower(&mut dialect, &bound.frame, predicate, Need::Truth)?;
+        let theirs = follower.condition(&record, &bound.frame.own.key[0], &format!("{record} WHERE {whole}"));
+        let sql = format!("SELECT count(*) FROM {} WHERE {theirs}", quoted(&follower.table));
+        counts.push(Some(session.number(&sql, &dialect.bound)?));
+    }
+    Ok(counts)
 }

@@ -30,7 +30,7 @@ const FORGOTTEN: TimeDelta = TimeDelta::days(366);
 
 impl Session {
     /// Whether the table of marks is there and is ours.
-    fn has_marks(&self) -> Result<bool, StoreError> {
+    pub(super) fn has_marks(&self) -> Result<bool, StoreError> {
         let found: Option<String> = self
             .connection
             .query_row("SELECT type FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE", [MARKS], |row| {

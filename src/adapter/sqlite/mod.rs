@@ -8,6 +8,7 @@ mod batch;
 mod by_index;
 mod catalogue;
 mod change;
+mod changeable;
 mod count;
 mod dialect;
 mod driver;
@@ -46,6 +47,7 @@ use crate::adapter::api::{
     Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Outline, Page, Row, Scope, StoreError,
     StoreErrorKind, Surveyed, Total, Walk,
 };
+use crate::model::action::Change;
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::StoreName;
 use crate::model::key::{Key, KeyForm};
@@ -128,6 +130,14 @@ impl Inspect for SqliteStore {
         sets: &[StartSet],
     ) -> Result<Surveyed, StoreError> {
         survey::survey(&self.reading()?, scope, predicate, start, sets)
+    }
+
+    fn can_change(&self, target: &Target, changes: &[Change]) -> Result<(), StoreError> {
+        changeable::check(&self.reading()?, target, changes)
+    }
+
+    fn going_along(&self, scope: &Scope, predicate: &Predicate) -> Result<Vec<Option<u64>>, StoreError> {
+        follow::count(&self.reading()?, scope, predicate)
     }
 
     fn scan(

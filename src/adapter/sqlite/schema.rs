@@ -164,6 +164,8 @@ fn require(session: &Session, entry: &Entry, name: &str) -> Result<String, Store
 /// Describes the target.
 pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreError> {
     let bound = bind(session, target)?;
+    // Somebody else's table of that name would keep every approval from being given.
+    session.has_marks()?;
     let effects = effects::find(session, &bound, target)?;
     let mut refused = effects.refused.clone();
     refused.extend(floating_keys(&bound));

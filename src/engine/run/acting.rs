@@ -62,6 +62,9 @@ impl Begun<'_> {
             });
             incomplete.extend(executed.incomplete);
             links += executed.links;
+            for (place, count) in executed.along {
+                *part.along.entry(place).or_default() += count;
+            }
             if let Some(why) = executed.closed {
                 return Ok(part.ended(RunState::Paused, format!("stopped in the middle: {why}")));
             }

@@ -22,7 +22,7 @@ pub(super) fn too_rare(policy: &Policy, stage: &Stage, now: Instant) -> Option<(
         let (wait, room) = (length(wait), length(room));
         (
             format!("{wait} may pass between two runs, but this stage has {room} from due to deadline"),
-            "let the policy run more often, widen its window, or raise `at-latest`".to_owned(),
+            "let the policy run more often, widen its window, or say with `at-latest` how late it may be done".to_owned(),
         )
     })
 }
@@ -47,7 +47,7 @@ fn too_late_after(policy: &Policy, stage: &Stage, cutoff: Cutoff, now: Instant) 
                     local(deadline),
                     local(run)
                 ),
-                "let the policy run soon after the calendar period ends, or raise `at-latest`".to_owned(),
+                "let the policy run soon after the calendar period ends, or say with `at-latest` how late it may be done".to_owned(),
             )
         })
     })

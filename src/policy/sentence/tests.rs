@@ -280,9 +280,9 @@ fn classes_scope_and_minimum_are_read_back() {
     let policy = Policy { text: text.into(), places, keep_at_least, ..policy(vec![bound]) };
     assert_eq!(
         sentence(&policy),
-        "Call log: after 6 months it is deleted. Counted from `called_at`, a record is kept 1 year, and at most 24 \
+        "Call log: after 1 year (the least that it must be kept; the stage alone says 6 months) it is deleted. Counted from `called_at`, a record is kept 1 year, and at most 24 \
          hours longer. Class `hired` (where `outcome == 'hired'`): it is preserved, and its deletion is refused. Such \
-         a record is kept for good. Class `consented`: at once it is deleted. Counted from `consent_until`, such a \
+         a record is kept for good. Class `consented`: after 1 year (the least that it must be kept; the stage alone says at once) it is deleted. Counted from `consent_until`, such a \
          record is kept 1 year, and at most 24 hours longer. While `consent_until` lies ahead, the clock does not \
          run. Whatever the stages say, a record is kept at least 1 year. It covers only records where `kind == \
          'call'`."

@@ -32,7 +32,7 @@ fn plan() {
     assert_eq!(members(policy), expected);
     let stage = &policy["stages"][0];
     let expected =
-        ["stage", "class", "action", "after", "cutoff", "due", "held", "oldest", "newest", "samples"];
+        ["stage", "class", "action", "after", "cutoff", "due", "held", "oldest", "newest", "samples", "with"];
     assert_eq!(members(stage), expected);
     assert_eq!(policy["policy"], "calls");
     assert_eq!(policy["store"], "calls");
@@ -74,7 +74,7 @@ fn run() {
     let run = &runs["runs"][0];
     assert_eq!(
         members(run),
-        ["run", "policy", "store", "collection", "state", "stages", "reason", "remarks"]
+        ["run", "policy", "store", "collection", "state", "stages", "with", "reason", "remarks"]
     );
     assert_eq!(members(&run["stages"][0]), ["stage", "action", "done", "skipped", "failed"]);
     assert_eq!(run["state"], "complete");

@@ -1,5 +1,6 @@
 //! Tests against real database files.
 
+mod changeable;
 mod counts;
 mod fixture;
 mod following;
