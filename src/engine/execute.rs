@@ -166,11 +166,8 @@ pub fn execute(
         match one_batch(engine, store, assignment, &epoch, ready, before_commit)? {
             Batch::Applied { applied, along, evidence } => {
                 spent.add(engine.clock.monotonic().saturating_sub(began), evidence);
-                for (collection, count) in along {
-                    *executed.along.entry((label.store.clone(), collection)).or_default() += count;
-                }
                 progress.advance(applied.done);
-                executed.add(&applied);
+                executed.add(&applied, &label.store, along);
                 if applied.done == 0 && !applied.failed.is_empty() {
                     executed
                         .incomplete
@@ -335,7 +332,10 @@ fn every_record(records: usize, reason: &str) -> Vec<Leftover> {
 }
 
 impl Executed {
-    fn add(&mut self, applied: &Applied) {
+    fn add(&mut self, applied: &Applied, store: &StoreName, along: Vec<(String, u64)>) {
+        for (collection, count) in along {
+            *self.along.entry((store.clone(), collection)).or_default() += count;
+        }
         self.done += applied.done;
         self.skipped += applied.skipped.len() as u64;
         self.failed += applied.failed.len() as u64;
