@@ -1,5 +1,7 @@
 //! `forfall event`: what starts a clock, or decides a class, and stands in no store.
 
+mod names;
+
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
@@ -30,6 +32,9 @@ pub(super) struct Add {
     /// When it happened; now, if not given
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
+    /// Record it although no policy asks for such an event yet
+    #[arg(long)]
+    unused: bool,
 }
 
 #[derive(Serialize)]
@@ -52,26 +57,14 @@ pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure>
 }
 
 fn record(add: &Add, context: &Context) -> Result<Exit, Failure> {
-    let name_is_plain = !add.name.is_empty()
-        && add
-            .name
-            .chars()
-            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
-    if !name_is_plain {
-        return Err(Failure::usage(format!(
-            "`{}` is no event name: it has lower-case letters, digits and hyphens, such as recruitment-closed",
-            phrase::safe(&add.name)
-        )));
-    }
-    if let Some(found) = crate::audit::lint::personal(&add.name) {
-        return Err(Failure::usage(format!(
-            "the name of the event: {found}. It stands in the audit log for years"
-        )));
-    }
+    names::check(&add.name)?;
     if add.key.is_empty() {
         return Err(Failure::usage("an event needs the key that it happened to"));
     }
     let session = Session::open(context)?;
+    if !add.unused {
+        names::Asked::of(&session)?.includes(&add.name)?;
+    }
     let now = context.clock.now();
     let at = match &add.at {
         None => now,
@@ -91,9 +84,6 @@ fn record(add: &Add, context: &Context) -> Result<Exit, Failure> {
         phrase::safe(&event.key),
         phrase::local(at, session.zone())
     ));
-    if !session.event_is_used(&event.name) {
-        context.output.warn(format!("no policy asks for an event called {}", event.name));
-    }
     Ok(Exit::Done)
 }
 

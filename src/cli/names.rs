@@ -37,17 +37,23 @@ pub(super) fn store_of(config: &Config, name: &str) -> Result<(StoreName, String
 /// `there is no policy cctc: did you mean cctv?`
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
-    let near = known
-        .iter()
-        .map(|other| (strsim::damerau_levenshtein(other, name), other))
-        .min()
-        .filter(|(distance, _)| *distance <= 2.max(name.len() / 3));
+    let near = nearest(name, &known);
     let name = super::phrase::safe(name);
     match near {
-        Some((_, near)) => format!("there is no {what} {name}: did you mean {near}?"),
+        Some(near) => format!("there is no {what} {name}: did you mean {near}?"),
         None if known.is_empty() => format!("there is no {what} {name}: there is none at all"),
         None => format!("there is no {what} {name}: there are {}", known.join(", ")),
     }
+}
+
+/// What was probably meant.
+pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|other| (strsim::damerau_levenshtein(other, name), *other))
+        .min()
+        .filter(|(distance, _)| *distance <= 2.max(name.len() / 3))
+        .map(|(_, near)| near)
 }
 
 #[cfg(test)]

@@ -262,11 +262,6 @@ impl Session {
         let is_there = |id: &PolicyId| self.config.policies.join(format!("{id}.toml")).exists();
         Ok(self.state.approved_policies()?.into_iter().filter(|id| !is_there(id)).collect())
     }
-
-    /// Whether some policy asks for that event.
-    pub(super) fn event_is_used(&self, name: &str) -> bool {
-        self.policies.iter().any(|policy| policy.names_event(name))
-    }
 }
 
 /// What is remembered, in its two roles.

@@ -1,5 +1,6 @@
 //! A policy as the engine carries it out: compiled, with every default filled in.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -220,25 +221,34 @@ impl Policy {
 
     /// Whether an event of that name starts a clock or decides a condition of this policy.
     pub fn names_event(&self, name: &str) -> bool {
-        let asks = |predicate: &Predicate| {
-            let mut asks = false;
-            predicate.visit(&mut |part| {
-                asks |= matches!(part, Predicate::Event { name: asked, .. } if asked == name);
-            });
-            asks
-        };
-        let starts =
-            |start: &Start| matches!(&start.source, StartSource::Event { name: asked, .. } if asked == name);
-        self.data.iter().any(|data| {
-            asks(&data.scope)
-                || data.branches.iter().any(|branch| {
-                    asks(&branch.when)
-                        || branch
-                            .stages
-                            .iter()
-                            .filter_map(|stage| stage.start.as_ref())
-                            .any(|start| starts(start))
-                })
-        })
+        self.events().contains(name)
     }
+
+    /// The names of the events that start a clock or decide a condition of this policy.
+    pub fn events(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        for data in &self.data {
+            names.extend(asked_of(&data.scope));
+            for branch in &data.branches {
+                names.extend(asked_of(&branch.when));
+                let starts = branch.stages.iter().filter_map(|stage| stage.start.as_ref());
+                names.extend(starts.filter_map(|start| match &start.source {
+                    StartSource::Event { name, .. } => Some(name.as_str()),
+                    _ => None,
+                }));
+            }
+        }
+        names
+    }
+}
+
+/// The events that a condition asks for.
+fn asked_of(condition: &Predicate) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    condition.visit(&mut |part| {
+        if let Predicate::Event { name, .. } = part {
+            names.insert(name.as_str());
+        }
+    });
+    names
 }

@@ -119,10 +119,11 @@ fn keys_times_and_names_that_are_none() {
     refused(&fixture, &["event", "add", "Case Closed", "--key", "1"], 2, &["lower-case"]);
     refused(
         &fixture,
-        &["event", "add", "case-closed", "--key", "1", "--at", "2100-01-01"],
+        &["event", "add", "case-closed", "--key", "1", "--at", "2100-01-01", "--unused"],
         2,
         &["still to come"],
     );
+    refused(&fixture, &["event", "add", "case-closed", "--key", "1"], 2, &["no policy asks", "--unused"]);
     refused(&fixture, &["audit", "show", "99"], 2, &["there is no entry 99"]);
     refused(&fixture, &["store", "show", "calls", "calls"], 2, &["call_log"]);
     refused(&fixture, &["audit", "verify", "--since", "nowhere"], 2, &["nowhere"]);

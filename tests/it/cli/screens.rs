@@ -76,7 +76,7 @@ fn from_check_to_audit() {
     screen!("approve", fixture, ["approve", "calls", "--count", "1204"], 0);
     screen!("hold_add", fixture, ["hold", "add", "--policy", "calls", "--key", "7", "--reason", "case-7"], 0);
     screen!("hold_list", fixture, ["hold", "list"], 0);
-    screen!("event_add", fixture, ["event", "add", "case-closed", "--key", "17"], 0);
+    screen!("event_add", fixture, ["event", "add", "case-closed", "--key", "17", "--unused"], 0);
     screen!("event_list", fixture, ["event", "list"], 0);
     screen!("plan_after", fixture, ["plan"], 0);
     screen!("explain_due", fixture, ["explain", "calls", "8"], 0);

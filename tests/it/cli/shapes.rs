@@ -214,7 +214,8 @@ fn explain_holds_and_events() {
     assert_eq!(members(&holds["holds"][0]), expected);
     fixture.run(&["hold", "release", &id]).expect(0);
     fixture.run(&["hold", "release", &id]).expect(2);
-    fixture.run(&["event", "add", "case-closed", "--key", "17", "--at", "2026-01-31T12:00:00Z"]).expect(0);
+    let event = ["event", "add", "case-closed", "--key", "17", "--at", "2026-01-31T12:00:00Z", "--unused"];
+    fixture.run(&event).expect(0);
     let events = fixture.run(&["event", "list"]).expect(0).json();
     assert_eq!(members(&events["events"][0]), ["name", "key", "at"]);
     assert_eq!(events["events"][0]["at"], "2026-01-31T12:00:00Z");
