@@ -402,6 +402,9 @@ pub struct EventNote {
     pub at: Instant,
     /// Who, as a pseudonym.
     pub by: String,
+    /// Why it was withdrawn: a code.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
 }
 
 /// Work paused or resumed.

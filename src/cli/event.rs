@@ -1,40 +1,34 @@
 //! `forfall event`: what starts a clock, or decides a class, and stands in no store.
 
+mod add;
+mod file;
 mod names;
+mod time;
+mod withdraw;
 
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::session::Session;
 use super::table::{Column, Grid};
-use super::{Context, actor, calc, phrase};
-use crate::state::api::EventRecord;
-use crate::time::{StartValue, Zone};
+use super::{Context, phrase};
+use crate::state::api::{EventRecord, Withdrawn};
+use crate::time::{Instant, Zone};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Record that something happened; the same event and key again corrects its time
-    Add(Add),
+    Add(add::Args),
+    /// Take back what did not happen after all; it counts no longer
+    Withdraw(withdraw::Args),
     /// List the recorded events
     List {
         /// Only events of this name
         name: Option<String>,
+        /// Those too that were withdrawn
+        #[arg(long)]
+        all: bool,
     },
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct Add {
-    /// The event as policies name it, such as recruitment-closed
-    name: String,
-    /// The key that it happened to: the value of the policy's `start.by`, or the record's key
-    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
-    key: String,
-    /// When it happened; now, if not given
-    #[arg(long, value_name = "TIME")]
-    at: Option<String>,
-    /// Record it although no policy asks for such an event yet
-    #[arg(long)]
-    unused: bool,
 }
 
 #[derive(Serialize)]
@@ -47,76 +41,63 @@ struct Event {
     name: String,
     key: String,
     at: String,
+    withdrawn: Option<String>,
+    reason: Option<String>,
 }
 
 pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure> {
     match command {
-        Command::Add(add) => record(add, context),
-        Command::List { name } => list(name.as_deref(), context),
+        Command::Add(args) => add::run(args, context),
+        Command::Withdraw(args) => withdraw::run(args, context),
+        Command::List { name, all } => list(name.as_deref(), *all, context),
     }
 }
 
-fn record(add: &Add, context: &Context) -> Result<Exit, Failure> {
-    names::check(&add.name)?;
-    if add.key.is_empty() {
-        return Err(Failure::usage("an event needs the key that it happened to"));
-    }
+fn list(name: Option<&str>, all: bool, context: &Context) -> Result<Exit, Failure> {
     let session = Session::open(context)?;
-    if !add.unused {
-        names::Asked::of(&session)?.includes(&add.name)?;
-    }
-    let now = context.clock.now();
-    let at = match &add.at {
-        None => now,
-        Some(text) => read_time(text, session.zone())?,
-    };
-    if at > now + crate::model::start::AHEAD {
-        return Err(Failure::usage(format!(
-            "{} is still to come: record an event when it has happened",
-            phrase::local(at, session.zone())
-        )));
-    }
-    let event = EventRecord { name: add.name.clone(), key: add.key.clone(), at };
-    session.state.add_event(now, &actor::present(), &event)?;
-    context.output.tell(format!(
-        "Recorded: {} for {} at {}.",
-        event.name,
-        phrase::safe(&event.key),
-        phrase::local(at, session.zone())
-    ));
-    Ok(Exit::Done)
-}
-
-fn list(name: Option<&str>, context: &Context) -> Result<Exit, Failure> {
-    let session = Session::open(context)?;
-    let events = session.state.list_events(name)?;
+    let recorded = session.state.list_events(name)?.into_iter().map(|event| (event, None));
+    let withdrawn = if all { session.state.withdrawn_events(name)? } else { Vec::new() };
+    let withdrawn = withdrawn.into_iter().map(|Withdrawn { event, at, reason }| (event, Some((at, reason))));
+    let mut events: Vec<(EventRecord, Option<(Instant, String)>)> = recorded.chain(withdrawn).collect();
+    // What was withdrawn stands before what was recorded after it.
+    events.sort_by(|(one, taken), (two, also)| {
+        let since =
+            |taken: &Option<(Instant, String)>| taken.as_ref().map_or(Instant::MAX_UTC, |(at, _)| *at);
+        (&one.name, &one.key, since(taken)).cmp(&(&two.name, &two.key, since(also)))
+    });
     if context.output.is_json() {
-        let events = events
-            .into_iter()
-            .map(|event| Event { name: event.name, key: event.key, at: phrase::utc(event.at) })
-            .collect();
-        context.output.json(&Events { events })?;
+        let json = |(event, taken): (EventRecord, Option<(Instant, String)>)| {
+            let (withdrawn, reason) = taken.map(|(at, reason)| (phrase::utc(at), reason)).unzip();
+            Event { name: event.name, key: event.key, at: phrase::utc(event.at), withdrawn, reason }
+        };
+        context.output.json(&Events { events: events.into_iter().map(json).collect() })?;
         return Ok(Exit::Done);
     }
     if events.is_empty() {
         context.output.tell("No events are recorded.");
         return Ok(Exit::Done);
     }
-    let mut grid =
-        Grid::new(context.output, &[Column::Text("event"), Column::Flexible("key"), Column::Text("when")]);
-    for event in events {
-        grid.row([event.name.into(), event.key.into(), phrase::local(event.at, session.zone()).into()]);
+    let mut columns = vec![Column::Text("event"), Column::Flexible("key"), Column::Text("when")];
+    if all {
+        columns.push(Column::Flexible("withdrawn"));
+    }
+    let mut grid = Grid::new(context.output, &columns);
+    for (event, taken) in events {
+        let when = phrase::local(event.at, session.zone());
+        let shown = [event.name.into(), event.key.into(), when.into()];
+        if all {
+            let taken = taken.map(|(at, reason)| format!("{} ({reason})", phrase::local(at, session.zone())));
+            let [name, key, when] = shown;
+            grid.row([name, key, when, super::table::maybe(taken)]);
+        } else {
+            grid.row(shown);
+        }
     }
     grid.print()?;
     Ok(Exit::Done)
 }
 
 /// A time as an operator types it: a day means its first instant in the zone.
-pub(super) fn read_time(text: &str, zone: Zone) -> Result<crate::time::Instant, Failure> {
-    match calc::read_start(text, zone).map_err(Failure::usage)? {
-        StartValue::Instant(at) => Ok(at),
-        StartValue::Date(day) => zone
-            .first_instant_of(day)
-            .ok_or_else(|| Failure::usage(format!("{day} is behind the end of the calendar"))),
-    }
+pub(super) fn read_time(text: &str, zone: Zone) -> Result<Instant, Failure> {
+    time::read(text, zone).map_err(Failure::usage)
 }

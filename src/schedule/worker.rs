@@ -22,6 +22,9 @@ use super::due::{self, Past, Verdict};
 /// How long a policy rests after an attempt that did not even begin (another process has its lease).
 const REST: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
 
+/// How many entries of the log are read at once.
+const EVENTS: usize = 1_000;
+
 /// Keeps policies running by their slots.
 pub struct Worker {
     engine: Engine,
@@ -215,7 +218,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Names of events recorded since the last look. At the first look nothing is new.
+    /// Names of events recorded or withdrawn since the last look. At the first look nothing is new.
     fn woken_by_events(&mut self) -> Result<BTreeSet<String>, EngineError> {
         let (size, _) = self.engine.state.log_head()?;
         let newest = size.checked_sub(1);
@@ -225,12 +228,16 @@ impl Worker {
             return Ok(names);
         }
         let filter = Filter { kind: Some("event".to_owned()), ..Filter::default() };
-        for placed in self.engine.state.find(&filter, seen, 1_000)? {
-            if let Body::Event(note) = placed.entry.body {
-                names.insert(note.name);
-            }
+        let mut after = seen;
+        loop {
+            let page = self.engine.state.find(&filter, after, EVENTS)?;
+            let Some(last) = page.last() else { return Ok(names) };
+            after = Some(last.index);
+            names.extend(page.into_iter().filter_map(|placed| match placed.entry.body {
+                Body::Event(note) => Some(note.name),
+                _ => None,
+            }));
         }
-        Ok(names)
     }
 
     /// DESIGN 5.12: while the clock is not trusted nothing is deleted.

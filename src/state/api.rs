@@ -1,6 +1,7 @@
 //! The promises of a state store: coarse methods, each one durable transaction that includes its audit entry.
 
 mod approval;
+mod event;
 mod log;
 mod trouble;
 
@@ -8,6 +9,7 @@ use std::fmt;
 use std::ops::Range;
 
 pub use approval::{Approval, Curve};
+pub use event::{Earlier, EventRecord, Withdrawn};
 pub use log::{Filter, Placed};
 pub use trouble::{StateError, no_manifest};
 
@@ -65,17 +67,6 @@ impl fmt::Display for PauseScope {
             Self::Store(store) => write!(f, "store {store}"),
         }
     }
-}
-
-/// A recorded event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventRecord {
-    /// Its name.
-    pub name: String,
-    /// Its key.
-    pub key: String,
-    /// When it happened.
-    pub at: Instant,
 }
 
 /// The answer to an intent.
@@ -206,8 +197,37 @@ pub trait StateStore: ReviewBook + Send + Sync {
     /// The holds in force.
     fn holds(&self) -> Result<Vec<Hold>, StateError>;
 
-    /// Records an event; the same name and key again changes its time.
-    fn add_event(&self, now: Instant, by: &Actor, event: &EventRecord) -> Result<(), StateError>;
+    /// Records events, all or none; the same name and key again changes its time. What was known of each before; what
+    /// is recorded already as it stands is not told again.
+    fn add_events(
+        &self,
+        now: Instant,
+        by: &Actor,
+        events: &[EventRecord],
+    ) -> Result<Vec<Option<Earlier>>, StateError>;
+
+    /// Records one event.
+    fn add_event(
+        &self,
+        now: Instant,
+        by: &Actor,
+        event: &EventRecord,
+    ) -> Result<Option<Earlier>, StateError> {
+        Ok(self.add_events(now, by, std::slice::from_ref(event))?.pop().flatten())
+    }
+
+    /// Withdraws an event: it counts no longer, and is remembered. `None` if there is none of that name and key.
+    fn withdraw_event(
+        &self,
+        now: Instant,
+        by: &Actor,
+        name: &str,
+        key: &str,
+        reason: &str,
+    ) -> Result<Option<Earlier>, StateError>;
+
+    /// The withdrawn events of that name, or all of them; the same one again for each time.
+    fn withdrawn_events(&self, name: Option<&str>) -> Result<Vec<Withdrawn>, StateError>;
 
     /// The events of that name, or all of them.
     fn list_events(&self, name: Option<&str>) -> Result<Vec<EventRecord>, StateError>;

@@ -1,5 +1,6 @@
 //! What every state store must do, as one suite: a store joins it with one line, `state_contract!(fixture)`.
 
+mod event;
 mod gate;
 mod log;
 mod memory_of;
@@ -7,6 +8,7 @@ mod outbox;
 mod review;
 pub(crate) mod sample;
 
+pub(crate) use event::*;
 pub(crate) use gate::*;
 pub(crate) use log::*;
 pub(crate) use memory_of::*;
@@ -30,6 +32,8 @@ macro_rules! state_contract {
             a_policy_text_is_told_once,
             the_newest_approval_counts,
             events_are_listed_and_change_their_time,
+            an_event_is_told_once_as_it_stands,
+            a_withdrawn_event_counts_no_longer_and_is_remembered,
             runs_are_listed_newest_first,
             a_run_must_begin_before_it_ends,
             the_newest_forecast_counts,

@@ -1,6 +1,7 @@
 //! The state in memory: for tests and simulations. It keeps every promise but the one of being there tomorrow, and its
 //! keys are no secret.
 
+mod events;
 mod outbox;
 mod remembered;
 mod reviews;
@@ -10,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::remembered::{Done, Remembered, SECRET};
 use super::api::{
-    Actor, Approval, Curve, EpochKey, EventRecord, Filter, IntentAnswer, Lease, OpenIntent, PastRun,
-    PauseScope, Placed, SlotState, StateError, StateStore,
+    Actor, Approval, Curve, Earlier, EpochKey, EventRecord, Filter, IntentAnswer, Lease, OpenIntent, PastRun,
+    PauseScope, Placed, SlotState, StateError, StateStore, Withdrawn,
 };
 use super::{gate, notes};
-use crate::audit::commitment::{event_commitment, hold_commitment};
+use crate::audit::commitment::hold_commitment;
 use crate::audit::entry::{Body, Entry, Genesis, Intent, Outcome, PolicySeen, Recovery, RunNote};
 use crate::audit::note::LogKey;
 use crate::audit::tree::Hash;
@@ -212,20 +213,35 @@ impl StateStore for MemoryState {
         Ok(self.lock().holds.iter().map(|(hold, _)| hold.clone()).collect())
     }
 
-    fn add_event(&self, now: Instant, by: &Actor, event: &EventRecord) -> Result<(), StateError> {
-        let mut inner = self.lock();
-        let by = inner.pseudonym(by);
-        let key = hex(&event_commitment(&SECRET, &event.name, &event.key));
-        inner.append(now, notes::event(event, by, key));
-        inner.events.insert((event.name.clone(), event.key.clone()), event.at);
-        Ok(())
+    fn add_events(
+        &self,
+        now: Instant,
+        by: &Actor,
+        events: &[EventRecord],
+    ) -> Result<Vec<Option<Earlier>>, StateError> {
+        Ok(self.lock().add_events(now, by, events))
+    }
+
+    fn withdraw_event(
+        &self,
+        now: Instant,
+        by: &Actor,
+        name: &str,
+        key: &str,
+        reason: &str,
+    ) -> Result<Option<Earlier>, StateError> {
+        Ok(self.lock().withdraw_event(now, by, name, key, reason))
+    }
+
+    fn withdrawn_events(&self, name: Option<&str>) -> Result<Vec<Withdrawn>, StateError> {
+        Ok(self.lock().withdrawn_events(name))
     }
 
     fn list_events(&self, name: Option<&str>) -> Result<Vec<EventRecord>, StateError> {
         let inner = self.lock();
         let wanted = inner.events.iter().filter(|((known, _), _)| name.is_none_or(|name| name == known));
         Ok(wanted
-            .map(|((name, key), at)| EventRecord { name: name.clone(), key: key.clone(), at: *at })
+            .map(|((name, key), known)| EventRecord { name: name.clone(), key: key.clone(), at: known.at })
             .collect())
     }
 

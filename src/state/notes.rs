@@ -42,9 +42,17 @@ pub(super) fn hold(hold: &Hold, change: &str, by: String, key: Option<String>) -
     })
 }
 
-/// An event that was recorded.
-pub(super) fn event(event: &EventRecord, by: String, key: String) -> Body {
-    Body::Event(EventNote { change: "add".to_owned(), name: event.name.clone(), key, at: event.at, by })
+/// An event that was recorded, or withdrawn for a reason.
+pub(super) fn event(event: &EventRecord, by: String, key: String, withdrawn: Option<&str>) -> Body {
+    let change = if withdrawn.is_some() { "withdraw" } else { "add" };
+    Body::Event(EventNote {
+        change: change.to_owned(),
+        name: event.name.clone(),
+        key,
+        at: event.at,
+        by,
+        reason: withdrawn.map(str::to_owned),
+    })
 }
 
 /// Work that was paused (`pause`) or resumed (`resume`).

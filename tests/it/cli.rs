@@ -5,6 +5,7 @@ mod calc;
 mod companions;
 mod coverage;
 mod demo;
+mod events;
 mod exit_codes;
 mod holding;
 mod review;

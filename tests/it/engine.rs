@@ -168,3 +168,21 @@ fn an_event_recorded_during_a_run_counts_from_the_next_batch_on() {
     let report = world.run_with(&Interfere::at_first_batch(|world| world.event("to-police", "2100")), &world);
     assert!(world.ids().contains(&2_100), "it went to the police before its batch began: {report:?}");
 }
+
+#[test]
+fn an_event_withdrawn_during_a_run_counts_no_longer_from_the_next_batch_on() {
+    let world = World::new(world::CALLS, 2_200, 10).edited(
+        "[[stage]]\nafter  = \"30 days\"\naction = \"delete\"",
+        "[[class]]\nname = \"closed\"\nwhen = \"event('closed')\"\n[[class.stage]]\nafter = \"30 days\"\n\
+         action = \"delete\"\n[[stage]]\naction = \"preserve\"",
+    );
+    world.events("closed", 0..2_200);
+    world.approve(2_200);
+    let withdrawn = Interfere::at_first_batch(|world| world.withdraw("closed", "2100"));
+    let report = world.run_with(&withdrawn, &world);
+    assert_eq!(report.state, RunState::Incomplete, "{report:?}");
+    assert!(world.ids().contains(&2_100), "it was withdrawn before its batch began: {report:?}");
+    world.run();
+    assert!(world.ids().contains(&2_100));
+    assert_eq!(world.ids().len(), 11);
+}

@@ -88,11 +88,12 @@ pub(super) fn long(body: &Body, zone: Zone) -> Vec<String> {
         }
         Body::Review(review) => review_text(review, zone),
         Body::Event(event) => vec![format!(
-            "{} {} the event {}, which happened {}. Its key stands in the log only as a commitment.",
+            "{} {} the event {}, which happened {}{}. Its key stands in the log only as a commitment.",
             event.by,
             changed(&event.change),
             event.name,
-            phrase::local(event.at, zone)
+            phrase::local(event.at, zone),
+            event.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"))
         )],
         Body::Pause(pause) => {
             let change = if pause.change == "pause" { "paused" } else { "resumed" };
@@ -244,7 +245,7 @@ fn fate(word: &str) -> &str {
 fn changed(word: &str) -> &str {
     match word {
         "add" => "recorded",
-        "withdraw" => "withdrawn",
+        "withdraw" => "withdrew",
         "release" => "released",
         other => other,
     }

@@ -41,6 +41,12 @@ impl Asked {
         Ok(Self { names: names.into_iter().map(str::to_owned).collect(), whole: session.is_valid() })
     }
 
+    /// These, and no others.
+    #[cfg(test)]
+    pub(super) fn those(names: &[&str]) -> Self {
+        Self { names: names.iter().map(ToString::to_string).collect(), whole: true }
+    }
+
     /// Fails for a name that no policy asks for.
     pub(super) fn includes(&self, name: &str) -> Result<(), Failure> {
         self.why_not(name).map_or(Ok(()), |why| Err(Failure::usage(why)))
@@ -83,7 +89,7 @@ mod tests {
              handed-to-police. To record it ahead of its policy, add --unused"
         );
         assert_eq!(
-            asked(&[], false).why_not("x").unwrap(),
+            Asked { names: Vec::new(), whole: false }.why_not("x").unwrap(),
             "no policy asks for an event called x. No policy asks for any event, and some policy is invalid (see \
              `forfall check`). To record it ahead of its policy, add --unused"
         );

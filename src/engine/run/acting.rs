@@ -243,8 +243,8 @@ impl Begun<'_> {
                 _ => true,
             };
             if !page.iter().all(known) {
-                let why = "an event was recorded meanwhile, and what is due may be something else now; the next run \
-                           goes on";
+                let why = "an event was recorded or withdrawn meanwhile, and what is due may be something else now; \
+                           the next run goes on";
                 return Ok(Some(Halt::Outdated(why.to_owned())));
             }
             match page.last() {

@@ -16,6 +16,7 @@ use crate::model::schema::{ColumnKind, Identity, Schema};
 use crate::model::start::Start;
 use crate::model::target::Target;
 use crate::policy::compile::{self, Defaults, KnownStore, StoreKind};
+use crate::state::api::{Actor, EventRecord, StateStore as _};
 use crate::state::memory::MemoryState;
 use crate::time::{Clock, ManualClock, StartSet};
 
@@ -175,4 +176,31 @@ async fn a_fault_in_one_run_ends_that_run_as_incomplete_and_leaves_the_others_al
     assert!(worker.busy.is_empty());
     let run = engine.state.runs(&sound, 1).unwrap().remove(0);
     assert_eq!(run.note.state, Some(RunState::Observed));
+}
+
+/// A file of events is more than one page of the log.
+#[test]
+fn every_event_since_the_last_look_wakes_its_policies() {
+    let state = Arc::new(MemoryState::new(now()));
+    let engine = Engine {
+        clock: Arc::new(ManualClock::new(now())),
+        state: Arc::<MemoryState>::clone(&state),
+        stores: Arc::default(),
+        recompile: Arc::new(|_, _| None),
+    };
+    let mut worker = Worker::new(engine, Vec::new(), Arc::default());
+    assert!(worker.woken_by_events().unwrap().is_empty());
+    let event =
+        |name: &str, key: usize| EventRecord { name: name.to_owned(), key: key.to_string(), at: now() };
+    let mut events: Vec<EventRecord> = (0..EVENTS + 7).map(|key| event("closed", key)).collect();
+    events.push(event("sold", 1));
+    let by = Actor("kari".to_owned());
+    state.add_events(now(), &by, &events).unwrap();
+    let woken = |worker: &mut Worker| worker.woken_by_events().unwrap().into_iter().collect::<Vec<_>>();
+    assert_eq!(woken(&mut worker), ["closed", "sold"]);
+    assert!(woken(&mut worker).is_empty());
+    state.add_events(now(), &by, &events).unwrap();
+    assert!(woken(&mut worker).is_empty(), "what was recorded already is nothing new");
+    state.withdraw_event(now(), &by, "sold", "1", "mistake").unwrap();
+    assert_eq!(woken(&mut worker), ["sold"]);
 }

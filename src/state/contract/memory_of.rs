@@ -5,7 +5,7 @@ use crate::audit::entry::{Body, Phase, StageDone};
 use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
 use crate::model::run::RunState;
 use crate::model::schema::Identity;
-use crate::state::api::{EventRecord, SlotState, StateStore};
+use crate::state::api::{SlotState, StateStore};
 
 pub(crate) fn a_policy_text_is_told_once(state: &dyn StateStore) {
     state.see_policy(noon(), &policy(), "h1", "one").unwrap();
@@ -35,29 +35,6 @@ pub(crate) fn the_newest_approval_counts(state: &dyn StateStore) {
         .collect();
     assert_eq!((given.len(), given[1].count), (2, 5));
     assert_ne!(given[0].bound_to, given[1].bound_to, "an approval is bound to the stores' identities");
-}
-
-pub(crate) fn events_are_listed_and_change_their_time(state: &dyn StateStore) {
-    let event = |name: &str, key: &str, second| EventRecord {
-        name: name.to_owned(),
-        key: key.to_owned(),
-        at: later(second),
-    };
-    for added in
-        [event("closed", "2", 0), event("closed", "1", 0), event("sold", "1", 0), event("closed", "1", 9)]
-    {
-        state.add_event(noon(), &by(), &added).unwrap();
-    }
-    assert_eq!(
-        state.list_events(Some("closed")).unwrap(),
-        [event("closed", "1", 9), event("closed", "2", 0)]
-    );
-    assert_eq!(state.list_events(None).unwrap().len(), 3);
-    assert!(state.list_events(Some("other")).unwrap().is_empty());
-    let book = state.events().unwrap();
-    assert_eq!(book.at("closed", "1"), Some(later(9)));
-    assert_eq!(book.at("sold", "2"), None);
-    assert_eq!(size(state), 5, "each change of an event is told");
 }
 
 pub(crate) fn runs_are_listed_newest_first(state: &dyn StateStore) {

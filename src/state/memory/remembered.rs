@@ -8,7 +8,9 @@ use crate::model::batch::BatchLabel;
 use crate::model::hold::Hold;
 use crate::model::ids::{BatchId, PolicyId};
 use crate::model::review::Case;
-use crate::state::api::{Actor, Approval, Curve, Filter, OpenIntent, PastRun, PauseScope};
+use crate::state::api::{
+    Actor, Approval, Curve, Earlier, Filter, OpenIntent, PastRun, PauseScope, Withdrawn,
+};
 use crate::state::notes;
 use crate::time::Instant;
 
@@ -27,7 +29,8 @@ pub(super) struct Remembered {
     pub(super) texts: BTreeMap<(String, PolicyId), String>,
     pub(super) approvals: BTreeMap<PolicyId, Approval>,
     pub(super) holds: Vec<(Hold, Option<String>)>,
-    pub(super) events: BTreeMap<(String, String), Instant>,
+    pub(super) events: BTreeMap<(String, String), Earlier>,
+    pub(super) withdrawn: Vec<Withdrawn>,
     pub(super) cases: Vec<Case>,
     pub(super) pauses: Vec<PauseScope>,
     pub(super) runs: Vec<PastRun>,

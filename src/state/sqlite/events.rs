@@ -1,34 +1,70 @@
 //! Events and pauses: what people tell the program about the world and about its work.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::failure::{Failure, damaged};
 use super::log::Ledger;
 use super::people;
-use super::values::{instant, micros_up};
+use super::values::{instant, micros, micros_up};
 use crate::model::ids::{PolicyId, StoreName};
-use crate::state::api::{Actor, EventRecord, PauseScope};
+use crate::state::api::{Actor, Earlier, EventRecord, PauseScope, Withdrawn};
 use crate::state::notes;
 
-/// Records an event or changes its time. A time with finer digits than microseconds is rounded up, which keeps
-/// records longer.
+/// Records events or changes their times. A time with finer digits than microseconds is rounded up, which keeps records
+/// longer. `commit` makes what stands for a key in the log.
 pub(super) fn add(
     ledger: &Ledger<'_>,
     by: &Actor,
-    event: &EventRecord,
+    events: &[EventRecord],
+    commit: &dyn Fn(&str, &str) -> String,
+) -> Result<Vec<Option<Earlier>>, Failure> {
+    let mut insert = ledger.tx.prepare_cached(
+        "INSERT INTO event (name, key, at, recorded) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (name, key) DO UPDATE SET at = excluded.at, recorded = excluded.recorded",
+    )?;
+    let mut before = Vec::with_capacity(events.len());
+    for event in events {
+        let at = micros_up(event.at);
+        let kept = EventRecord { at: instant(at)?, ..event.clone() };
+        let earlier = find(ledger.tx, &event.name, &event.key)?;
+        before.push(earlier);
+        if earlier.is_some_and(|earlier| earlier.at == kept.at) {
+            continue;
+        }
+        insert.execute(params![event.name, event.key, at, micros(ledger.now)])?;
+        let by = people::pseudonym(ledger.tx, by)?;
+        ledger.append(notes::event(&kept, by, commit(&event.name, &event.key), None))?;
+    }
+    Ok(before)
+}
+
+/// Takes an event out of those that count, and keeps that it was there.
+pub(super) fn withdraw(
+    ledger: &Ledger<'_>,
+    by: &Actor,
+    name: &str,
+    key: &str,
+    reason: &str,
     commitment: String,
-) -> Result<(), Failure> {
-    let at = micros_up(event.at);
-    ledger
-        .tx
-        .prepare_cached(
-            "INSERT INTO event (name, key, at) VALUES (?, ?, ?) ON CONFLICT (name, key) DO UPDATE SET at = excluded.at",
-        )?
-        .execute(params![event.name, event.key, at])?;
+) -> Result<Option<Earlier>, Failure> {
+    let Some(earlier) = find(ledger.tx, name, key)? else { return Ok(None) };
+    ledger.tx.execute("DELETE FROM event WHERE name = ? AND key = ?", [name, key])?;
+    ledger.tx.execute(
+        "INSERT OR REPLACE INTO event_withdrawn (name, key, withdrawn, at, reason) VALUES (?, ?, ?, ?, ?)",
+        params![name, key, micros(ledger.now), micros(earlier.at), reason],
+    )?;
     let by = people::pseudonym(ledger.tx, by)?;
-    let kept = EventRecord { at: instant(at)?, ..event.clone() };
-    ledger.append(notes::event(&kept, by, commitment))?;
-    Ok(())
+    let event = EventRecord { name: name.to_owned(), key: key.to_owned(), at: earlier.at };
+    ledger.append(notes::event(&event, by, commitment, Some(reason)))?;
+    Ok(Some(earlier))
+}
+
+fn find(connection: &Connection, name: &str, key: &str) -> Result<Option<Earlier>, Failure> {
+    let mut query = connection.prepare_cached("SELECT at, recorded FROM event WHERE name = ? AND key = ?")?;
+    let row: Option<(i64, Option<i64>)> =
+        query.query_row([name, key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((at, recorded)) = row else { return Ok(None) };
+    Ok(Some(Earlier { at: instant(at)?, recorded: recorded.map(instant).transpose()? }))
 }
 
 /// Events by name and key.
@@ -39,6 +75,21 @@ pub(super) fn list(connection: &Connection, name: Option<&str>) -> Result<Vec<Ev
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
         events.push(EventRecord { name: row.get(0)?, key: row.get(1)?, at: instant(row.get(2)?)? });
+    }
+    Ok(events)
+}
+
+/// Withdrawn events by name, key and time.
+pub(super) fn withdrawn(connection: &Connection, name: Option<&str>) -> Result<Vec<Withdrawn>, Failure> {
+    let mut query = connection.prepare_cached(
+        "SELECT name, key, at, withdrawn, reason FROM event_withdrawn WHERE ?1 IS NULL OR name = ?1 \
+         ORDER BY name, key, withdrawn",
+    )?;
+    let mut rows = query.query([name])?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        let event = EventRecord { name: row.get(0)?, key: row.get(1)?, at: instant(row.get(2)?)? };
+        events.push(Withdrawn { event, at: instant(row.get(3)?)?, reason: row.get(4)? });
     }
     Ok(events)
 }

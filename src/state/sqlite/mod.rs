@@ -32,8 +32,8 @@ use self::log::Ledger;
 use self::ring::Ring;
 pub use self::schema::APPLICATION_ID;
 use super::api::{
-    Actor, Approval, Curve, EpochKey, EventRecord, Filter, IntentAnswer, Leaf, Lease, OpenIntent, PastRun,
-    PauseScope, Placed, SlotState, StateError, StateStore,
+    Actor, Approval, Curve, Earlier, EpochKey, EventRecord, Filter, IntentAnswer, Leaf, Lease, OpenIntent,
+    PastRun, PauseScope, Placed, SlotState, StateError, StateStore, Withdrawn,
 };
 use super::gate;
 use super::keeper::LogKeeper;
@@ -272,9 +272,31 @@ impl StateStore for SqliteState {
         self.read(holds::list)
     }
 
-    fn add_event(&self, now: Instant, by: &Actor, event: &EventRecord) -> Result<(), StateError> {
-        let commitment = hex(&event_commitment(&self.epoch_key()?.key, &event.name, &event.key));
-        self.write(now, PATIENCE, |ledger| events::add(ledger, by, event, commitment))
+    fn add_events(
+        &self,
+        now: Instant,
+        by: &Actor,
+        events: &[EventRecord],
+    ) -> Result<Vec<Option<Earlier>>, StateError> {
+        let secret = self.epoch_key()?.key;
+        let commit = |name: &str, key: &str| hex(&event_commitment(&secret, name, key));
+        self.write(now, PATIENCE, |ledger| events::add(ledger, by, events, &commit))
+    }
+
+    fn withdraw_event(
+        &self,
+        now: Instant,
+        by: &Actor,
+        name: &str,
+        key: &str,
+        reason: &str,
+    ) -> Result<Option<Earlier>, StateError> {
+        let commitment = hex(&event_commitment(&self.epoch_key()?.key, name, key));
+        self.write(now, PATIENCE, |ledger| events::withdraw(ledger, by, name, key, reason, commitment))
+    }
+
+    fn withdrawn_events(&self, name: Option<&str>) -> Result<Vec<Withdrawn>, StateError> {
+        self.read(|db| events::withdrawn(db, name))
     }
 
     fn list_events(&self, name: Option<&str>) -> Result<Vec<EventRecord>, StateError> {

@@ -8,15 +8,16 @@ use super::failure::Failure;
 use crate::state::api::StateError;
 
 /// What each version adds to the one before; the first makes version 1.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/0001_begin.sql"),
     include_str!("../migrations/0002_keys.sql"),
     include_str!("../migrations/0003_outbox.sql"),
     include_str!("../migrations/0004_reviews.sql"),
+    include_str!("../migrations/0005_events.sql"),
 ];
 
 /// The version that this program reads and writes.
-const NEWEST: i64 = 4;
+const NEWEST: i64 = 5;
 
 /// `forf` in ASCII: how a state file is recognised, so that no store is opened as one, nor one as a store.
 pub const APPLICATION_ID: i32 = 0x666f_7266;

@@ -217,7 +217,7 @@ fn explain_holds_and_events() {
     let event = ["event", "add", "case-closed", "--key", "17", "--at", "2026-01-31T12:00:00Z", "--unused"];
     fixture.run(&event).expect(0);
     let events = fixture.run(&["event", "list"]).expect(0).json();
-    assert_eq!(members(&events["events"][0]), ["name", "key", "at"]);
+    assert_eq!(members(&events["events"][0]), ["name", "key", "at", "withdrawn", "reason"]);
     assert_eq!(events["events"][0]["at"], "2026-01-31T12:00:00Z");
 }
 

@@ -235,6 +235,15 @@ impl World {
         self.engine.state.add_event(now(), &actor(), &event).unwrap();
     }
 
+    pub(crate) fn events(&self, name: &str, keys: std::ops::Range<i64>) {
+        let event = |key: i64| EventRecord { name: name.into(), key: key.to_string(), at: now() };
+        self.engine.state.add_events(now(), &actor(), &keys.map(event).collect::<Vec<_>>()).unwrap();
+    }
+
+    pub(crate) fn withdraw(&self, name: &str, key: &str) {
+        assert!(self.engine.state.withdraw_event(now(), &actor(), name, key, "mistake").unwrap().is_some());
+    }
+
     /// Lets the time pass.
     pub(crate) fn later(&self, minutes: i64) {
         self.clock.advance(TimeDelta::minutes(minutes).to_std().unwrap());

@@ -1,0 +1,136 @@
+//! Events from a file and withdrawn: all or nothing, told in the log, and what no policy asks for is refused.
+
+use super::{forfall, write_policy};
+use crate::fixture::{Fixture, Said};
+
+/// A clip is deleted a week after it was released, by the event's key; one handed over is preserved.
+const CLIPS: &str = r#"
+title = "Cameras"
+owner = "security"
+
+[limit]
+records = 100
+
+[[data]]
+store       = "cameras"
+collection  = "cam{camera}/*.mp4"
+start.event = "case-closed"
+start.by    = "camera"
+
+[[class]]
+name = "evidence"
+when = "event('handed-to-police')"
+[[class.stage]]
+action = "preserve"
+
+[[stage]]
+after  = "7 days"
+action = "delete"
+"#;
+
+fn fixture() -> Fixture {
+    let fixture = Fixture::new(5, 5);
+    write_policy(&fixture, "clips", CLIPS);
+    fixture
+}
+
+fn import(fixture: &Fixture, text: &str, words: &[&str]) -> Said {
+    fs_err::write(fixture.path("events.csv"), text).unwrap();
+    let file = fixture.path("events.csv");
+    let mut all = vec!["event", "add"];
+    all.extend(words);
+    all.extend(["--file", file.to_str().unwrap()]);
+    forfall(fixture, &all)
+}
+
+fn events(fixture: &Fixture, words: &[&str]) -> Vec<serde_json::Value> {
+    let mut all = vec!["event", "list"];
+    all.extend(words);
+    fixture.run(&all).expect(0).json()["events"].as_array().unwrap().clone()
+}
+
+fn told(fixture: &Fixture) -> usize {
+    fixture.entries().iter().filter(|entry| entry["kind"] == "event").count()
+}
+
+#[test]
+fn a_file_is_recorded_whole_and_each_event_is_told() {
+    let fixture = fixture();
+    let said = import(&fixture, "\u{feff}key;at\r\n0;31.01.2026 14:00\r\n1;2026-02-01\r\n", &["case-closed"]);
+    assert_eq!(said.expect(0).err, "Recorded: 2 events.\n");
+    let recorded = events(&fixture, &[]);
+    assert_eq!(recorded.len(), 2);
+    assert_eq!(recorded[0]["at"], "2026-01-31T13:00:00Z");
+    assert_eq!(told(&fixture), 2);
+    let again = "key,at\n0,2026-01-31T13:00:00Z\n1,2026-02-02\n2,2026-02-03\n";
+    let said = import(&fixture, again, &["case-closed"]).expect(0);
+    let sentence = said.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(sentence, "Recorded: 1 event; given another time: 1 event; recorded before just so: 1 event.");
+    assert_eq!(told(&fixture), 4, "what stands already is not told again");
+    let named = "event,key,at\ncase-closed,3,2026-02-03\nhanded-to-police,cam0/clip-00000.mp4,2026-02-03\n";
+    import(&fixture, named, &[]).expect(0);
+    assert_eq!(events(&fixture, &["handed-to-police"]).len(), 1);
+    forfall(&fixture, &["audit", "verify"]).expect(0);
+}
+
+#[test]
+fn a_file_with_bad_lines_changes_nothing_and_names_them() {
+    let fixture = fixture();
+    let bad = "key,at\n0,2026-01-31\n1,never\n2,2100-01-01\n0,2026-02-01\n";
+    let said = import(&fixture, bad, &["case-closed"]).expect(2);
+    for part in [
+        "line 3: `never` is no time",
+        "line 4: 2100-01-01 00:00:00 +01:00 is still to come",
+        "line 5: line 2 gives the same key another time",
+        "3 lines of the file cannot be recorded, so nothing of it was",
+    ] {
+        assert!(said.err.contains(part), "{part}\n{}", said.err);
+    }
+    let many: Vec<String> = (0..30).map(|key| format!("{key},never")).collect();
+    let said = import(&fixture, &format!("key,at\n{}\n", many.join("\n")), &["case-closed"]).expect(2);
+    assert_eq!(said.err.matches("is no time").count(), 20);
+    assert!(said.err.contains("and 10 more"), "{}", said.err);
+    let said = import(&fixture, "event,key,at\ncase-closd,1,2026-01-31\n", &[]).expect(2);
+    assert!(
+        said.err.contains("line 2: no policy asks for an event called case-closd: did you mean case-closed?")
+    );
+    import(&fixture, "key,at\n1,2026-01-31\n", &["sold"]).expect(2);
+    forfall(&fixture, &["event", "add", "case-closed", "--file", "/nowhere.csv"]).expect(2);
+    forfall(&fixture, &["event", "add"]).expect(2);
+    forfall(&fixture, &["event", "add", "case-closed"]).expect(2);
+    forfall(&fixture, &["event", "add", "case-closed", "--key", "1", "--file", "x"]).expect(2);
+    assert!(events(&fixture, &[]).is_empty());
+    assert_eq!(told(&fixture), 0);
+    import(&fixture, "key,at\n1,2026-01-31\n", &["sold", "--unused"]).expect(0);
+}
+
+#[test]
+fn a_withdrawn_event_counts_no_longer_and_may_come_again() {
+    let fixture = fixture();
+    let waiting = || fixture.run(&["plan", "clips"]).expect(0).json()["policies"][0]["waiting"].clone();
+    assert_eq!(waiting(), 10);
+    let add = ["event", "add", "case-closed", "--key", "0", "--at", "2026-01-31"];
+    forfall(&fixture, &add).expect(0);
+    assert_eq!(waiting(), 8);
+    let withdraw = |key, reason| {
+        forfall(&fixture, &["event", "withdraw", "case-closed", "--key", key, "--reason", reason])
+    };
+    assert!(withdraw("1", "mistake").expect(2).err.contains("nothing was withdrawn"));
+    withdraw("0", " ").expect(2);
+    assert!(withdraw("0", "told by 99887766").expect(2).err.contains("telephone"));
+    assert_eq!(waiting(), 8);
+    withdraw("0", "wrong-case").expect(0);
+    assert_eq!(waiting(), 10);
+    assert!(events(&fixture, &[]).is_empty());
+    let all = events(&fixture, &["--all"]);
+    assert_eq!((&all[0]["key"], &all[0]["reason"]), (&"0".into(), &"wrong-case".into()));
+    let entry = fixture.entries().into_iter().rfind(|entry| entry["kind"] == "event").unwrap();
+    assert_eq!(entry["action"], "withdraw");
+    let shown = forfall(&fixture, &["audit", "show", &entry["index"].to_string()]).expect(0).out;
+    assert!(shown.contains("withdrew the event case-closed") && shown.contains("wrong-case"), "{shown}");
+    withdraw("0", "again").expect(2);
+    forfall(&fixture, &add).expect(0);
+    assert_eq!(waiting(), 8);
+    assert_eq!(events(&fixture, &["--all"]).len(), 2);
+    forfall(&fixture, &["audit", "verify"]).expect(0);
+}
