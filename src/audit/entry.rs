@@ -176,6 +176,10 @@ pub struct ApprovalGiven {
     pub count: u64,
     /// Digest over the stores' identities and the collections' schemas.
     pub bound_to: String,
+    /// Who answers for the text as its author, as a pseudonym: where several people are asked, the author is none of
+    /// them. Absent in entries that were written before anybody was asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub author: Option<String>,
 }
 
 /// A run's beginning or end.

@@ -167,8 +167,9 @@ impl StateStore for MemoryState {
     fn approve(&self, now: Instant, by: &Actor, approval: &Approval) -> Result<(), StateError> {
         let mut inner = self.lock();
         let by = inner.pseudonym(by);
-        inner.append(now, notes::approval(approval, by));
-        inner.approvals.insert(approval.policy.clone(), approval.clone());
+        let author = approval.author.as_ref().map(|author| inner.pseudonym(author));
+        inner.append(now, notes::approval(approval, by, author));
+        inner.approvals.insert(approval.policy.clone(), Approval { author: None, ..approval.clone() });
         inner.keep_curves(&approval.policy, &approval.curves);
         Ok(())
     }

@@ -16,7 +16,7 @@ pub(super) fn pseudonym(secret: &[u8; 32], actor: &Actor) -> String {
 }
 
 /// What an approval was given for.
-pub(super) fn approval(approval: &Approval, by: String) -> Body {
+pub(super) fn approval(approval: &Approval, by: String, author: Option<String>) -> Body {
     let bound = serde_json_canonicalizer::to_vec(&(&approval.identities, &approval.fingerprints))
         .expect("identities and fingerprints are texts");
     Body::Approval(ApprovalGiven {
@@ -25,6 +25,7 @@ pub(super) fn approval(approval: &Approval, by: String) -> Body {
         by,
         count: approval.count,
         bound_to: hex(&Sha256::digest(bound)),
+        author,
     })
 }
 

@@ -53,6 +53,7 @@ fn approval() -> Body {
         by: "op-00000000".into(),
         count: 9,
         bound_to: "00".into(),
+        author: None,
     })
 }
 

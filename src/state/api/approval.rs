@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Actor;
 use crate::model::ids::{PolicyId, StoreName};
 use crate::model::schema::Identity;
 use crate::time::Instant;
@@ -20,6 +21,9 @@ pub struct Approval {
     pub footing: String,
     /// When.
     pub at: Instant,
+    /// Who answers for the text as its author. It goes into the log as a pseudonym and is read from there.
+    #[serde(skip)]
+    pub author: Option<Actor>,
     /// How many records were due.
     pub count: u64,
     /// The identity of each store.

@@ -34,11 +34,12 @@ pub(super) fn text(connection: &Connection, hash: &str) -> Result<Option<String>
 /// Records an approval and its forecast.
 pub(super) fn approve(ledger: &Ledger<'_>, by: &Actor, approval: &Approval) -> Result<(), Failure> {
     let by = people::pseudonym(ledger.tx, by)?;
+    let author = approval.author.as_ref().map(|author| people::pseudonym(ledger.tx, author)).transpose()?;
     ledger
         .tx
         .prepare_cached("INSERT INTO approval (policy, body) VALUES (?, ?)")?
         .execute(params![approval.policy.as_str(), json(approval)])?;
-    let index = ledger.append(notes::approval(approval, by))?;
+    let index = ledger.append(notes::approval(approval, by, author))?;
     runs::keep_curves(ledger.tx, &approval.policy, &approval.curves, index + 1)
 }
 
