@@ -1,5 +1,7 @@
 //! Who gives an order: the operating system's user.
 
+use super::exit::Failure;
+use super::phrase;
 use crate::state::api::Actor;
 
 /// Who gives the order: the system's user, also behind `sudo`. The environment is believed only where the system's
@@ -10,6 +12,22 @@ pub(super) fn present() -> Actor {
     let uid = if uid == 0 { claimed.unwrap_or(uid) } else { uid };
     let name = fs_err::read_to_string("/etc/passwd").ok().and_then(|users| name_of(&users, uid));
     Actor(name.unwrap_or_else(|| format!("uid {uid}")))
+}
+
+/// Somebody else, by the name under which they would give orders here: a name that nobody has would stand for nobody.
+pub(super) fn named(name: &str) -> Result<Actor, Failure> {
+    let users = fs_err::read_to_string("/etc/passwd").unwrap_or_default();
+    let is_user = users.lines().any(|line| line.split(':').next() == Some(name));
+    let number = name.strip_prefix("uid ").and_then(|digits| digits.parse::<u32>().ok());
+    if !is_user && number.is_none() {
+        return Err(Failure::usage(format!(
+            "there is no user {} on this system: give the name of a user in /etc/passwd, or `uid NUMBER` for one who is \
+             known elsewhere",
+            phrase::safe(name)
+        )));
+    }
+    let listed = number.and_then(|number| name_of(&users, number));
+    Ok(Actor(listed.unwrap_or_else(|| name.to_owned())))
 }
 
 fn name_of(users: &str, uid: u32) -> Option<String> {

@@ -7,6 +7,7 @@ use super::output::{Output, Tone};
 use super::session::Session;
 use super::{Context, actor, orphans, phrase, plan};
 use crate::engine::approve::{self as engine_approve, Offer};
+use crate::engine::approvers;
 use crate::model::action::Action;
 use crate::policy::rule::Policy;
 use crate::state::api::Approval;
@@ -23,6 +24,9 @@ pub(super) struct Args {
     /// The number of records that you have seen to be due; then nothing is asked
     #[arg(long, value_name = "N")]
     count: Option<u64>,
+    /// Who wrote the text, if not you: a user of this system. Where several people are asked, its author is none of them
+    #[arg(long, value_name = "USER")]
+    author: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -47,6 +51,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             "there is no terminal to ask on: look at `forfall plan`, then give the number of due records with --count",
         ));
     }
+    let author = args.author.as_deref().map(actor::named).transpose()?;
     orphans::refuse(&session)?;
     let mut offers = Vec::new();
     for policy in session.policies(&args.policies)? {
@@ -70,7 +75,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         if args.count.is_some() && !output.is_json() {
             show(policy, offer, context);
         }
-        given.push(engine_approve::give(&session.engine, policy, &actor::present(), offer.count)?);
+        given.push(engine_approve::give(&session.engine, policy, &actor::present(), author.as_ref(), offer.count)?);
     }
     tell(&given, &offers, &session, context)
 }
@@ -175,14 +180,18 @@ fn tell(
     }
     for approval in given {
         let policy = session.policy(approval.policy.as_str())?;
-        let people = engine_approve::people(&*session.state, approval)?;
-        if people < policy.approvers as usize {
+        let given = approvers::of(&*session.state, &policy.id, &approval.hash)?;
+        let (count, asked) = (given.count(policy.approvers), policy.approvers);
+        if count < asked as usize {
+            let author = match given.author_is_left_out(asked) {
+                true => " Its author is none of them: `--author` says who wrote it, if not the first who approves it.",
+                false => "",
+            };
             context.output.prose(
                 &format!(
-                    "Approved {} by {people} of {} people: {} due now. Nothing is done until somebody else approves it \
-                     too.",
+                    "Approved {} by {count} of {asked} people: {} due now.{author} Nothing is done until somebody else \
+                     approves it too.",
                     approval.policy,
-                    policy.approvers,
                     phrase::records(approval.count)
                 ),
                 2,

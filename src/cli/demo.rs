@@ -95,7 +95,7 @@ fn approve_and_run(session: &Session) -> Result<Vec<(&Policy, Report)>, Failure>
     let mut reports = Vec::new();
     for policy in &session.policies {
         let count = approve::offer(&session.engine, policy, 0)?.count;
-        approve::give(&session.engine, policy, &actor::present(), count)?;
+        approve::give(&session.engine, policy, &actor::present(), None, count)?;
         reports.push((
             policy,
             engine_run::run(&session.engine, policy, &occasion, &Unwatched, &Stop::default())?,

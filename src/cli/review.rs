@@ -8,11 +8,11 @@ use super::output::Tone;
 use super::session::Session;
 use super::{Context, actor, event, phrase};
 use crate::audit::lint;
-use crate::engine::review;
+use crate::engine::{approvers, review};
 use crate::model::ids::CaseId;
 use crate::model::review::{Case, CaseState, Decision, Verdict};
 use crate::policy::rule::Policy;
-use crate::state::review::Change;
+use crate::state::review::{Change, Quorum};
 use crate::time::{After, Instant, Period, StartValue, due};
 
 #[derive(Debug, clap::Subcommand)]
@@ -196,7 +196,9 @@ fn decided(decide: &Decide, session: &Session, context: &Context) -> Result<Exit
         at: context.clock.now(),
         effective: after_waiting(policy, context)?,
     };
-    change(&Change::Decide(case.id, decision, policy.approvers), session, context)
+    let author = approvers::in_force(&*session.state, policy)?.author;
+    let quorum = Quorum { people: policy.approvers, author };
+    change(&Change::Decide(case.id, decision, quorum), session, context)
 }
 
 /// Until when an extension keeps the records. All of them together count from the day on which the oldest was due.

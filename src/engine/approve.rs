@@ -1,17 +1,16 @@
 //! Approval: somebody has seen the counts and says go. It makes the stores recognisable, binds to what was seen, and
 //! stores the first forecast.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::audit::entry::{ApprovalGiven, Body};
 use crate::policy::diagnostic::Severity;
 use crate::policy::fit;
 use crate::policy::rule::Policy;
-use crate::state::api::{Actor, Approval, Curve, Filter, StateError, StateStore};
+use crate::state::api::{Actor, Approval, Curve};
+use crate::state::bound_to;
 
 use super::plan::{self, Circumstances, DataPlan};
-use super::{Engine, EngineError, forecast};
+use super::{Engine, EngineError, approvers, forecast};
 
 /// What is offered for approval.
 #[derive(Debug)]
@@ -70,37 +69,17 @@ pub fn near_enough(approved: u64, present: u64) -> bool {
     approved.abs_diff(present) <= (approved / 100).max(10)
 }
 
-/// How many of the newest approvals are looked through for other people's.
-const LOOKED_AT: usize = 1_000;
-
-/// How many different people gave this approval: the same text, for the same stores and collections, with about as
-/// many records due. Who approved what stands in the audit log; what cannot be read there any more does not count.
-pub fn people(state: &dyn StateStore, approval: &Approval) -> Result<usize, StateError> {
-    let all = Filter {
-        kind: Some("approval".to_owned()),
-        policy: Some(approval.policy.clone()),
-        newest_first: true,
-        ..Filter::default()
-    };
-    let entries = state.find(&all, None, LOOKED_AT)?;
-    let mut given = entries.iter().filter_map(|placed| match &placed.entry.body {
-        Body::Approval(given) => Some(given),
-        _ => None,
-    });
-    let Some(newest) = given.next().filter(|newest| newest.hash == approval.hash) else { return Ok(0) };
-    let same = |other: &&ApprovalGiven| {
-        other.hash == newest.hash
-            && other.bound_to == newest.bound_to
-            && near_enough(other.count, newest.count)
-    };
-    let people: HashSet<&str> =
-        std::iter::once(newest).chain(given.filter(same)).map(|given| given.by.as_str()).collect();
-    Ok(people.len())
-}
-
 /// Gives the approval: adopts the stores, counts again, and records everything.
-/// `count` is what the approver has seen; if more is due by now, nothing is approved.
-pub fn give(engine: &Engine, policy: &Policy, by: &Actor, count: u64) -> Result<Approval, EngineError> {
+/// `count` is what the approver has seen; if more is due by now, nothing is approved. `author` is who wrote the text,
+/// where the approver says that somebody else did.
+pub fn give(
+    engine: &Engine,
+    policy: &Policy,
+    by: &Actor,
+    author: Option<&Actor>,
+    count: u64,
+) -> Result<Approval, EngineError> {
+    let author = author_of(engine, policy, by, author)?;
     for data in &policy.data {
         engine.dispose(&data.target.store)?.adopt(&data.target)?;
         for there in data.target.elsewhere() {
@@ -138,15 +117,69 @@ pub fn give(engine: &Engine, policy: &Policy, by: &Actor, count: u64) -> Result<
         text: policy.text.to_string(),
         footing: policy.footing(),
         at: now,
+        author,
         count: offer.count,
         identities,
         fingerprints: offer.plans.iter().map(|plan| plan.schema.fingerprint.clone()).collect(),
         curves,
     };
+    is_news(engine, policy, by, &approval)?;
     engine.state.see_policy(now, &policy.id, &policy.hash, &policy.text)?;
     engine.state.approve(now, by, &approval)?;
     engine.state.checkpoint(engine.clock.now())?;
     Ok(approval)
+}
+
+/// Who answers for the text as its author: who the first approval of it said, else whoever gives the first one now.
+fn author_of(
+    engine: &Engine,
+    policy: &Policy,
+    by: &Actor,
+    named: Option<&Actor>,
+) -> Result<Option<Actor>, EngineError> {
+    let state = &*engine.state;
+    let Some(known) = approvers::of(state, &policy.id, &policy.hash)?.author else {
+        return Ok(Some(named.unwrap_or(by).clone()));
+    };
+    let known = state.actor(&known)?;
+    match (&known, named) {
+        (Some(known), Some(named)) if known != named => Err(EngineError::Refused(format!(
+            "the first approval of this text of policy {} says that {} wrote it: that cannot be changed afterwards, so \
+             approve without --author",
+            policy.id, known.0
+        ))),
+        _ => Ok(known),
+    }
+}
+
+/// Where several people are asked, neither the author nor the same person again has anything to add.
+fn is_news(engine: &Engine, policy: &Policy, by: &Actor, approval: &Approval) -> Result<(), EngineError> {
+    let (state, asked) = (&*engine.state, policy.approvers);
+    if asked < 2 {
+        return Ok(());
+    }
+    let given = approvers::of(state, &policy.id, &policy.hash)?;
+    let is_me = |person: &String| approvers::is(state, person, by);
+    if given.author.as_ref().map(is_me).transpose()? == Some(true) {
+        return Err(EngineError::Refused(format!(
+            "you are the author of this text of policy {}, and so none of the {asked} people who have to approve it: \
+             somebody else has to",
+            policy.id
+        )));
+    }
+    let count = given.count(asked);
+    if count >= asked as usize || !given.said(&bound_to(approval), approval.count) {
+        return Ok(());
+    }
+    for person in &given.people {
+        if is_me(person)? {
+            return Err(EngineError::Refused(format!(
+                "you have approved policy {} already, and {asked} different people have to: {count} have so far",
+                policy.id
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn curves_of(
@@ -179,36 +212,6 @@ fn curves_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::PolicyId;
-    use crate::state::memory::MemoryState;
-
-    #[test]
-    fn two_people_are_two_names_for_one_thing() {
-        let now = "2026-11-01T12:00:00Z".parse().unwrap();
-        let state = MemoryState::new(now);
-        let approval = |hash: &str, count: u64| Approval {
-            policy: PolicyId::new("calls"),
-            hash: hash.to_owned(),
-            text: String::new(),
-            footing: String::new(),
-            at: now,
-            count,
-            identities: Vec::new(),
-            fingerprints: Vec::new(),
-            curves: Vec::new(),
-        };
-        let people = |who: &str, hash: &str, count: u64| {
-            let given = approval(hash, count);
-            state.approve(now, &Actor(who.to_owned()), &given).unwrap();
-            people(&state, &given).unwrap()
-        };
-        assert_eq!(people("ada", "one", 100), 1);
-        assert_eq!(people("ada", "one", 100), 1, "the same person twice is one");
-        assert_eq!(people("bo", "one", 105), 2);
-        assert_eq!(people("cy", "one", 5_000), 1, "nobody else saw so many");
-        assert_eq!(people("ada", "two", 100), 1, "another text");
-        assert_eq!(people("bo", "two", 100), 2);
-    }
 
     #[test]
     fn ten_or_one_in_a_hundred_may_come_between() {

@@ -4,6 +4,7 @@
 
 mod along;
 pub mod approve;
+pub mod approvers;
 pub mod certify;
 pub mod companions;
 pub mod coverage;

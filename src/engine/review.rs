@@ -6,12 +6,13 @@
 
 use chrono::NaiveDate;
 
+use super::approvers::Approvers;
 use super::gate::Answer;
 use super::plan::{self, DataPlan, StagePlan};
 use super::{Engine, EngineError};
 use crate::model::action::{Action, Escalate};
 use crate::model::predicate::{Predicate, StartIs};
-use crate::model::review::{Case, Seat, Verdict, Waiting};
+use crate::model::review::{Case, Decision, Seat, Verdict, Waiting};
 use crate::policy::rule::{Data, Policy, Stage};
 use crate::policy::select::{Selections, StageSelection};
 use crate::policy::timing;
@@ -140,7 +141,13 @@ fn text(value: StartValue) -> String {
 
 /// Whether the decisions of a policy may be carried out as it is now: each has its stage, and none has more records
 /// than the people who decided had seen.
-pub(super) fn judge(policy: &Policy, plan: &DataPlan, cases: &[Case], now: Instant) -> Answer {
+pub(super) fn judge(
+    policy: &Policy,
+    plan: &DataPlan,
+    cases: &[Case],
+    given: &Approvers,
+    now: Instant,
+) -> Answer {
     for case in cases.iter().filter(|case| case.waiting.seat.policy == policy.id) {
         if case.standing(now).is_some() && stage_of(policy, &case.waiting.seat).is_none() {
             return Answer::Stop(format!(
@@ -152,7 +159,15 @@ pub(super) fn judge(policy: &Policy, plan: &DataPlan, cases: &[Case], now: Insta
     }
     for stage in &plan.stages {
         let Some(id) = plan.selections.stages[stage.selection].decided else { continue };
-        let seen = cases.iter().find(|case| case.id == id).map_or(0, |case| case.waiting.records);
+        let case = cases.iter().find(|case| case.id == id);
+        if let Some(decision) = case.and_then(|case| case.decision.as_ref())
+            && let Err(why) = decided_by_enough(decision, policy.approvers, given)
+        {
+            return Answer::Stop(format!(
+                "review case {id} {why}: `forfall review cancel {id}`, and others have to decide again"
+            ));
+        }
+        let seen = case.map_or(0, |case| case.waiting.records);
         if stage.due + stage.held > seen {
             return Answer::Stop(format!(
                 "review case {id} was decided over {seen} records and {} are there now: `forfall review cancel {id}`, \
@@ -162,4 +177,16 @@ pub(super) fn judge(policy: &Policy, plan: &DataPlan, cases: &[Case], now: Insta
         }
     }
     Answer::Open
+}
+
+/// What is asked of several people is asked of the author of the text in force last of all, also where they became its
+/// author after they had decided.
+fn decided_by_enough(decision: &Decision, asked: u32, given: &Approvers) -> Result<(), String> {
+    let (people, author) = (&decision.by, given.author.as_ref());
+    let others = people.iter().filter(|person| asked < 2 || Some(*person) != author).count();
+    if others >= asked as usize {
+        return Ok(());
+    }
+    let left_out = if others < people.len() { ", the author of the policy not counted" } else { "" };
+    Err(format!("was decided by {others} of {asked} people{left_out}"))
 }

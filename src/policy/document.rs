@@ -63,7 +63,8 @@ pub struct Document {
     /// How long between approval and first action. Default: the configuration's, else none.
     #[schemars(example = &"24 hours")]
     pub wait: Option<Spot<Written<Period>>>,
-    /// How many people must approve. Default: the configuration's, else one.
+    /// How many people must approve and decide. From two on, the author of the text is none of them. Default: the
+    /// configuration's, else one.
     #[schemars(example = 2)]
     pub approvers: Option<Spot<Count>>,
     /// How long before records go the owner is told. Default: the configuration's, else not at all.

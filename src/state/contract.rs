@@ -64,6 +64,7 @@ macro_rules! state_contract {
             one_delivers_at_a_time,
             a_case_grows_until_it_is_decided,
             two_people_have_to_say_the_same,
+            the_author_is_none_of_several_people,
             a_decision_is_taken_back_or_carried_out_once,
             a_transfer_waits_for_its_receipt
         }

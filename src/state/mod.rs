@@ -16,5 +16,7 @@ pub mod retention;
 pub mod review;
 pub mod sqlite;
 
+pub use notes::bound_to;
+
 #[cfg(test)]
 pub(crate) mod contract;

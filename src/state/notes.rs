@@ -15,16 +15,21 @@ pub(super) fn pseudonym(secret: &[u8; 32], actor: &Actor) -> String {
     format!("op-{}", hex(&mac.finalize().into_bytes()[..4]))
 }
 
-/// What an approval was given for.
-pub(super) fn approval(approval: &Approval, by: String, author: Option<String>) -> Body {
+/// What an approval is bound to, as the log says it: a digest over the stores' identities and the collections' schemas.
+pub fn bound_to(approval: &Approval) -> String {
     let bound = serde_json_canonicalizer::to_vec(&(&approval.identities, &approval.fingerprints))
         .expect("identities and fingerprints are texts");
+    hex(&Sha256::digest(bound))
+}
+
+/// What an approval was given for.
+pub(super) fn approval(approval: &Approval, by: String, author: Option<String>) -> Body {
     Body::Approval(ApprovalGiven {
         policy: approval.policy.clone(),
         hash: approval.hash.clone(),
         by,
         count: approval.count,
-        bound_to: hex(&Sha256::digest(bound)),
+        bound_to: bound_to(approval),
         author,
     })
 }

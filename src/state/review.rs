@@ -24,14 +24,23 @@ pub enum Change {
     See(Waiting),
     /// Nothing waits any more.
     Lapse(CaseId),
-    /// Somebody decides. `approvers` people have to say the same.
-    Decide(CaseId, Decision, u32),
+    /// Somebody decides. So many people have to say the same.
+    Decide(CaseId, Decision, Quorum),
     /// Somebody takes the decision back before it is carried out: the case waits again.
     Cancel(CaseId, String),
     /// The archive has the records.
     Receive(CaseId, String, Instant),
     /// The decision was carried out on that many records.
     Execute(CaseId, u64),
+}
+
+/// Who has to decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quorum {
+    /// How many different people.
+    pub people: u32,
+    /// Who wrote the policy, as a pseudonym. Where several people are asked, the author is none of them.
+    pub author: Option<String>,
 }
 
 /// A case after a change, with what the log says of it; `None` where it says nothing.
@@ -59,7 +68,7 @@ pub(super) fn changed(
             case.decision = None;
             Ok(told(case, "lapse", by, None))
         }
-        Change::Decide(id, decision, approvers) => decided(find(id)?, by, decision, *approvers),
+        Change::Decide(id, decision, quorum) => decided(find(id)?, by, decision, quorum),
         Change::Cancel(id, reason) => {
             let mut case = find(id)?;
             let stands = matches!(case.state, CaseState::Decided | CaseState::Proposed);
@@ -123,15 +132,23 @@ fn decided(
     mut case: Case,
     by: Option<String>,
     decision: &Decision,
-    approvers: u32,
+    quorum: &Quorum,
 ) -> Result<Changed, StateError> {
     must_be_open(&case)?;
     let by = by.ok_or_else(|| refused("a decision needs somebody who takes it".to_owned()))?;
+    let asked = quorum.people;
+    if asked > 1 && quorum.author.as_ref() == Some(&by) {
+        return Err(refused(format!(
+            "you are the author of policy {}, and so none of the {asked} people who have to decide case {}: somebody else \
+             has to",
+            case.waiting.seat.policy, case.id
+        )));
+    }
     let mut people = Vec::new();
     if let Some(first) = &case.decision {
         if first.by.contains(&by) {
             return Err(refused(format!(
-                "you have decided case {} already: {approvers} different people have to",
+                "you have decided case {} already: {asked} different people have to",
                 case.id
             )));
         }
@@ -147,7 +164,7 @@ fn decided(
         people.clone_from(&first.by);
     }
     people.push(by.clone());
-    let enough = people.len() >= usize::try_from(approvers).unwrap_or(usize::MAX);
+    let enough = people.len() >= usize::try_from(asked).unwrap_or(usize::MAX);
     case.state = if enough { CaseState::Decided } else { CaseState::Proposed };
     case.decision = Some(Decision { by: people, ..decision.clone() });
     let reason = Some(decision.reason.clone());

@@ -158,12 +158,19 @@ impl Fixture {
         self.run(&["approve", policy, "--count", &count.to_string()]).expect(0);
     }
 
-    /// A second person gives the approval that is in force too: the operating system's user of a test is always one.
-    pub(crate) fn approve_as_somebody_else(&self, policy: &str) {
+    /// Two more people give the approval that is in force: the system's user of a test is always the same one, and, as
+    /// the one who approved first, the policy's author.
+    pub(crate) fn approve_as_two_others(&self, policy: &str) {
+        self.approve_as(policy, "somebody else");
+        self.approve_as(policy, "a third one");
+    }
+
+    /// Somebody else gives the approval that is in force too.
+    pub(crate) fn approve_as(&self, policy: &str, who: &str) {
         let at = "2026-11-01T12:00:00Z".parse().unwrap();
         let state = SqliteState::open(&self.path("state/state.db"), at).unwrap();
         let approval = state.approval(&PolicyId::new(policy)).unwrap().unwrap();
-        state.approve(approval.at, &Actor("somebody else".to_owned()), &approval).unwrap();
+        state.approve(approval.at, &Actor(who.to_owned()), &approval).unwrap();
     }
 
     /// Rows in the call log.

@@ -1,16 +1,19 @@
-//! `approvers = 2`: several people have to have approved the same thing.
+//! `approvers = 2`: several people have to have approved the same thing, its author not among them.
 
 use super::Answer;
+use crate::engine::approvers::Approvers;
 use crate::policy::rule::Policy;
 
 /// Whether as many different people as the policy wants gave the approval that is in force.
-pub fn judge(given: usize, policy: &Policy) -> Answer {
-    if given >= policy.approvers as usize {
+pub fn judge(given: &Approvers, policy: &Policy) -> Answer {
+    let (count, asked) = (given.count(policy.approvers), policy.approvers);
+    if count >= asked as usize {
         return Answer::Open;
     }
+    let author = if given.author_is_left_out(asked) { " (its author is none of them)" } else { "" };
     Answer::Observe(format!(
-        "approved by {given} of {} people: somebody else has to look at `forfall plan {id}`, then `forfall approve {id}`",
-        policy.approvers,
+        "approved by {count} of {asked} people{author}: somebody else has to look at `forfall plan {id}`, then `forfall \
+         approve {id}`",
         id = policy.id
     ))
 }

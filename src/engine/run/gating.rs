@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Begun, freed};
 use crate::engine::gate::Answer;
 use crate::engine::plan::{Circumstances, DataPlan};
-use crate::engine::{Engine, EngineError, approve, forecast, gate, plan, review};
+use crate::engine::{Engine, EngineError, approvers, forecast, gate, plan, review};
 use crate::model::action::Action;
 use crate::model::predicate::Predicate;
 use crate::model::run::RunState;
@@ -42,12 +42,12 @@ impl Begun<'_> {
             &plan.identity,
             &plan.schema.fingerprint,
         )
-        .and_then(|| self.waited(approval))
-        .and_then(|| review::judge(self.policy, plan, &circumstances.cases, self.now))
-        .and_then(|| gate::limits::judge(&self.policy.limit, plan.due(), plan.total));
+        .and_then(|| self.waited(approval));
         if let (Answer::Open, Some(approval)) = (&answer, approval) {
-            let people = approve::people(&*self.engine.state, approval)?;
-            answer = gate::approvers::judge(people, self.policy);
+            let given = approvers::of(&*self.engine.state, &self.policy.id, &approval.hash)?;
+            answer = gate::approvers::judge(&given, self.policy)
+                .and_then(|| review::judge(self.policy, plan, &circumstances.cases, &given, self.now))
+                .and_then(|| gate::limits::judge(&self.policy.limit, plan.due(), plan.total));
         }
         for there in data.target.elsewhere() {
             let (Answer::Open, Some(approval)) = (&answer, approval) else { break };

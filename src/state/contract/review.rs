@@ -5,7 +5,7 @@ use crate::audit::entry::{Body, ReviewNote};
 use crate::model::ids::{CaseId, StoreName};
 use crate::model::review::{Case, CaseState, Decision, Seat, Verdict, Waiting};
 use crate::state::api::{Actor, StateError, StateStore};
-use crate::state::review::Change;
+use crate::state::review::{Change, Quorum};
 use crate::time::Instant;
 
 fn waiting(records: u64, seen: Instant) -> Waiting {
@@ -56,7 +56,8 @@ fn decide(
     verdict: Verdict,
     approvers: u32,
 ) -> Result<Case, StateError> {
-    let change = Change::Decide(case, decision(verdict), approvers);
+    let quorum = Quorum { people: approvers, author: None };
+    let change = Change::Decide(case, decision(verdict), quorum);
     state.change_case(later(5), Some(&Actor(who.to_owned())), &change)
 }
 
@@ -95,6 +96,26 @@ pub(crate) fn two_people_have_to_say_the_same(state: &dyn StateStore) {
     assert_eq!(decided.state, CaseState::Decided);
     assert_eq!(decided.decision.unwrap().by.len(), 2);
     assert!(told(state).iter().all(|note| note.by.as_deref().is_none_or(|by| by.starts_with("op-"))));
+}
+
+pub(crate) fn the_author_is_none_of_several_people(state: &dyn StateStore) {
+    let case = see(state, 3, noon()).id;
+    let first = decide(state, "kari", case, Verdict::Delete, 2).unwrap();
+    let author = first.decision.unwrap().by.pop();
+    state.change_case(later(6), Some(&by()), &Change::Cancel(case, "again".to_owned())).unwrap();
+    let decide = |who: &str, people: u32| {
+        let quorum = Quorum { people, author: author.clone() };
+        let change = Change::Decide(case, decision(Verdict::Delete), quorum);
+        state.change_case(later(7), Some(&Actor(who.to_owned())), &change)
+    };
+    let before = size(state);
+    assert!(matches!(decide("kari", 2), Err(StateError::Refused(_))));
+    assert_eq!(size(state), before, "a refusal changes nothing");
+    assert_eq!(decide("ola", 2).unwrap().state, CaseState::Proposed);
+    assert!(matches!(decide("kari", 2), Err(StateError::Refused(_))));
+    assert_eq!(decide("per", 2).unwrap().state, CaseState::Decided);
+    state.change_case(later(8), Some(&by()), &Change::Cancel(case, "again".to_owned())).unwrap();
+    assert_eq!(decide("kari", 1).unwrap().state, CaseState::Decided, "where one is asked, anybody may");
 }
 
 pub(crate) fn a_decision_is_taken_back_or_carried_out_once(state: &dyn StateStore) {

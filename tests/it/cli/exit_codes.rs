@@ -171,12 +171,33 @@ fn a_log_whose_newest_entry_is_missing_is_13() {
 fn one_approval_where_two_people_are_asked_for_is_11() {
     let fixture = Fixture::new(3, 1);
     edit_policy(&fixture, "calls", "title", "approvers = 2\ntitle");
-    fixture.approve("calls", 3);
-    fixture.approve("calls", 3);
+    let said = forfall(&fixture, &["approve", "calls", "--count", "3", "--author", "nobody-at-all"]).expect(2);
+    assert!(said.err.contains("no user nobody-at-all"), "{}", said.err);
+    forfall(&fixture, &["approve", "calls", "--count", "3", "--author", "daemon"]).expect(0);
+    let size = fixture.entries().len();
+    let said = forfall(&fixture, &["approve", "calls", "--count", "3"]).expect(11);
+    assert!(said.err.contains("you have approved policy calls already"), "{}", said.err);
+    assert_eq!(fixture.entries().len(), size, "nothing was recorded");
+    fixture.approve_as("calls", "daemon");
     let said = forfall(&fixture, &["run", "calls"]).expect(11);
-    assert!(said.out.contains("approved by 1 of 2 people"), "{}", said.out);
+    assert!(said.out.contains("approved by 1 of 2 people (its author is none of them)"), "{}", said.out);
     assert_eq!(fixture.calls(), 4);
-    fixture.approve_as_somebody_else("calls");
+    fixture.approve_as("calls", "somebody else");
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    assert_eq!(fixture.calls(), 1);
+}
+
+#[test]
+fn who_approves_first_is_the_author_and_none_of_the_two() {
+    let fixture = Fixture::new(3, 1);
+    edit_policy(&fixture, "calls", "title", "approvers = 2\ntitle");
+    let said = forfall(&fixture, &["approve", "calls", "--count", "3"]).expect(0);
+    assert!(said.out.contains("by 0 of 2 people"), "{}", said.out);
+    let said = forfall(&fixture, &["approve", "calls", "--count", "3"]).expect(11);
+    assert!(said.err.contains("you are the author of this text"), "{}", said.err);
+    fixture.approve_as("calls", "somebody else");
+    forfall(&fixture, &["run", "calls"]).expect(11);
+    fixture.approve_as("calls", "a third one");
     forfall(&fixture, &["run", "calls"]).expect(0);
     assert_eq!(fixture.calls(), 1);
 }

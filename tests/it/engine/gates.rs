@@ -86,9 +86,9 @@ fn limits_are_compared_before_the_first_deletion() {
 #[test]
 fn an_approval_for_another_count_is_not_given() {
     let world = World::new(world::CALLS, 30, 10);
-    assert!(approve::give(&world.engine, &world.policy, &world::actor(), 19).is_err());
+    assert!(approve::give(&world.engine, &world.policy, &world::actor(), None, 19).is_err());
     assert_eq!(world.run().state, RunState::Observed);
-    assert!(approve::give(&world.engine, &world.policy, &world::actor(), 20).is_ok());
+    assert!(approve::give(&world.engine, &world.policy, &world::actor(), None, 20).is_ok());
 }
 
 #[test]

@@ -164,7 +164,7 @@ impl World {
     }
 
     pub(crate) fn approve(&self, count: u64) {
-        approve::give(&self.engine, &self.policy, &actor(), count).unwrap();
+        approve::give(&self.engine, &self.policy, &actor(), None, count).unwrap();
     }
 
     pub(crate) fn run(&self) -> Report {
