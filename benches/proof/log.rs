@@ -36,6 +36,7 @@ fn beginning() -> Vec<Vec<u8>> {
             by: "op-00000000".into(),
             count: 9,
             bound_to: "ab".repeat(32),
+            author: None,
         }),
     ])
 }

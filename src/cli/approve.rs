@@ -75,7 +75,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         if args.count.is_some() && !output.is_json() {
             show(policy, offer, context);
         }
-        given.push(engine_approve::give(&session.engine, policy, &actor::present(), author.as_ref(), offer.count)?);
+        given.push(engine_approve::give(
+            &session.engine,
+            policy,
+            &actor::present(),
+            author.as_ref(),
+            offer.count,
+        )?);
     }
     tell(&given, &offers, &session, context)
 }
@@ -184,7 +190,9 @@ fn tell(
         let (count, asked) = (given.count(policy.approvers), policy.approvers);
         if count < asked as usize {
             let author = match given.author_is_left_out(asked) {
-                true => " Its author is none of them: `--author` says who wrote it, if not the first who approves it.",
+                true => {
+                    " Its author is none of them: `--author` says who wrote it, if not the first who approves it."
+                }
                 false => "",
             };
             context.output.prose(

@@ -98,6 +98,8 @@ struct Entry<'a> {
     decision: Option<&'static str>,
     reason: Option<&'a str>,
     reference: Option<&'a str>,
+    valid_from: Option<NaiveDate>,
+    valid_until: Option<NaiveDate>,
     until: Option<Instant>,
     effective: Option<Instant>,
     people: usize,
@@ -179,6 +181,12 @@ fn decided(decide: &Decide, session: &Session, context: &Context) -> Result<Exit
         && to < from
     {
         return Err(Failure::usage(format!("--valid-until {to} is before --valid-from {from}")));
+    }
+    if let Some(last) = decide.valid_until.filter(|last| *last < review::today(policy, context.clock.now())) {
+        return Err(Failure::usage(format!(
+            "--valid-until {last} has passed: nothing could go under that decision. Ask {} for a new one",
+            needed.unwrap_or("the authority")
+        )));
     }
     let until = match (verdict, &decide.until) {
         (Verdict::Extend, text) => Some(extended(text.as_deref(), &case, policy, escalate.extend, context)?),
@@ -355,6 +363,8 @@ fn entry(case: &Case) -> Entry<'_> {
         decision: decision.map(|decision| decision.verdict.word()),
         reason: decision.map(|decision| decision.reason.as_str()),
         reference: decision.and_then(|decision| decision.reference.as_deref()),
+        valid_from: decision.and_then(|decision| decision.valid.0),
+        valid_until: decision.and_then(|decision| decision.valid.1),
         until: decision.and_then(|decision| decision.until),
         effective: decision.map(|decision| decision.effective),
         people: decision.map_or(0, |decision| decision.by.len()),

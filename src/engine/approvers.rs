@@ -154,6 +154,10 @@ mod tests {
         assert_eq!((book.author(&second).as_str(), second.count(2)), ("ola", 1));
         assert!(second.author_is_left_out(2) && !second.author_is_left_out(1));
         let later = book.approve("bo", "one", 100, Some("ada"));
-        assert_eq!((book.author(&later).as_str(), later.count(2)), ("ola", 2), "nobody can change it afterwards");
+        assert_eq!(
+            (book.author(&later).as_str(), later.count(2)),
+            ("ola", 2),
+            "nobody can change it afterwards"
+        );
     }
 }

@@ -149,12 +149,9 @@ pub(super) fn judge(
     now: Instant,
 ) -> Answer {
     for case in cases.iter().filter(|case| case.waiting.seat.policy == policy.id) {
-        if case.standing(now).is_some() && stage_of(policy, &case.waiting.seat).is_none() {
-            return Answer::Stop(format!(
-                "review case {} was decided for stage {} of {} in store {}, which the policy does not have any more: \
-                 bring the stage back, or `forfall review cancel {0}`",
-                case.id, case.waiting.seat.stage, case.waiting.seat.collection, case.waiting.seat.store
-            ));
+        let Some(decision) = case.standing(now) else { continue };
+        if let Err(why) = rests_on(policy, &case.waiting.seat, decision, today(policy, now)) {
+            return Answer::Stop(format!("review case {} {why}", case.id));
         }
     }
     for stage in &plan.stages {
@@ -177,6 +174,30 @@ pub(super) fn judge(
         }
     }
     Answer::Open
+}
+
+/// Whether what a decision rests on is still there: its stage, and the consent of an outside authority.
+fn rests_on(policy: &Policy, seat: &Seat, decision: &Decision, today: NaiveDate) -> Result<(), String> {
+    let Some((_, escalate)) = stage_of(policy, seat) else {
+        return Err(format!(
+            "was decided for stage {} of {} in store {}, which the policy does not have any more: bring the stage back, \
+             or take the decision back with `forfall review cancel`",
+            seat.stage, seat.collection, seat.store
+        ));
+    };
+    let again =
+        "take the decision back with `forfall review cancel`, and decide again when there is a new one";
+    if let Some(last) = decision.expired(today) {
+        let reference = decision.reference.as_deref().unwrap_or("the consent");
+        return Err(format!("was decided under {reference}, which was valid until {last}: {again}"));
+    }
+    let goes = matches!(decision.verdict, Verdict::Delete | Verdict::Transfer);
+    match &escalate.needs {
+        Some(authority) if goes && decision.reference.is_none() => Err(format!(
+            "was decided without a decision of {authority}, which the policy now asks for: {again}"
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What is asked of several people is asked of the author of the text in force last of all, also where they became its

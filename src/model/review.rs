@@ -170,8 +170,18 @@ impl Case {
 }
 
 impl Decision {
+    /// The last day of the consent that it rests on, where that day has passed at `today`: nothing can go under it any
+    /// more, and only another decision helps.
+    pub fn expired(&self, today: NaiveDate) -> Option<NaiveDate> {
+        let goes = matches!(self.verdict, Verdict::Delete | Verdict::Transfer);
+        self.valid.1.filter(|last| goes && today > *last)
+    }
+
     /// Whether a run may delete for it at `now`, which is `today` in the policy's zone; else why not.
     pub fn lets_go(&self, now: Instant, today: NaiveDate) -> Result<(), String> {
+        if let Some(last) = self.expired(today) {
+            return Err(format!("the decision it refers to was valid until {last}"));
+        }
         if self.verdict == Verdict::Transfer && self.receipt.is_none() {
             return Err("it waits for the archive's receipt".to_owned());
         }
@@ -181,11 +191,10 @@ impl Decision {
         if now < self.effective {
             return Err("it may still be cancelled".to_owned());
         }
-        match self.valid {
-            (Some(from), _) if today < from => {
+        match self.valid.0 {
+            Some(from) if today < from => {
                 Err(format!("the decision it refers to is not valid before {from}"))
             }
-            (_, Some(to)) if today > to => Err(format!("the decision it refers to was valid until {to}")),
             _ => Ok(()),
         }
     }

@@ -171,7 +171,8 @@ fn a_log_whose_newest_entry_is_missing_is_13() {
 fn one_approval_where_two_people_are_asked_for_is_11() {
     let fixture = Fixture::new(3, 1);
     edit_policy(&fixture, "calls", "title", "approvers = 2\ntitle");
-    let said = forfall(&fixture, &["approve", "calls", "--count", "3", "--author", "nobody-at-all"]).expect(2);
+    let said =
+        forfall(&fixture, &["approve", "calls", "--count", "3", "--author", "nobody-at-all"]).expect(2);
     assert!(said.err.contains("no user nobody-at-all"), "{}", said.err);
     forfall(&fixture, &["approve", "calls", "--count", "3", "--author", "daemon"]).expect(0);
     let size = fixture.entries().len();

@@ -1,8 +1,9 @@
 //! From an `escalate` stage to a case, a decision, and what the next run does about it.
 
+use chrono::NaiveDate;
 use forfall::engine::approvers;
 use forfall::model::ids::PolicyId;
-use forfall::model::review::Decision;
+use forfall::model::review::{Decision, Verdict};
 use forfall::state::api::{Actor, StateStore as _};
 use forfall::state::review::{Change, Quorum, ReviewBook as _};
 use forfall::state::sqlite::SqliteState;
@@ -142,14 +143,78 @@ fn a_transfer_deletes_only_after_the_receipt() {
 }
 
 #[test]
-fn an_outside_consent_is_needed_and_ends() {
-    let (fixture, case) = waiting(&CASES.replace("action    =", "needs = \"national-archive\"\naction    ="));
+fn an_outside_consent_is_needed_and_its_days_count() {
+    let (fixture, case) = waiting(&with_consent());
+    let size = fixture.entries().len();
     let said = decide(&fixture, &case, &["delete", "--reason", "case-17"], 2);
-    assert!(said.contains("national-archive"), "{said}");
-    let words = ["delete", "--reason", "c", "--decision-ref", "NA-1", "--valid-until", "2020-01-01"];
-    decide(&fixture, &case, &words, 0);
+    assert!(said.contains("needs the decision of national-archive"), "{said}");
+    let words = ["delete", "--reason", "c", "--valid-until", "2099-01-01"];
+    assert!(decide(&fixture, &case, &words, 2).contains("--decision-ref"));
+    let under = |from: &str, until: &str, code| {
+        let days = ["--valid-from", from, "--valid-until", until];
+        decide(
+            &fixture,
+            &case,
+            &[&["delete", "--reason", "c", "--decision-ref", "NA-1"], &days[..]].concat(),
+            code,
+        )
+    };
+    assert!(under("2019-01-01", "2020-01-01", 2).contains("has passed: nothing could go"));
+    assert!(under("2098-01-02", "2098-01-01", 2).contains("is before --valid-from"));
+    assert_eq!(fixture.entries().len(), size, "nothing was recorded");
+    under("2098-01-01", "2099-01-01", 0);
     run(&fixture);
-    assert_eq!(fixture.calls(), 5, "the consent has ended");
+    assert_eq!(fixture.calls(), 5, "the consent has not begun");
+    let told = fixture.run(&["review", "show", &case]).expect(0).json();
+    assert_eq!(
+        (told["valid_from"].as_str(), told["valid_until"].as_str()),
+        (Some("2098-01-01"), Some("2099-01-01"))
+    );
+    fixture.run(&["review", "cancel", &case, "--reason", "too-late"]).expect(0);
+    under("2019-01-01", "2099-01-01", 0);
+    run(&fixture);
+    assert_eq!(fixture.calls(), 2);
+}
+
+#[test]
+fn a_consent_that_has_ended_or_was_never_given_stops_the_run() {
+    let (fixture, case) = waiting(&with_consent());
+    let ended = NaiveDate::from_ymd_opt(2020, 1, 1);
+    for (reference, until, why) in [
+        (Some("NA-1"), ended, "decided under NA-1, which was valid until 2020-01-01"),
+        (None, None, "decided without a decision of national-archive"),
+    ] {
+        // What is years ago for the program, or was decided before the policy asked for a consent.
+        decide_in_state(&fixture, &case, reference, until);
+        let said = fixture.run(&["run", "calls"]).expect(11).json();
+        let reason = said["runs"][0]["reason"].as_str().unwrap();
+        assert!(reason.contains(why) && reason.contains("review cancel"), "{reason}");
+        assert_eq!(fixture.calls(), 5);
+        fixture.run(&["review", "cancel", &case, "--reason", "expired"]).expect(0);
+    }
+}
+
+fn with_consent() -> String {
+    CASES.replace("action    =", "needs = \"national-archive\"\naction    =")
+}
+
+fn decide_in_state(fixture: &Fixture, case: &str, reference: Option<&str>, until: Option<NaiveDate>) {
+    let at = "2019-12-01T12:00:00Z".parse().unwrap();
+    let state = SqliteState::open(&fixture.path("state/state.db"), at).unwrap();
+    let decision = Decision {
+        verdict: Verdict::Delete,
+        reason: "case-17".to_owned(),
+        reference: reference.map(str::to_owned),
+        valid: (None, until),
+        until: None,
+        receipt: None,
+        by: Vec::new(),
+        at,
+        effective: at,
+    };
+    let quorum = Quorum { people: 1, author: None };
+    let change = Change::Decide(case.parse().unwrap(), decision, quorum);
+    state.change_case(at, Some(&Actor("kari".to_owned())), &change).unwrap();
 }
 
 #[test]
@@ -238,4 +303,17 @@ fn what_makes_no_sense_changes_nothing() {
     let said = decide(&fixture, &case, &["preserve", "--reason", "ring 99887766"], 2);
     assert!(said.contains("telephone"), "{said}");
     assert_eq!(fixture.entries().len(), size);
+}
+
+#[test]
+fn a_decision_over_a_stage_that_is_gone_stops_the_run() {
+    let (fixture, case) = waiting(CASES);
+    decide(&fixture, &case, &["delete", "--reason", "case-17"], 0);
+    let stage = CASES.find("[[stage]]").unwrap();
+    let shorter = format!("{}[[stage]]\nafter = \"300 days\"\naction = \"delete\"\n", &CASES[..stage]);
+    write_policy(&fixture, "calls", &shorter);
+    fixture.approve("calls", 0);
+    let said = fixture.run(&["run", "calls"]).expect(11).json();
+    assert!(said["runs"][0]["reason"].as_str().unwrap().contains("does not have any more"), "{said}");
+    assert_eq!(fixture.calls(), 5);
 }
