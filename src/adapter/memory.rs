@@ -180,6 +180,7 @@ impl Tables {
             linked,
             side_effects: Vec::new(),
             referenced_by: Vec::new(),
+            partitioned_by: None,
             warnings: Vec::new(),
             marker: Some("batches".to_owned()),
         })

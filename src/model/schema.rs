@@ -23,6 +23,8 @@ pub struct Schema {
     /// Rows elsewhere that the store itself will not let go of their record: foreign keys without an action. A
     /// record that one of them reaches is needed, exactly as if [`super::target::Target::reached_by`] named them.
     pub referenced_by: Vec<Reach>,
+    /// The column by whose ranges the records are divided into partitions.
+    pub partitioned_by: Option<String>,
     /// What an operator should know: each a sentence.
     pub warnings: Vec<String>,
     /// Whether deletions can be proven after a crash by a mark of ours in the store, and its name.

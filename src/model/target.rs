@@ -23,6 +23,8 @@ pub struct Target {
     pub subject: Option<Field>,
     /// Directories that disposed files leave empty may be removed.
     pub prune_empty_dirs: bool,
+    /// A partition of which every record is due may go as a whole.
+    pub drop_partitions: bool,
 }
 
 /// One row that a record belongs to (`[[data.link]]`).
@@ -61,6 +63,7 @@ impl Target {
             reached_by: Vec::new(),
             subject: None,
             prune_empty_dirs: false,
+            drop_partitions: false,
         }
     }
 

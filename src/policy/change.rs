@@ -136,6 +136,9 @@ fn target(old: &Target, new: &Target, name: &str, found: &mut Vec<String>) {
     if new.prune_empty_dirs && !old.prune_empty_dirs {
         found.push(format!("empty directories of {name} are removed now"));
     }
+    if new.drop_partitions && !old.drop_partitions {
+        found.push(format!("whole partitions of {name} are dropped now"));
+    }
     if old.links != new.links {
         found.push(format!("other `[[data.link]]` for {name}"));
     }

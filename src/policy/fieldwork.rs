@@ -159,6 +159,7 @@ mod tests {
             linked: vec![],
             referenced_by: vec![],
             side_effects: vec![],
+            partitioned_by: None,
             warnings: vec![],
             marker: None,
             fingerprint: String::new(),

@@ -7,8 +7,10 @@ use super::condition::{Finding, check, column};
 use super::diagnostic::{Diagnostic, Severity};
 use super::fieldwork;
 use super::rule::{Data, Policy};
+use crate::model::action::Action;
 use crate::model::schema::{Column, ColumnKind, Schema};
 use crate::model::start::{Format, Start};
+use crate::model::value::Field;
 
 /// All that is wrong or worth a look about one `[[data]]` in this schema, each at its place in the policy's text.
 pub fn fit(policy: &Policy, data: &Data, schema: &Schema) -> Vec<Diagnostic> {
@@ -17,6 +19,7 @@ pub fn fit(policy: &Policy, data: &Data, schema: &Schema) -> Vec<Diagnostic> {
     fitting.conditions();
     fitting.starts();
     fitting.fieldwork();
+    fitting.partitions();
     fitting.found
 }
 
@@ -109,6 +112,30 @@ impl Fitting<'_> {
                 }
             }
         }
+    }
+
+    /// A partition can go whole only where a deleting stage counts from the column by which they are divided.
+    fn partitions(&mut self) {
+        if !self.data.target.drop_partitions {
+            return;
+        }
+        let (table, by) = (&self.schema.collection, self.schema.partitioned_by.as_deref());
+        let counts_from = |column: &str| {
+            let mut stages = self.data.branches.iter().flat_map(|branch| &branch.stages);
+            stages.any(|stage| {
+                let field = stage.start.as_deref().and_then(Start::single_field);
+                stage.action == Action::Delete && field == Some(&Field::own(column))
+            })
+        };
+        let message = match by {
+            None => format!("`drop-partitions`: `{table}` is not divided into partitions by ranges of one column"),
+            Some(column) if !counts_from(column) => {
+                format!("`drop-partitions`: `{table}` is divided by `{column}`, from which no stage that deletes counts")
+            }
+            Some(_) => return,
+        };
+        let help = "remove `drop-partitions`: the records go in batches all the same";
+        self.tell(self.collection(), error(message, help));
     }
 
     fn fieldwork(&mut self) {

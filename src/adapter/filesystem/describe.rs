@@ -44,6 +44,7 @@ pub(super) fn schema(tree: &Tree, target: &Target, pattern: &Pattern) -> Result<
         linked: Vec::new(),
         side_effects: Vec::new(),
         referenced_by: Vec::new(),
+        partitioned_by: None,
         warnings: missing(tree, pattern).into_iter().collect(),
         marker: None,
         fingerprint: hex(&Sha256::digest(described)),

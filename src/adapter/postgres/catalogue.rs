@@ -16,6 +16,8 @@ pub(super) struct Entry {
     pub(super) spelled: String,
     /// It is divided into partitions.
     pub(super) partitioned: bool,
+    /// The column by whose ranges it is divided, if it is by those of one column.
+    pub(super) partitioned_by: Option<String>,
     pub(super) columns: Vec<Column>,
     /// The columns of the primary key, in its order.
     pub(super) primary_key: Vec<String>,
@@ -95,7 +97,9 @@ pub(super) fn table(session: &Session, name: &str) -> Result<Entry, StoreError> 
     let found = session.rows(
         "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, pg_table_is_visible(c.oid), \
          c.reltuples::float8, pg_has_role(c.relowner, 'USAGE'), \
-         has_table_privilege(c.oid, 'SELECT') \
+         has_table_privilege(c.oid, 'SELECT'), \
+         (SELECT a.attname::text FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid \
+           AND a.attnum = p.partattrs[0] WHERE p.partrelid = c.oid AND p.partstrat = 'r' AND p.partnatts = 1) \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE (c.relname = $1::text AND pg_table_is_visible(c.oid) OR n.nspname || '.' || c.relname = $1::text) \
          AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'pg_catalog' \
@@ -133,6 +137,7 @@ pub(super) fn table(session: &Session, name: &str) -> Result<Entry, StoreError> 
         oid,
         spelled,
         partitioned: kind == "p",
+        partitioned_by: row.get(8),
         columns: columns(session, oid, &unique, &leading)?,
         primary_key,
         unique,

@@ -113,6 +113,7 @@ pub(super) fn probe(session: &Session, target: &Target) -> Result<Schema, StoreE
         linked: frame.links.into_iter().map(|linked| (linked.link.name, linked.table.columns)).collect(),
         side_effects: effects.refused,
         referenced_by: effects.referenced_by,
+        partitioned_by: entry.partitioned_by,
         warnings,
         marker: None,
         fingerprint,

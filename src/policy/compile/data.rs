@@ -63,6 +63,7 @@ pub(super) fn place<'a>(
         .map(|(word, column)| (word.to_string(), column.to_string()))
         .collect();
     place.with = companions::with(table, &place, defaults, notes);
+    place.read_partitions(notes);
     place.key = place.read_key(notes);
     place.subject = table.subject.as_ref().and_then(|subject| place.field(subject, notes));
     if let Some(condition) = &table.condition {
@@ -247,6 +248,20 @@ impl<'a> Place<'a> {
         }
     }
 
+    fn read_partitions(&self, notes: &mut Notes<'_>) {
+        let Some((table, whole)) = self.table.and_then(|table| Some((table, table.drop_partitions.as_ref()?)))
+        else {
+            return;
+        };
+        if self.holds_files() {
+            notes.error(whole.span(), "`drop-partitions` is for tables of PostgreSQL").help("remove it");
+        } else if **whole && !table.with.is_empty() {
+            notes
+                .error(whole.span(), "what goes with a record can only go record by record")
+                .help("remove `drop-partitions`, or the `[[data.with]]` tables");
+        }
+    }
+
     fn read_key(&self, notes: &mut Notes<'_>) -> Option<Vec<String>> {
         let key = self.table?.key.as_ref()?;
         if self.holds_files() {
@@ -268,6 +283,9 @@ impl<'a> Place<'a> {
             prune_empty_dirs: self
                 .table
                 .is_some_and(|table| table.prune_empty_dirs.as_ref().is_some_and(|prune| **prune)),
+            drop_partitions: self
+                .table
+                .is_some_and(|table| table.drop_partitions.as_ref().is_some_and(|whole| **whole)),
             ..Target::new(StoreName::new(store), collection)
         };
         Data { target: Arc::new(target), scope: self.scope.clone(), branches, index }

@@ -208,6 +208,7 @@ fn schema() -> Schema {
         linked: vec![("job".into(), vec![column("open", ColumnKind::Bool, false)])],
         referenced_by: vec![],
         side_effects: vec![],
+        partitioned_by: None,
         warnings: vec![],
         marker: None,
         fingerprint: String::new(),

@@ -38,6 +38,9 @@ pub struct DataTable {
     /// Directories that have become empty are removed.
     #[schemars(example = true)]
     pub prune_empty_dirs: Option<Spot<bool>>,
+    /// A partition of which every record is due goes whole, by one `DROP TABLE` (PostgreSQL).
+    #[schemars(example = true)]
+    pub drop_partitions: Option<Spot<bool>>,
     /// Rows that a record belongs to.
     #[serde(default)]
     pub link: Vec<Section<LinkTable>>,
