@@ -1,13 +1,14 @@
 //! Measures the program as an operator runs it, against the plainest thing that does the same without evidence.
 //! Everything is inside the measured time: process start, identity, gates, intents and outcomes, recount, forecast.
 //!
-//! `cargo bench --bench targets -- [sqlite] [postgres] [mariadb] [files] [memory] [plan] [--rows N] [--dir DIR]`
+//! `cargo bench --bench targets -- [sqlite] [postgres] [partitions] [mariadb] [files] [memory] [plan] [--rows N] [--dir DIR]`
 #![allow(clippy::print_stdout, reason = "a benchmark talks to a person")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop where it is")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures with the real clock")]
 
 mod database;
 mod mariadb;
+mod partitions;
 mod postgres;
 mod program;
 #[allow(dead_code, unreachable_pub, unused_imports, reason = "the tests' own server; they use more of it")]
@@ -39,6 +40,11 @@ fn main() {
         postgres::deletion(&wish.dir, rows, 66_500, postgres::Lie::Scattered);
         postgres::deletion(&wish.dir, rows, 66_500, postgres::Lie::InOrder);
         postgres::deletion(&wish.dir, rows * 5, 1_000, postgres::Lie::Scattered);
+    }
+    if wants("partitions") {
+        let rows = wish.rows.unwrap_or(2_000_000);
+        partitions::deletion(&wish.dir, rows, 30, 1);
+        partitions::deletion(&wish.dir, rows * 2, 3, 10);
     }
     if wants("files") {
         tree::deletion(&wish.dir, wish.rows.unwrap_or(400_000));

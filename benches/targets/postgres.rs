@@ -29,7 +29,7 @@ pub(crate) enum Lie {
 }
 
 /// Runs statements one by one, each by itself.
-fn sql(server: &Server, database: &str, statements: &[&str]) {
+pub(crate) fn sql(server: &Server, database: &str, statements: &[&str]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let url = format!("postgres://postgres@127.0.0.1:{}/{database}", server.port);
@@ -73,27 +73,27 @@ fn copied(server: &Server, database: &str) {
     sql(server, "postgres", &[&copy, "CHECKPOINT"]);
 }
 
-fn dropped(server: &Server, database: &str) {
+pub(crate) fn dropped(server: &Server, database: &str) {
     sql(server, "postgres", &[&format!("DROP DATABASE {database} WITH (FORCE)")]);
 }
 
-fn raw_delete(server: &Server) -> f64 {
+pub(crate) fn raw_delete(server: &Server, statement: &str) -> f64 {
     copied(server, "raw");
     sql(server, "raw", &["SELECT count(*) FROM visits"]);
     let began = Instant::now();
-    sql(server, "raw", &["DELETE FROM visits WHERE at <= now() - interval '30 days'"]);
+    sql(server, "raw", &[statement]);
     let seconds = began.elapsed().as_secs_f64();
     dropped(server, "raw");
     seconds
 }
 
-fn our_delete(server: &Server, dir: &Path, parallel: u64, due: u64) -> (f64, f64) {
+pub(crate) fn our_delete(server: &Server, dir: &Path, policy: &str, parallel: u64, due: u64) -> (f64, f64) {
     copied(server, "ours");
     let store = format!(
         "[store.desk]\nadapter = \"postgres\"\nurl = \"postgres://postgres@127.0.0.1:{}/ours\"\nparallel = {parallel}\n",
         server.port
     );
-    configure(dir, &store, POLICY);
+    configure(dir, &store, policy);
     forfall(dir, &["approve", "bench", "--count", &due.to_string()]);
     let took = forfall(dir, &["run", "bench"]);
     assert!(took.output.contains("\"complete\""), "{}", took.output);
@@ -124,9 +124,9 @@ pub(crate) fn deletion(dir: &Path, rows: u64, due: u64, lie: Lie) {
     let mut ours = [[0.0; 3]; 2];
     let mut peak: f64 = 0.0;
     for round in 0..3 {
-        raw[round] = raw_delete(server);
+        raw[round] = raw_delete(server, "DELETE FROM visits WHERE at <= now() - interval '30 days'");
         for (place, parallel) in [(0, 1), (1, 2)] {
-            let (seconds, memory) = our_delete(server, &dir, parallel, due);
+            let (seconds, memory) = our_delete(server, &dir, POLICY, parallel, due);
             ours[place][round] = seconds;
             peak = peak.max(memory);
         }

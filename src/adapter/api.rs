@@ -296,6 +296,13 @@ pub trait Dispose: Inspect {
 
 /// A walk over the records of a job, batch after batch.
 pub trait Walk {
+    /// The next part of the collection that may go as a whole, where `Target::drop_partitions` allows it and the store
+    /// has such parts; `None` when there is none left. Asked for before the first batch: the records of a part that is
+    /// left come in batches.
+    fn whole(&mut self) -> Result<Option<Whole<'_>>, StoreError> {
+        Ok(None)
+    }
+
     /// Prepares the next batch of at most about `want` records, leaving out `without`; `None` at the end.
     /// A batch that is aborted is prepared again by the next call; a committed one never comes back.
     fn prepare<'a>(
@@ -324,6 +331,38 @@ pub trait Walk {
     fn links(&self) -> u64 {
         0
     }
+}
+
+/// What became of a part of the collection, such as a partition, that might go as a whole.
+pub enum Whole<'a> {
+    /// Nobody can change it any more, and the whole predicate is true for every record in it.
+    Ready(Box<dyn Part + 'a>),
+    /// Its records go in batches, if at all.
+    Left {
+        /// Which part.
+        name: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// A part of the collection that is locked and lies ready to go as a whole. It may have any number of records, so it
+/// hands them over instead of holding them. Dropping it without a commit takes everything back.
+pub trait Part {
+    /// Its name, as the store spells it.
+    fn name(&self) -> &str;
+
+    /// Hands over the keys of all its records, list after list, each once; ends early when `take` says false.
+    fn keys(&mut self, take: &mut dyn FnMut(KeyList) -> bool) -> Result<(), StoreError>;
+
+    /// Makes it go, uncommitted. Gives what [`Dispose::resolve`] needs after a crash.
+    fn strike(&mut self) -> Result<Vec<u8>, StoreError>;
+
+    /// As [`Prepared::commit`].
+    fn commit(self: Box<Self>) -> Result<(), StoreError>;
+
+    /// Takes everything back.
+    fn abort(self: Box<Self>) -> Result<(), StoreError>;
 }
 
 /// A batch that is frozen but not yet done: nothing destructive is durable or visible.

@@ -1,6 +1,7 @@
 //! The audit log: an append-only transparency log (RFC 6962 tree, C2SP signed checkpoints) of canonical JSON entries.
 //! Pure: bytes in, bytes out. `state` keeps them.
 
+pub mod blocks;
 pub mod canonical;
 pub mod certificate;
 pub mod commitment;

@@ -20,6 +20,7 @@ use super::evidence::{Evidence, evidence, forget, record};
 use super::pace::{BATCH_SIZES, FIRST_BATCH, Pace, Spent};
 use super::progress::{Progress, Stop};
 use super::strain::left_in_peace;
+use super::whole;
 
 /// One stage's work on one collection.
 pub struct Assignment<'a> {
@@ -68,6 +69,8 @@ pub struct Executed {
     pub links: u64,
     /// What went along, by store and collection.
     pub along: Gone,
+    /// What an operator should know of how it went: each a sentence.
+    pub remarks: Vec<String>,
 }
 
 /// How much went, by store and collection.
@@ -108,6 +111,9 @@ pub fn execute(
             return Ok(executed);
         }
     };
+    if !whole::carry_out(engine, store, assignment, &epoch, &mut *walk, progress, stop, &mut executed)? {
+        return Ok(executed);
+    }
     let mut size = FIRST_BATCH.min(assignment.most);
     let mut without = HashSet::new();
     let mut busy = 0;
@@ -156,10 +162,7 @@ pub fn execute(
         // As late as can be: the batch lies ready, and only its intent is missing.
         if let Some(halt) = (assignment.halt)()? {
             executed.incomplete.extend(prepared.abort().err().map(|error| error.to_string()));
-            match halt {
-                Halt::Closed(why) => executed.closed = Some(why),
-                Halt::Outdated(why) => executed.incomplete.push(why),
-            }
+            executed.halted(halt);
             break;
         }
         let ready = Ready { label: &label, prepared, early };
@@ -196,16 +199,14 @@ pub fn execute(
         let took = engine.clock.monotonic().saturating_sub(began);
         size = pace.adapt(size, took).min(assignment.most);
     }
-    let Spent { batches, whole, evidence } = spent;
-    let (whole, evidence) = (whole.as_micros(), evidence.as_micros());
-    tracing::debug!(policy = %assignment.label.policy, batches, whole_us = whole, evidence_us = evidence, "a stage ended");
+    spent.tell(&assignment.label.policy);
     executed.links = walk.links();
     executed.incomplete.extend(walk.gaps().into_iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
     Ok(executed)
 }
 
 /// What the next batch is called.
-fn called(engine: &Engine, assignment: &Assignment<'_>) -> BatchLabel {
+pub(super) fn called(engine: &Engine, assignment: &Assignment<'_>) -> BatchLabel {
     BatchLabel { batch: BatchId::at(engine.clock.now()), ..assignment.label.clone() }
 }
 
@@ -300,16 +301,7 @@ fn one_batch(
             crash::here("outcome");
             Ok(Batch::Applied { applied, along: went_along(&intent), evidence: spent })
         }
-        // The commit may or may not have happened: the intent stays open, and the store is asked.
-        Err(error) => {
-            let known = super::recover::recover_open(engine, |open| open.intent.label.batch == label.batch)
-                .map_err(AuditLost)?;
-            let fate = known.unresolved.first().map_or_else(
-                || "its fate was asked for and is recorded".to_owned(),
-                |(_, why)| format!("its fate is not known yet ({why})"),
-            );
-            Ok(Batch::GivenUp(after_failed_commit(store, &error, &fate)))
-        }
+        Err(error) => Ok(Batch::GivenUp(after_failed_commit(engine, store, label, &error)?)),
     }
 }
 
@@ -317,10 +309,22 @@ fn went_along(intent: &Intent) -> Vec<(String, u64)> {
     intent.companions.iter().map(|one| (one.collection.clone(), one.count)).collect()
 }
 
-fn after_failed_commit(store: &dyn Dispose, error: &StoreError, fate: &str) -> String {
+/// A commit that failed may or may not have happened: the intent stays open, and the store is asked. Gives the whole
+/// story.
+pub(super) fn after_failed_commit(
+    engine: &Engine,
+    store: &dyn Dispose,
+    label: &BatchLabel,
+    error: &StoreError,
+) -> Result<String, AuditLost> {
+    let known = super::recover::recover_open(engine, |open| open.intent.label.batch == label.batch)?;
+    let fate = known.unresolved.first().map_or_else(
+        || "its fate was asked for and is recorded".to_owned(),
+        |(_, why)| format!("its fate is not known yet ({why})"),
+    );
     let what =
         if store.capabilities().transactional { "the commit of a batch failed" } else { "a batch failed" };
-    format!("{what}: {error}; {fate}")
+    Ok(format!("{what}: {error}; {fate}"))
 }
 
 fn abort(prepared: Box<dyn Prepared + '_>) -> Option<Batch> {
@@ -332,6 +336,14 @@ fn every_record(records: usize, reason: &str) -> Vec<Leftover> {
 }
 
 impl Executed {
+    /// No further batch may begin.
+    pub(super) fn halted(&mut self, halt: Halt) {
+        match halt {
+            Halt::Closed(why) => self.closed = Some(why),
+            Halt::Outdated(why) => self.incomplete.push(why),
+        }
+    }
+
     fn add(&mut self, applied: &Applied, store: &StoreName, along: Vec<(String, u64)>) {
         for (collection, count) in along {
             *self.along.entry((store.clone(), collection)).or_default() += count;

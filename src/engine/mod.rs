@@ -24,6 +24,7 @@ pub mod review;
 pub mod run;
 pub mod status;
 mod strain;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

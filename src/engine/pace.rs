@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::model::ids::PolicyId;
+
 /// The time that a batch should take: long enough to be quick, short enough for the application beside it.
 const BATCH_TARGET: Duration = Duration::from_millis(250);
 /// The first batch is small: nothing is known yet about how quick the store is.
@@ -66,6 +68,13 @@ impl Spent {
         self.batches += 1;
         self.whole += whole;
         self.evidence += evidence;
+    }
+
+    /// Tells the log of the program, at the stage's end.
+    pub(super) fn tell(self, policy: &PolicyId) {
+        let Self { batches, whole, evidence } = self;
+        let (whole, evidence) = (whole.as_micros(), evidence.as_micros());
+        tracing::debug!(%policy, batches, whole_us = whole, evidence_us = evidence, "a stage ended");
     }
 }
 

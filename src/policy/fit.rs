@@ -128,9 +128,13 @@ impl Fitting<'_> {
             })
         };
         let message = match by {
-            None => format!("`drop-partitions`: `{table}` is not divided into partitions by ranges of one column"),
+            None => {
+                format!("`drop-partitions`: `{table}` is not divided into partitions by ranges of one column")
+            }
             Some(column) if !counts_from(column) => {
-                format!("`drop-partitions`: `{table}` is divided by `{column}`, from which no stage that deletes counts")
+                format!(
+                    "`drop-partitions`: `{table}` is divided by `{column}`, from which no stage that deletes counts"
+                )
             }
             Some(_) => return,
         };

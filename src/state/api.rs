@@ -3,6 +3,7 @@
 mod approval;
 mod event;
 mod log;
+mod long;
 mod trouble;
 
 use std::fmt;
@@ -11,6 +12,8 @@ use std::ops::Range;
 pub use approval::{Approval, Curve};
 pub use event::{Earlier, EventRecord, Withdrawn};
 pub use log::{Filter, Placed};
+pub(crate) use long::named_twice;
+pub use long::{Kept, LongList};
 pub use trouble::{StateError, no_manifest};
 
 pub use crate::audit::leaf::Leaf;
@@ -74,7 +77,8 @@ impl fmt::Display for PauseScope {
 pub enum IntentAnswer {
     /// It is durable, at this index: the batch may be committed.
     Written(u64),
-    /// These places of the batch are held: abort, leave them out, prepare again.
+    /// These places of the batch are held: abort, leave them out, prepare again. None is named where the batch is
+    /// known by its list alone.
     Held(Vec<usize>),
     /// Somebody paused this work: abort and stop.
     Paused(PauseScope),
@@ -116,6 +120,9 @@ pub trait StateStore: ReviewBook + Send + Sync {
 
     /// The sorted commitments of a batch; `None` if they were never kept or have been erased.
     fn manifest(&self, batch: &BatchId) -> Result<Option<Vec<[u8; 32]>>, StateError>;
+
+    /// Begins the list of a batch of which nobody knows how large it is: it may be any number of records.
+    fn long_list<'a>(&'a self, batch: &BatchId) -> Result<Box<dyn LongList + 'a>, StateError>;
 
     /// Forgets the list again: the batch did not begin.
     fn drop_manifest(&self, batch: &BatchId) -> Result<(), StateError>;
@@ -273,6 +280,17 @@ pub trait StateStore: ReviewBook + Send + Sync {
         intent: &Intent,
         of: &str,
         keys: &[Key],
+        spool: &[u8],
+    ) -> Result<IntentAnswer, StateError>;
+
+    /// As [`Self::record_intent`], for a batch that is known by its kept list alone, because it has too many records
+    /// to name them. A hold that covers one of them is found by the record's commitment; the answer then names no
+    /// places.
+    fn record_whole(
+        &self,
+        now: Instant,
+        intent: &Intent,
+        of: &str,
         spool: &[u8],
     ) -> Result<IntentAnswer, StateError>;
 

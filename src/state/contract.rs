@@ -3,6 +3,7 @@
 mod event;
 mod gate;
 mod log;
+mod long;
 mod memory_of;
 mod outbox;
 mod review;
@@ -11,6 +12,7 @@ pub(crate) mod sample;
 pub(crate) use event::*;
 pub(crate) use gate::*;
 pub(crate) use log::*;
+pub(crate) use long::*;
 pub(crate) use memory_of::*;
 pub(crate) use outbox::*;
 pub(crate) use review::*;
@@ -42,11 +44,13 @@ macro_rules! state_contract {
             slots_are_remembered,
             the_commitment_key_stays,
             manifests_are_kept_and_replaced,
+            a_long_list_is_kept_like_any_other,
             a_lease_is_exclusive_until_it_is_dropped,
             settling_is_harmless,
             holds_come_and_go,
             a_hold_of_each_scope_stops_its_records_only,
             a_hit_writes_nothing,
+            a_batch_known_by_its_list_meets_every_hold_and_pause,
             a_pause_of_each_scope_stops_its_work_only,
             an_intent_waits_for_its_one_outcome,
             an_outcome_needs_an_open_intent,

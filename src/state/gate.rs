@@ -1,8 +1,10 @@
 //! Whether a batch may start: the one question that every state store asks inside the transaction that writes the
 //! intent. Pure, so that the stores cannot differ.
 
-use super::api::{IntentAnswer, PauseScope, StateError};
+use super::api::{EpochKey, IntentAnswer, PauseScope, StateError};
+use crate::audit::commitment;
 use crate::audit::entry::{Intent, Outcome, Recovery};
+use crate::audit::tree::Hash;
 use crate::model::batch::BatchLabel;
 use crate::model::hold::{self, Held, Hold};
 use crate::model::key::Key;
@@ -35,6 +37,44 @@ pub(super) fn objection<'a>(
     let places: Vec<usize> =
         keys.iter().enumerate().filter(|(_, key)| held.covers(key)).map(|(place, _)| place).collect();
     if places.is_empty() { None } else { Some(IntentAnswer::Held(places)) }
+}
+
+/// What stands against a batch that is known by its list alone. `names` says whether it has the record with this key.
+pub(super) fn objection_to_whole<'a>(
+    intent: &Intent,
+    pauses: &[PauseScope],
+    holds: impl IntoIterator<Item = &'a Hold>,
+    mut names: impl FnMut(&Key) -> Result<bool, StateError>,
+) -> Result<Option<IntentAnswer>, StateError> {
+    let label = &intent.label;
+    if let Some(pause) = pauses.iter().find(|pause| covers(pause, label)) {
+        return Ok(Some(IntentAnswer::Paused(pause.clone())));
+    }
+    let held = Held::of(holds, &label.policy, &label.store, &label.collection);
+    let mut any = held.everything;
+    for key in &held.keys {
+        any = any || names(key)?;
+    }
+    Ok(any.then(|| IntentAnswer::Held(Vec::new())))
+}
+
+/// Whether the batch's list has a record: by the place of its commitment there. Without the epoch's key nobody can
+/// tell, so nothing may go.
+pub(super) fn names<'a>(
+    intent: &'a Intent,
+    epoch: Option<&'a EpochKey>,
+    place_of: impl Fn(&Hash) -> Result<Option<u64>, StateError> + 'a,
+) -> impl FnMut(&Key) -> Result<bool, StateError> + 'a {
+    move |key| {
+        let label = &intent.label;
+        let Some(epoch) = epoch else {
+            let what = format!("the intent of batch {} is refused", label.batch);
+            return Err(StateError::Broken { what, why: "its commitment key is gone".to_owned() });
+        };
+        let opening = commitment::opening(&epoch.key, &label.batch, &label.store, &label.collection, key);
+        let wanted = commitment::commitment(&opening, &label.store, &label.collection, key);
+        Ok(place_of(&wanted)?.is_some())
+    }
 }
 
 fn covers(pause: &PauseScope, label: &BatchLabel) -> bool {

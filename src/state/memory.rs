@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::remembered::{Done, Remembered, SECRET};
 use super::api::{
-    Actor, Approval, Curve, Earlier, EpochKey, EventRecord, Filter, IntentAnswer, Lease, OpenIntent, PastRun,
-    PauseScope, Placed, SlotState, StateError, StateStore, Withdrawn,
+    Actor, Approval, Curve, Earlier, EpochKey, EventRecord, Filter, IntentAnswer, Kept, Lease, LongList,
+    OpenIntent, PastRun, PauseScope, Placed, SlotState, StateError, StateStore, Withdrawn, named_twice,
 };
 use super::{gate, notes};
-use crate::audit::commitment::hold_commitment;
+use crate::audit::commitment::{hold_commitment, root_of};
 use crate::audit::entry::{Body, Entry, Genesis, Intent, Outcome, PolicySeen, Recovery, RunNote};
 use crate::audit::note::LogKey;
 use crate::audit::tree::Hash;
@@ -87,6 +87,10 @@ impl StateStore for MemoryState {
     fn keep_manifest(&self, batch: &BatchId, sorted: &[Hash]) -> Result<(), StateError> {
         self.lock().manifests.insert(*batch, sorted.to_vec());
         Ok(())
+    }
+
+    fn long_list<'a>(&'a self, batch: &BatchId) -> Result<Box<dyn LongList + 'a>, StateError> {
+        Ok(Box::new(Gathering { state: self, batch: *batch, all: Vec::new() }))
     }
 
     fn manifest(&self, batch: &BatchId) -> Result<Option<Vec<Hash>>, StateError> {
@@ -329,17 +333,27 @@ impl StateStore for MemoryState {
         if let Some(objection) = gate::objection(intent, of, keys, &inner.pauses, &holds) {
             return Ok(objection);
         }
-        if inner.labels.contains_key(&intent.label.batch) {
-            return Err(StateError::Broken {
-                what: format!("the intent of batch {} is refused", intent.label.batch),
-                why: "the batch has one".to_owned(),
-            });
+        inner.open_intent(now, intent, of, spool)
+    }
+
+    fn record_whole(
+        &self,
+        now: Instant,
+        intent: &Intent,
+        of: &str,
+        spool: &[u8],
+    ) -> Result<IntentAnswer, StateError> {
+        let epoch = self.epoch_key_of(intent.epoch)?;
+        let mut inner = self.lock();
+        let list = inner.manifests.get(&intent.label.batch).cloned().unwrap_or_default();
+        let names = gate::names(intent, epoch.as_ref(), |wanted| {
+            Ok(list.binary_search(wanted).ok().map(|place| place as u64))
+        });
+        let holds = inner.holds.iter().map(|(hold, _)| hold);
+        if let Some(objection) = gate::objection_to_whole(intent, &inner.pauses, holds, names)? {
+            return Ok(objection);
         }
-        let index = inner.append(now, Body::Intent(intent.clone()));
-        inner.labels.insert(intent.label.batch, intent.label.clone());
-        let open = OpenIntent { index, intent: intent.clone(), spool: spool.to_vec() };
-        inner.open.push((open, of.to_owned()));
-        Ok(IntentAnswer::Written(index))
+        inner.open_intent(now, intent, of, spool)
     }
 
     fn record_outcome(
@@ -377,6 +391,30 @@ impl StateStore for MemoryState {
 
     fn settle(&self) -> Result<(), StateError> {
         Ok(())
+    }
+}
+
+/// A list that is being gathered.
+struct Gathering<'a> {
+    state: &'a MemoryState,
+    batch: BatchId,
+    all: Vec<Hash>,
+}
+
+impl LongList for Gathering<'_> {
+    fn add(&mut self, part: &[Hash]) -> Result<(), StateError> {
+        self.all.extend_from_slice(part);
+        Ok(())
+    }
+
+    fn keep(mut self: Box<Self>) -> Result<Kept, StateError> {
+        self.all.sort_unstable();
+        if self.all.windows(2).any(|two| two[0] == two[1]) {
+            return Err(named_twice());
+        }
+        let (count, root) = (self.all.len() as u64, root_of(&self.all));
+        self.state.keep_manifest(&self.batch, &self.all)?;
+        Ok(Kept { count, root })
     }
 }
 

@@ -1,6 +1,8 @@
 //! The program against a real PostgreSQL server: dry run, approval, run, kills between any two steps, and what it says
 //! when something is wrong.
 
+mod partitions;
+
 use std::os::unix::process::ExitStatusExt;
 
 use forfall::adapter::contract::server;
@@ -52,18 +54,20 @@ pub(crate) fn sql(database: &str, text: &str) -> Vec<String> {
 
 impl Desk {
     fn new() -> Self {
+        Self::with(&format!(
+            "CREATE TABLE visits (id bigint PRIMARY KEY, at timestamptz, who text); \
+             INSERT INTO visits SELECT n, now() - CASE WHEN n <= {DUE} THEN interval '40 days' \
+               ELSE interval '3 days' END, 'visitor ' || n FROM generate_series(1, {}) n; \
+             CREATE INDEX ON visits (at); ANALYZE visits",
+            DUE + KEPT
+        ))
+    }
+
+    /// With a database in which these statements made the table.
+    fn with(tables: &str) -> Self {
         let database = server::postgres().new_name();
         sql("postgres", &format!("CREATE DATABASE {database}"));
-        sql(
-            &database,
-            &format!(
-                "CREATE TABLE visits (id bigint PRIMARY KEY, at timestamptz, who text); \
-                 INSERT INTO visits SELECT n, now() - CASE WHEN n <= {DUE} THEN interval '40 days' \
-                   ELSE interval '3 days' END, 'visitor ' || n FROM generate_series(1, {}) n; \
-                 CREATE INDEX ON visits (at); ANALYZE visits",
-                DUE + KEPT
-            ),
-        );
+        sql(&database, tables);
         let dir = tempfile::tempdir().unwrap();
         let desk = Self { dir, database };
         fs_err::create_dir(desk.dir.path().join("policies")).unwrap();

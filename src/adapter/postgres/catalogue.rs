@@ -242,7 +242,9 @@ fn triggers(session: &Session, oid: u32) -> Result<Vec<Trigger>, StoreError> {
     // 8: on deletion, 16: on update. A rule rewrites the statement itself.
     let rows = session.rows(
         "SELECT tgname::text, pg_get_triggerdef(oid) FROM pg_trigger \
-         WHERE tgrelid = $1::int8::oid AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & 24) <> 0 \
+         WHERE (tgrelid = $1::int8::oid OR tgparentid = 0 \
+           AND tgrelid IN (SELECT relid FROM pg_partition_tree($1::int8::oid))) \
+         AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & 24) <> 0 \
          UNION ALL SELECT rulename::text, pg_get_ruledef(oid) FROM pg_rewrite \
          WHERE ev_class = $1::int8::oid AND ev_type IN ('2', '4') AND ev_enabled <> 'D' ORDER BY 1",
         &[Bind::Int(oid.into())],

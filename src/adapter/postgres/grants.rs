@@ -51,6 +51,12 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, Sto
     }
     let database: String = session.one("SELECT current_database()::text", &[])?.get(0);
     let mut lines = Vec::new();
+    for one in uses.iter().filter(|one| one.deletes && one.target.drop_partitions) {
+        lines.push(format!(
+            "-- only the owner of a partition may drop it: ALTER TABLE ... OWNER TO {EXECUTOR}, for each of `{}`",
+            one.target.collection
+        ));
+    }
     for (role, disposes) in [(PLANNER, false), (EXECUTOR, true)] {
         lines.push(format!("CREATE ROLE {role} LOGIN;  -- then \\password {role}"));
         lines.push(format!("GRANT CONNECT ON DATABASE {} TO {role};", quoted(&database)));

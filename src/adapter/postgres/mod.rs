@@ -13,6 +13,7 @@ mod effects;
 mod fate;
 mod grants;
 mod listing;
+mod partitions;
 mod replicas;
 mod rows;
 mod scan;

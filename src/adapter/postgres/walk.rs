@@ -4,7 +4,7 @@
 //! it follows the index on the start. Which of the two is the server's own estimate. What lies in the next stretch is
 //! found by reading; what goes is decided by the statement that carries the whole predicate.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +14,13 @@ use super::catalogue::quoted;
 use super::dialect::{self, Question};
 use super::effects::{self, Companion};
 use super::fate::Server;
+use super::partitions::{self, Partition};
 use super::replicas;
 use super::rows::Reader;
 use super::schema::{self, Bound};
 use super::session::Session;
 use super::value::Bind;
-use crate::adapter::api::{Act, Gap, Job, Prepared, Scope, StoreError, StoreErrorKind, Walk};
+use crate::adapter::api::{Act, Gap, Job, Prepared, Scope, StoreError, StoreErrorKind, Walk, Whole};
 use crate::adapter::place::Server as Place;
 use crate::adapter::sql::{Work, links_of, starts};
 use crate::model::batch::BatchLabel;
@@ -44,6 +45,8 @@ pub(super) struct PostgresWalk {
     tables: Vec<Bind>,
     /// Workers, until all pages are done.
     ahead: Option<Ahead>,
+    /// Partitions that may go as a whole, until the first batch; `None` before they were looked for.
+    whole: Option<VecDeque<Partition>>,
     /// A replica further behind pauses the walk.
     max_lag: Duration,
     /// Where the last committed batch ended.
@@ -141,6 +144,7 @@ impl PostgresWalk {
             signature: String::new(),
             tables: vec![Bind::Ints(tables)],
             ahead: None,
+            whole: None,
             max_lag: place.max_replica_lag,
             cursor: None,
             unfit: HashSet::new(),
@@ -296,6 +300,31 @@ fn pages(session: &Session, bound: &Bound) -> Result<u64, StoreError> {
 }
 
 impl Walk for PostgresWalk {
+    fn whole(&mut self) -> Result<Option<Whole<'_>>, StoreError> {
+        if !self.job.scope.target.drop_partitions || self.job.act != Act::Delete {
+            return Ok(None);
+        }
+        if self.whole.is_none() {
+            let mut found = partitions::due(&self.session, self)?;
+            let none = found.is_empty();
+            if let (false, Some(why)) = (none, partitions::objection(self)) {
+                found.clear();
+                self.whole = Some(found);
+                let name = format!("a partition of `{}`", self.bound.entry.spelled);
+                return Ok(Some(Whole::Left { name, why: why.to_owned() }));
+            }
+            self.whole = Some(found);
+        }
+        if let Some(partition) = self.whole.as_mut().and_then(VecDeque::pop_front) {
+            return partitions::try_whole(self, partition).map(Some);
+        }
+        if self.acted && self.examined.is_none() {
+            // Much less is due now than when the way was chosen.
+            self.order = order(&self.session, &self.bound, Some(&self.job.start), &self.question)?;
+        }
+        Ok(None)
+    }
+
     fn prepare<'a>(
         &'a mut self,
         _: &BatchLabel,
@@ -371,6 +400,9 @@ pub(super) fn route(
         return Ok("page by page, each record locked and looked at before it goes".to_owned());
     }
     Ok(match order(session, &bound, start, &question)? {
+        _ if scope.target.drop_partitions && bound.entry.partitioned_by.is_some() => {
+            "partitions of which everything is due as a whole, the rest in batches".to_owned()
+        }
         Order::Start(column, _) => format!("by the index on {column}, because little is due"),
         Order::Pages if bound.entry.partitioned => "page by page, through all partitions at once".to_owned(),
         Order::Pages if parallel > 1 => format!("page by page, over {parallel} connections"),

@@ -61,6 +61,7 @@ impl Begun<'_> {
                 failed: executed.failed,
             });
             incomplete.extend(executed.incomplete);
+            part.remarks.extend(executed.remarks);
             links += executed.links;
             for (place, count) in executed.along {
                 *part.along.entry(place).or_default() += count;

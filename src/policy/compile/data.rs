@@ -249,7 +249,8 @@ impl<'a> Place<'a> {
     }
 
     fn read_partitions(&self, notes: &mut Notes<'_>) {
-        let Some((table, whole)) = self.table.and_then(|table| Some((table, table.drop_partitions.as_ref()?)))
+        let Some((table, whole)) =
+            self.table.and_then(|table| Some((table, table.drop_partitions.as_ref()?)))
         else {
             return;
         };

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::audit::entry::{Body, Entry};
+use crate::audit::entry::{Body, Entry, Intent};
 use crate::audit::tree::{Frontier, Hash, leaf_hash};
 use crate::model::batch::BatchLabel;
 use crate::model::hold::Hold;
 use crate::model::ids::{BatchId, PolicyId};
 use crate::model::review::Case;
 use crate::state::api::{
-    Actor, Approval, Curve, Earlier, Filter, OpenIntent, PastRun, PauseScope, Withdrawn,
+    Actor, Approval, Curve, Earlier, Filter, IntentAnswer, OpenIntent, PastRun, PauseScope, StateError,
+    Withdrawn,
 };
 use crate::state::notes;
 use crate::time::Instant;
@@ -59,6 +60,27 @@ impl Remembered {
         self.newest = Some(entry.time);
         self.leaves.push(leaf);
         self.leaves.len() as u64 - 1
+    }
+
+    /// Writes an intent that nothing stands against; a batch has one.
+    pub(super) fn open_intent(
+        &mut self,
+        now: Instant,
+        intent: &Intent,
+        of: &str,
+        spool: &[u8],
+    ) -> Result<IntentAnswer, StateError> {
+        if self.labels.contains_key(&intent.label.batch) {
+            return Err(StateError::Broken {
+                what: format!("the intent of batch {} is refused", intent.label.batch),
+                why: "the batch has one".to_owned(),
+            });
+        }
+        let index = self.append(now, Body::Intent(intent.clone()));
+        self.labels.insert(intent.label.batch, intent.label.clone());
+        let open = OpenIntent { index, intent: intent.clone(), spool: spool.to_vec() };
+        self.open.push((open, of.to_owned()));
+        Ok(IntentAnswer::Written(index))
     }
 
     /// What stands for this person in the log.

@@ -29,6 +29,26 @@ pub(super) fn begin(
     if let Some(objection) = gate::objection(intent, of, keys, &pauses, &holds.iter()) {
         return Ok(objection);
     }
+    write(ledger, intent, of, spool)
+}
+
+/// The same for a batch that is known by its list alone: `names` says whether it has the record with this key.
+pub(super) fn begin_whole(
+    ledger: &Ledger<'_>,
+    intent: &Intent,
+    of: &str,
+    spool: &[u8],
+    names: impl FnMut(&Key) -> Result<bool, StateError>,
+) -> Result<IntentAnswer, Failure> {
+    let pauses = events::pauses(ledger.tx)?;
+    let holds = holds::touching(ledger.tx, &intent.label)?;
+    match gate::objection_to_whole(intent, &pauses, &holds, names)? {
+        Some(objection) => Ok(objection),
+        None => write(ledger, intent, of, spool),
+    }
+}
+
+fn write(ledger: &Ledger<'_>, intent: &Intent, of: &str, spool: &[u8]) -> Result<IntentAnswer, Failure> {
     let index = ledger.append(Body::Intent(intent.clone()))?;
     ledger
         .tx

@@ -25,7 +25,7 @@ pub(super) struct Layout {
     dir: PathBuf,
 }
 
-fn broken(what: &str) -> impl FnOnce(io::Error) -> StateError + '_ {
+pub(super) fn broken(what: &str) -> impl FnOnce(io::Error) -> StateError + '_ {
     // `fs_err` has put the path into the error already.
     move |error| StateError::Broken { what: what.to_owned(), why: error.to_string() }
 }
@@ -228,6 +228,36 @@ impl Layout {
         self.sync_dir("manifests")
     }
 
+    /// The same for a list that `write` writes piece by piece; after an error nothing of it is left.
+    pub(super) fn write_list(
+        &self,
+        batch: &BatchId,
+        write: impl FnOnce(&mut File) -> Result<(), StateError>,
+    ) -> Result<(), StateError> {
+        let what = "the list of commitments of a batch cannot be kept";
+        let path = self.manifest(batch);
+        let new = path.with_extension("new");
+        let written = new_file(&new).map_err(broken(what)).and_then(|mut file| {
+            file.write_all(MANIFEST_HEAD).map_err(broken(what))?;
+            write(&mut file)?;
+            file.sync_all().map_err(broken(what))
+        });
+        if let Err(error) = written.and_then(|()| fs_err::rename(&new, &path).map_err(broken(what))) {
+            drop(fs_err::remove_file(&new));
+            return Err(error);
+        }
+        self.sync_dir("manifests")
+    }
+
+    /// A file for what is not needed after this process: it has no name, so it goes with it.
+    pub(super) fn nameless(&self, batch: &BatchId) -> Result<File, StateError> {
+        let path = self.manifest(batch).with_extension("runs");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = options.open(&path).and_then(|file| fs_err::remove_file(&path).map(|()| file));
+        file.map_err(broken("the list of commitments of a batch cannot be sorted"))
+    }
+
     /// What [`Layout::write_manifest`] kept.
     pub(super) fn read_manifest(&self, batch: &BatchId) -> Result<Option<Vec<[u8; 32]>>, StateError> {
         let path = self.dir.join("manifests").join(batch.to_string());
@@ -279,11 +309,15 @@ pub(super) fn new_secret() -> Result<Secret, StateError> {
 }
 
 fn write_synced(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(path)?;
+    let mut file = new_file(path)?;
     parts.iter().try_for_each(|part| file.write_all(part))?;
     file.sync_all()
+}
+
+fn new_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)
 }
 
 /// A policy's id as a file name: everything but letters, digits, `-` and `_` as `%` and two digits, so that no two ids

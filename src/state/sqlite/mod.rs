@@ -8,6 +8,7 @@ mod holds;
 mod keeping;
 mod layout;
 mod log;
+mod long_list;
 mod open;
 mod outbox;
 mod people;
@@ -29,11 +30,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use self::failure::{Failure, damaged};
 use self::layout::Layout;
 use self::log::Ledger;
+use self::long_list::Gathering;
 use self::ring::Ring;
 pub use self::schema::APPLICATION_ID;
 use super::api::{
-    Actor, Approval, Curve, Earlier, EpochKey, EventRecord, Filter, IntentAnswer, Leaf, Lease, OpenIntent,
-    PastRun, PauseScope, Placed, SlotState, StateError, StateStore, Withdrawn,
+    Actor, Approval, Curve, Earlier, EpochKey, EventRecord, Filter, IntentAnswer, Leaf, Lease, LongList,
+    OpenIntent, PastRun, PauseScope, Placed, SlotState, StateError, StateStore, Withdrawn,
 };
 use super::gate;
 use super::keeper::LogKeeper;
@@ -196,6 +198,10 @@ impl StateStore for SqliteState {
         self.layout.write_manifest(batch, sorted)
     }
 
+    fn long_list<'a>(&'a self, batch: &BatchId) -> Result<Box<dyn LongList + 'a>, StateError> {
+        Ok(Box::new(Gathering::begin(&self.layout, *batch)))
+    }
+
     fn manifest(&self, batch: &BatchId) -> Result<Option<Vec<[u8; 32]>>, StateError> {
         self.layout.read_manifest(batch)
     }
@@ -345,6 +351,20 @@ impl StateStore for SqliteState {
     ) -> Result<IntentAnswer, StateError> {
         gate::check_intent(intent, keys)?;
         self.write(now, INTENT_PATIENCE, |ledger| batches::begin(ledger, intent, of, keys, spool))
+    }
+
+    fn record_whole(
+        &self,
+        now: Instant,
+        intent: &Intent,
+        of: &str,
+        spool: &[u8],
+    ) -> Result<IntentAnswer, StateError> {
+        let secret = self.epoch_key_of(intent.epoch)?;
+        let names = gate::names(intent, secret.as_ref(), |wanted| {
+            self.layout.place_of(&intent.label.batch, 0..intent.count, wanted)
+        });
+        self.write(now, INTENT_PATIENCE, |ledger| batches::begin_whole(ledger, intent, of, spool, names))
     }
 
     fn record_outcome(

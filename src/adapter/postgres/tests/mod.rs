@@ -2,6 +2,7 @@
 
 mod cutting;
 mod fixture;
+mod partitions;
 mod traps;
 
 use std::sync::{Arc, Mutex, PoisonError};
