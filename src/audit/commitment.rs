@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::tree::{self, Hash};
-use crate::model::ids::{BatchId, HoldId, StoreName};
+use crate::model::ids::{BatchId, CaseId, HoldId, StoreName};
 use crate::model::key::{Key, KeyList};
 
 type HmacSha256 = Hmac<Sha256>;
@@ -131,6 +131,11 @@ pub fn root_of(sorted: &[Hash]) -> Hash {
 /// The commitment to a held record's key in the entries of its hold.
 pub fn hold_commitment(secret: &[u8; 32], hold: &HoldId, key: &Key) -> Hash {
     bare(secret, b"hold", hold.as_bytes(), key.as_bytes())
+}
+
+/// The commitment to a record's key in the entries of a review case in which it was decided over by itself.
+pub fn review_commitment(secret: &[u8; 32], case: &CaseId, key: &Key) -> Hash {
+    bare(secret, b"review", case.as_bytes(), key.as_bytes())
 }
 
 /// The commitment to an event's key. The same for each entry about the same event, so that a withdrawal can be matched.
@@ -253,7 +258,9 @@ mod tests {
             assert_ne!(base, changed);
         }
         let hold: HoldId = "019a3f6e-0000-7000-8000-000000000001".parse().unwrap();
+        let case: CaseId = "019a3f6e-0000-7000-8000-000000000001".parse().unwrap();
         assert_ne!(hold_commitment(&[1; 32], &hold, &key), base[0]);
+        assert_ne!(hold_commitment(&[1; 32], &hold, &key), review_commitment(&[1; 32], &case, &key));
         assert_ne!(event_commitment(&[1; 32], "ab", "c"), event_commitment(&[1; 32], "a", "bc"));
     }
 

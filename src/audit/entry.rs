@@ -1,5 +1,6 @@
 //! What the audit log says. Closed code lists, counts, digests and identifiers; never a record's key or value.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::upkeep::{Continues, KeyRotation, Prune};
@@ -376,6 +377,12 @@ pub struct ReviewNote {
     pub class: Option<String>,
     /// The stage, from 1.
     pub stage: usize,
+    /// The number of a part of the case: some of its records, decided over by themselves.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub part: Option<u32>,
+    /// The commitments of the records' keys, where single ones were named.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub only: Vec<String>,
     /// How many records wait, or were dealt with.
     pub records: u64,
     /// The records that were due by then are meant.
@@ -390,6 +397,12 @@ pub struct ReviewNote {
     /// The outside authority's reference.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reference: Option<String>,
+    /// The first day on which that reference is valid.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub valid_from: Option<NaiveDate>,
+    /// The last day.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub valid_until: Option<NaiveDate>,
 }
 
 /// An event recorded or withdrawn.

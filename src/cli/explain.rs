@@ -10,6 +10,7 @@ use super::phrase;
 use super::session::Session;
 use crate::audit::entry::Body;
 use crate::engine::explain::{self as engine_explain, Explanation, Past};
+use crate::engine::review::InCase;
 use crate::model::start::StartState;
 use crate::policy::decide::{Decision, Verdict};
 use crate::policy::rule::Policy;
@@ -42,9 +43,26 @@ struct Explained<'a> {
     due: Option<Instant>,
     at_latest: Option<Instant>,
     holds: Vec<String>,
+    review: Option<Review>,
     why: &'a [String],
     would_change: &'a [String],
     history: Vec<History>,
+}
+
+/// The review case of the record.
+#[derive(Serialize)]
+struct Review {
+    case: String,
+    part: Option<u32>,
+    state: &'static str,
+    /// What was decided.
+    decision: Option<&'static str>,
+    /// By when a decision is wanted.
+    deadline: Option<Instant>,
+    /// From when on the decision is carried out.
+    effective: Option<Instant>,
+    /// Until when the record is kept.
+    until: Option<Instant>,
 }
 
 #[derive(Serialize)]
@@ -141,9 +159,24 @@ fn json<'a>(policy: &'a Policy, key: &'a str, told: &'a Explanation) -> Explaine
         due: decision.and_then(due),
         at_latest: step.and_then(|step| step.deadline),
         holds: told.holds.iter().map(|hold| hold.id.to_string()).collect(),
+        review: told.review.as_ref().map(review),
         why: decision.map_or(&[], |decision| &decision.why),
         would_change: decision.map_or(&[], |decision| &decision.would_change),
         history: told.history.iter().filter_map(history).collect(),
+    }
+}
+
+fn review(review: &InCase) -> Review {
+    let decided = prose::decided(review);
+    let state = review.part.as_ref().map_or(review.case.state, |part| part.state);
+    Review {
+        case: review.case.id.to_string(),
+        part: review.part.as_ref().map(|part| part.number),
+        state: state.word(),
+        decision: decided.map(|decided| decided.verdict.word()),
+        deadline: review.case.waiting.deadline.filter(|_| decided.is_none()),
+        effective: decided.map(|decided| decided.effective),
+        until: decided.and_then(|decided| decided.until),
     }
 }
 

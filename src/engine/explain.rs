@@ -1,18 +1,21 @@
 //! Why a record is still there, when it will go, or when and under which stage it went.
 
 use crate::adapter::api::StoreError;
+use crate::model::action::Action;
 use crate::model::evaluate::World;
 use crate::model::hold::{Held, Hold};
 use crate::model::key::{Key, KeyForm};
 use crate::model::pattern::Pattern;
 use crate::model::predicate::Predicate;
 use crate::model::schema::{ColumnKind, Schema};
+use crate::model::start::StartState;
 use crate::model::target::Target;
-use crate::policy::decide::{self, Decision};
+use crate::policy::decide::{self, Decision, Verdict};
 use crate::policy::rule::{Data, Policy};
 use crate::state::api::Placed;
 
 use super::plan;
+use super::review::{self, InCase};
 use super::{Engine, EngineError, certify};
 
 /// What is known of a record.
@@ -30,6 +33,8 @@ pub struct Explanation {
     pub holds: Vec<Hold>,
     /// The batches that acted on it, oldest first.
     pub history: Vec<Past>,
+    /// The review case that it is in; `None` if nobody has to decide over it, or no run has opened one yet.
+    pub review: Option<InCase>,
 }
 
 /// A batch that acted on the record.
@@ -98,7 +103,25 @@ pub fn explain(
     let target = (*data.target).clone();
     let elsewhere = schema.key_form == KeyForm::Path
         && Pattern::parse(&target.collection).is_ok_and(|pattern| !pattern.matches(key_text.as_bytes()));
-    Ok(Explanation { target, key, elsewhere, decision, holds, history })
+    let review = decision.as_ref().and_then(|told| in_case(policy, &data, told, &key, &circumstances));
+    Ok(Explanation { target, key, elsewhere, decision, holds, history, review })
+}
+
+/// The review case of a record that waits for a person, or is held and would wait.
+fn in_case(
+    policy: &Policy,
+    data: &Data,
+    told: &Decision,
+    key: &Key,
+    circumstances: &plan::Circumstances,
+) -> Option<InCase> {
+    let stage = data.branches.get(told.branch?)?.stages.get(told.stage?)?;
+    let (Action::Escalate(_), Some(StartState::Known(start))) = (&stage.action, told.start) else {
+        return None;
+    };
+    let due = matches!(told.verdict, Verdict::Escalated(_) | Verdict::Held(_));
+    let place = (told.class.as_deref(), stage.number);
+    due.then(|| review::case_of(policy, data, place, (key, start), &circumstances.cases, circumstances.now))?
 }
 
 /// Reads a key as the collection of one `[[data]]` spells its keys.

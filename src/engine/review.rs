@@ -4,6 +4,11 @@
 //! A case is about the records that were due when a run last looked before the decision: the decision covers exactly
 //! those, by their start. What falls due later makes the next case.
 
+mod asking;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 
 use super::approvers::Approvers;
@@ -11,13 +16,17 @@ use super::gate::Answer;
 use super::plan::{self, DataPlan, StagePlan};
 use super::{Engine, EngineError};
 use crate::model::action::{Action, Escalate};
+use crate::model::key::Key;
 use crate::model::predicate::{Predicate, StartIs};
-use crate::model::review::{Case, Decision, Seat, Verdict, Waiting};
+use crate::model::review::{Case, Decision, Matter, Ruling, Seat, Verdict, Waiting};
+use crate::model::start::Start;
 use crate::policy::rule::{Data, Policy, Stage};
 use crate::policy::select::{Selections, StageSelection};
 use crate::policy::timing;
 use crate::state::review::Change;
-use crate::time::{Instant, StartValue};
+use crate::time::{Instant, StartSet, StartValue};
+
+pub use asking::{InCase, Question, case_of};
 
 /// Where the records of a stage stand.
 pub fn seat(policy: &Policy, data: &Data, class: Option<&str>, stage: usize) -> Seat {
@@ -41,7 +50,7 @@ pub fn stage_of<'a>(policy: &'a Policy, seat: &Seat) -> Option<(&'a Stage, &'a E
 }
 
 /// Takes the records that a decision stands over out of what waits, and adds a selection for each decision that lets
-/// its records go. The newest decision counts.
+/// its records go. The older case first: a newer one is about what no decision stood over when it was opened.
 pub(super) fn with_decisions(
     policy: &Policy,
     data: &Data,
@@ -54,13 +63,13 @@ pub(super) fn with_decisions(
         let stage = plan::stage_of(data, selection);
         let (Action::Escalate(_), Some(start)) = (&stage.action, &selection.start) else { continue };
         let seat = seat(policy, data, selection.class.as_deref(), stage.number);
-        for case in cases.iter().rev().filter(|case| case.waiting.seat == seat) {
-            let Some(decision) = case.standing(now) else { continue };
-            let due = timing::due_set(policy, stage, case.waiting.seen);
-            let by_then = Predicate::Start { start: start.clone(), is: StartIs::In(due.clone()) };
-            let covered = selection.acts.clone().and(by_then.clone());
-            selection.acts = selection.acts.clone().and(by_then.negated());
-            if decision.lets_go(now, today(policy, now)).is_err() {
+        let rulings =
+            cases.iter().filter(|case| case.waiting.seat == seat).flat_map(|case| case.rulings(now));
+        for ruling in rulings {
+            let (about, due) = about(policy, stage, start, &ruling);
+            let covered = selection.acts.clone().and(about.clone());
+            selection.acts = selection.acts.clone().and(about.negated());
+            if ruling.decision.lets_go(now, today(policy, now)).is_err() {
                 continue;
             }
             let reached = data.target.reached_by.iter().cloned().map(Predicate::Reached);
@@ -69,13 +78,51 @@ pub(super) fn with_decisions(
                 acts: unreached,
                 base: covered,
                 due,
-                decided: Some(case.id),
+                decided: Some(ruling.matter),
                 ..selection.clone()
             });
         }
     }
     selections.stages.extend(going);
     selections
+}
+
+/// The records that a decision is about: those whose starts were due when a run last looked before it, and of them the
+/// ones that were named, or all but those.
+fn about(policy: &Policy, stage: &Stage, start: &Arc<Start>, ruling: &Ruling<'_>) -> (Predicate, StartSet) {
+    let due = timing::due_set(policy, stage, ruling.seen);
+    let by_then = Predicate::Start { start: start.clone(), is: StartIs::In(due.clone()) };
+    let keys = |keys: &HashSet<Key>| Predicate::KeyIn(Arc::new(keys.clone()));
+    let about = match &ruling.only {
+        Some(only) => by_then.and(keys(only)),
+        None if ruling.but.is_empty() => by_then,
+        None => by_then.and(keys(&ruling.but).negated()),
+    };
+    (about, due)
+}
+
+/// Whether a decision lets go at `now` what a plan has counted for it: nobody has taken it back, or decided otherwise
+/// over some of its records. `then` is what the plan knew.
+pub(super) fn still_lets_go(
+    policy: &Policy,
+    matter: Matter,
+    then: &[Case],
+    at: Instant,
+    cases: &[Case],
+    now: Instant,
+) -> bool {
+    fn find(cases: &[Case], matter: Matter, now: Instant) -> Option<Ruling<'_>> {
+        let case = cases.iter().find(|case| case.id == matter.case)?;
+        case.rulings(now).into_iter().find(|ruling| ruling.matter == matter)
+    }
+    let (Some(before), Some(ruling)) = (find(then, matter, at), find(cases, matter, now)) else {
+        return false;
+    };
+    ruling.decision == before.decision
+        && ruling.only == before.only
+        // Parts that were carried out meanwhile are forgotten; one that came meanwhile is not in the plan.
+        && ruling.but.is_subset(&before.but)
+        && ruling.decision.lets_go(now, today(policy, now)).is_ok()
 }
 
 /// The day that it is in the policy's zone.
@@ -98,7 +145,13 @@ pub(super) fn look(
         let open = cases.iter().find(|case| case.is_open() && case.waiting.seat == seat);
         if stage.due + stage.held > 0 {
             let waiting = waiting(policy, data, plan, stage, escalate, seat, now);
-            engine.state.change_case(now, None, &Change::See(waiting))?;
+            let seen = engine.state.change_case(now, None, &Change::See(waiting))?;
+            // A decision that was taken back leaves a second case for the same records: one is enough.
+            let same =
+                |case: &&Case| case.is_open() && case.waiting.seat == seen.waiting.seat && case.id != seen.id;
+            for other in cases.iter().filter(same) {
+                engine.state.change_case(now, None, &Change::Lapse(other.id))?;
+            }
         } else if let Some(case) = open.filter(|_| plan.gaps.is_empty()) {
             engine.state.change_case(now, None, &Change::Lapse(case.id))?;
         }
@@ -148,28 +201,33 @@ pub(super) fn judge(
     given: &Approvers,
     now: Instant,
 ) -> Answer {
-    for case in cases.iter().filter(|case| case.waiting.seat.policy == policy.id) {
-        let Some(decision) = case.standing(now) else { continue };
+    let own = cases.iter().filter(|case| case.waiting.seat.policy == policy.id);
+    let rulings: Vec<(&Case, Ruling<'_>)> =
+        own.flat_map(|case| case.rulings(now).into_iter().map(move |ruling| (case, ruling))).collect();
+    for (case, ruling) in &rulings {
+        let decision = ruling.decision;
         if let Err(why) = rests_on(policy, &case.waiting.seat, decision, today(policy, now)) {
-            return Answer::Stop(format!("review case {} {why}", case.id));
+            return Answer::Stop(format!("review case {} {why}", ruling.matter));
         }
     }
     for stage in &plan.stages {
-        let Some(id) = plan.selections.stages[stage.selection].decided else { continue };
-        let case = cases.iter().find(|case| case.id == id);
-        if let Some(decision) = case.and_then(|case| case.decision.as_ref())
-            && let Err(why) = decided_by_enough(decision, policy.approvers, given)
+        let Some(matter) = plan.selections.stages[stage.selection].decided else { continue };
+        let ruling = rulings.iter().map(|(_, ruling)| ruling).find(|ruling| ruling.matter == matter);
+        if let Some(Err(why)) =
+            ruling.map(|ruling| decided_by_enough(ruling.decision, policy.approvers, given))
         {
             return Answer::Stop(format!(
-                "review case {id} {why}: `forfall review cancel {id}`, and others have to decide again"
+                "review case {matter} {why}: `forfall review cancel {}`, and others have to decide again",
+                matter.case
             ));
         }
-        let seen = case.map_or(0, |case| case.waiting.records);
+        let seen = ruling.map_or(0, |ruling| ruling.records);
         if stage.due + stage.held > seen {
             return Answer::Stop(format!(
-                "review case {id} was decided over {seen} records and {} are there now: `forfall review cancel {id}`, \
+                "review case {matter} was decided over {seen} records and {} are there now: `forfall review cancel {}`, \
                  look at them, and decide again",
-                stage.due + stage.held
+                stage.due + stage.held,
+                matter.case
             ));
         }
     }

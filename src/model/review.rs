@@ -1,10 +1,18 @@
 //! Review cases: what `escalate` asks a person, and what was answered.
 
+mod part;
+
+use std::collections::HashSet;
+use std::fmt;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{CaseId, PolicyId, StoreName};
+use super::key::Key;
 use crate::time::Instant;
+
+pub use part::Part;
 
 /// Where in a policy the records of a case stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,8 +160,55 @@ pub struct Case {
     pub state: CaseState,
     /// What waits. After a decision this stays as the people who decided have seen it.
     pub waiting: Waiting,
-    /// What was decided.
+    /// What was decided over all of them but those of `parts`.
     pub decision: Option<Decision>,
+    /// Records that were decided over by themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+    /// How many parts there have been.
+    #[serde(default)]
+    pub parts_made: u32,
+}
+
+/// A case, or a part of one: what a decision is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Matter {
+    /// The case.
+    pub case: CaseId,
+    /// The number of the part; `None` for everything in the case that is in no part.
+    pub part: Option<u32>,
+}
+
+/// A decision that stands, with what it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling<'a> {
+    /// What it is about.
+    pub matter: Matter,
+    /// The decision.
+    pub decision: &'a Decision,
+    /// The records that were due by then are meant.
+    pub seen: Instant,
+    /// How many there were when it was decided.
+    pub records: u64,
+    /// The records of a part.
+    pub only: Option<HashSet<Key>>,
+    /// The records that the decision over the whole case leaves out, because parts are about them.
+    pub but: HashSet<Key>,
+}
+
+impl fmt::Display for Matter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.part {
+            Some(part) => write!(f, "{} (part {part})", self.case),
+            None => write!(f, "{}", self.case),
+        }
+    }
+}
+
+impl From<CaseId> for Matter {
+    fn from(case: CaseId) -> Self {
+        Self { case, part: None }
+    }
 }
 
 impl Case {
@@ -162,11 +217,70 @@ impl Case {
         matches!(self.state, CaseState::Open | CaseState::Proposed)
     }
 
-    /// The decision, where it stands over the records of the case at `now`. An extension ends with its day.
-    pub fn standing(&self, now: Instant) -> Option<&Decision> {
-        let decision = self.decision.as_ref().filter(|_| self.state == CaseState::Decided)?;
-        decision.until.is_none_or(|until| until > now).then_some(decision)
+    /// Whether nothing is to come of it any more.
+    pub fn has_ended(&self) -> bool {
+        let whole = matches!(self.state, CaseState::Executed | CaseState::Lapsed);
+        whole && !self.parts.iter().any(Part::is_under_way)
     }
+
+    /// The decision over everything that is in no part, where it stands at `now`. An extension ends with its day.
+    pub fn standing(&self, now: Instant) -> Option<&Decision> {
+        standing(self.state, self.decision.as_ref(), now)
+    }
+
+    /// How many of its records do not count among those that wait, because a part is about them. What was only
+    /// proposed still waits.
+    pub fn set_apart(&self) -> u64 {
+        let apart = |part: &&Part| matches!(part.state, CaseState::Decided | CaseState::Open);
+        self.parts.iter().filter(apart).map(|part| part.records).sum()
+    }
+
+    fn proposed(&self) -> u64 {
+        let proposed = |part: &&Part| part.state == CaseState::Proposed;
+        self.parts.iter().filter(proposed).map(|part| part.records).sum()
+    }
+
+    /// The records of parts.
+    pub fn picked(&self) -> HashSet<Key> {
+        self.parts.iter().flat_map(|part| part.keys.iter().cloned()).collect()
+    }
+
+    /// Takes records out of their parts.
+    pub fn leave(&mut self, keys: &[Key]) {
+        for part in &mut self.parts {
+            part.lose(keys);
+        }
+        self.parts.retain(|part| !part.keys.is_empty() || part.state == CaseState::Executed);
+    }
+
+    /// Every decision in it that stands at `now`. No record is in two of them.
+    pub fn rulings(&self, now: Instant) -> Vec<Ruling<'_>> {
+        let part = |part: &'_ Part| Matter { case: self.id, part: Some(part.number) };
+        let parts = self.parts.iter().filter_map(|one| {
+            Some(Ruling {
+                matter: part(one),
+                decision: one.standing(now)?,
+                seen: one.seen,
+                records: one.records,
+                only: Some(one.keys.iter().cloned().collect()),
+                but: HashSet::new(),
+            })
+        });
+        let whole = self.standing(now).map(|decision| Ruling {
+            matter: self.id.into(),
+            decision,
+            seen: self.waiting.seen,
+            records: self.waiting.records.saturating_sub(self.proposed()),
+            only: None,
+            but: self.picked(),
+        });
+        parts.chain(whole).collect()
+    }
+}
+
+fn standing(state: CaseState, decision: Option<&Decision>, now: Instant) -> Option<&Decision> {
+    let decision = decision.filter(|_| state == CaseState::Decided)?;
+    decision.until.is_none_or(|until| until > now).then_some(decision)
 }
 
 impl Decision {

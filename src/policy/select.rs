@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use crate::model::action::{Action, Change};
 use crate::model::hold::Held;
-use crate::model::ids::CaseId;
 use crate::model::predicate::Predicate;
+use crate::model::review::Matter;
 use crate::model::start::Start;
 use crate::policy::rule::{Branch, Data, Policy, Stage};
 use crate::time::{Instant, StartSet};
@@ -37,8 +37,8 @@ pub struct StageSelection {
     pub needed: Predicate,
     /// The starts that are due now.
     pub due: StartSet,
-    /// The review case whose decision these records are deleted for; `None` for what the policy says by itself.
-    pub decided: Option<CaseId>,
+    /// The review case, or the part of one, whose decision these records are deleted for; `None` for what the policy says by itself.
+    pub decided: Option<Matter>,
 }
 
 /// What a policy selects in one `[[data]]` at one instant.

@@ -120,14 +120,25 @@ fn review_text(review: &ReviewNote, zone: Zone) -> Vec<String> {
         "{by} {what} review case {} of policy {} (stage {}, {} in store {}).",
         review.case, review.policy, review.stage, review.collection, review.store
     )];
+    let part = review.part.map_or(String::new(), |part| format!(" as part {part} of the case"));
+    let named = match review.only.is_empty() {
+        true => String::new(),
+        false => {
+            format!(", decided over by themselves{part}: their keys stand in the log only as commitments")
+        }
+    };
     sentences.push(format!(
-        "It is about {} due by {}.",
+        "It is about {} due by {}{named}.",
         phrase::records(review.records),
         phrase::local(review.up_to, zone)
     ));
     sentences.extend(review.decision.as_ref().map(|decision| format!("The decision: {decision}.")));
     sentences.extend(review.reason.as_ref().map(|reason| format!("The reason given: {reason}.")));
-    sentences.extend(review.reference.as_ref().map(|reference| format!("It refers to {reference}.")));
+    sentences.extend(review.reference.as_ref().map(|reference| {
+        let from = review.valid_from.map_or(String::new(), |day| format!(", valid from {day}"));
+        let until = review.valid_until.map_or(String::new(), |day| format!(", valid until {day}"));
+        format!("It refers to {reference}{from}{until}.")
+    }));
     sentences
 }
 

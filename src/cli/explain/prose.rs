@@ -1,5 +1,9 @@
 //! An explanation as somebody would give it in a letter.
 
+mod case;
+
+pub(super) use case::decided;
+
 use crate::audit::entry::{Body, Intent};
 use crate::cli::output::{Output, Tone};
 use crate::cli::phrase;
@@ -11,7 +15,12 @@ use crate::policy::rule::Policy;
 /// The answer in one sentence.
 pub(super) fn headline(policy: &Policy, told: &Explanation) -> (Tone, String) {
     match &told.decision {
-        Some(decision) => verdict(policy, decision),
+        Some(decision) => {
+            match told.review.as_ref().and_then(|review| case::verdict(policy, review, decision)) {
+                Some(decided) => decided,
+                None => verdict(policy, decision),
+            }
+        }
         None => gone(policy, told),
     }
 }
@@ -63,6 +72,9 @@ fn there(page: &mut Page, policy: &Policy, told: &Explanation, decision: &Decisi
     }
     for (place, hold) in told.holds.iter().enumerate() {
         page.item(if place == 0 { "held by" } else { "" }, &hold_text(policy, hold));
+    }
+    if let Some(review) = &told.review {
+        page.item("case", &case::line(policy, review));
     }
     for (place, sentence) in decision.would_change.iter().enumerate() {
         page.item(if place == 0 { "changes" } else { "" }, sentence);

@@ -13,9 +13,9 @@ use crate::engine::{EngineError, along, companions, execute, forecast, plan, rev
 use crate::model::action::Action;
 use crate::model::batch::BatchLabel;
 use crate::model::hold::Held;
-use crate::model::ids::{BatchId, CaseId};
+use crate::model::ids::BatchId;
 use crate::model::predicate::Predicate;
-use crate::model::review::Case;
+use crate::model::review::Matter;
 use crate::model::run::RunState;
 use crate::model::target::Target;
 use crate::policy::rule::Data;
@@ -109,7 +109,7 @@ impl Begun<'_> {
     /// comes later.
     fn carried_out(
         &self,
-        case: CaseId,
+        case: Matter,
         data: &Data,
         plan: &DataPlan,
         place: usize,
@@ -132,14 +132,10 @@ impl Begun<'_> {
     }
 
     /// Whether the decision of a case still lets its records go: somebody may have taken it back.
-    fn taken_back(&self, case: CaseId) -> Result<Option<Halt>, StateError> {
-        let now = self.engine.clock.now();
-        let today = review::today(self.policy, now);
-        let stands = |known: &Case| {
-            known.id == case && known.standing(now).is_some_and(|one| one.lets_go(now, today).is_ok())
-        };
-        let gone = !self.engine.state.cases(false)?.iter().any(stands);
-        Ok(gone.then(|| Halt::Outdated(format!("the decision in review case {case} was taken back"))))
+    fn taken_back(&self, case: Matter, then: &Circumstances) -> Result<Option<Halt>, StateError> {
+        let (cases, now) = (self.engine.state.cases(false)?, self.engine.clock.now());
+        let stands = review::still_lets_go(self.policy, case, &then.cases, then.now, &cases, now);
+        Ok((!stands).then(|| Halt::Outdated(format!("the decision in review case {case} was taken back"))))
     }
 
     /// Lets every store that lost something finish it: what cannot be finished now makes the run incomplete.
@@ -188,7 +184,7 @@ impl Begun<'_> {
         };
         let seen = Cell::new(circumstances.log);
         let halt = || match selection.decided {
-            Some(case) => match self.taken_back(case)? {
+            Some(case) => match self.taken_back(case, circumstances)? {
                 Some(halt) => Ok(Some(halt)),
                 None => self.halt(&seen),
             },

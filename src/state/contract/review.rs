@@ -125,10 +125,10 @@ pub(crate) fn a_decision_is_taken_back_or_carried_out_once(state: &dyn StateStor
     decide(state, "kari", case, Verdict::Delete, 1).unwrap();
     let open = state.change_case(later(6), Some(&by()), &cancel).unwrap();
     assert_eq!((open.state, open.decision), (CaseState::Open, None));
-    assert!(state.change_case(later(7), None, &Change::Execute(case, 3)).is_err());
+    assert!(state.change_case(later(7), None, &Change::Execute(case.into(), 3)).is_err());
     decide(state, "kari", case, Verdict::Delete, 1).unwrap();
     assert!(decide(state, "ola", case, Verdict::Delete, 1).is_err());
-    let done = state.change_case(later(8), None, &Change::Execute(case, 3)).unwrap();
+    let done = state.change_case(later(8), None, &Change::Execute(case.into(), 3)).unwrap();
     assert_eq!(done.state, CaseState::Executed);
     assert!(state.change_case(later(9), Some(&by()), &cancel).is_err());
     assert!(state.cases(false).unwrap().is_empty());
@@ -138,7 +138,7 @@ pub(crate) fn a_decision_is_taken_back_or_carried_out_once(state: &dyn StateStor
 
 pub(crate) fn a_transfer_waits_for_its_receipt(state: &dyn StateStore) {
     let case = see(state, 3, noon()).id;
-    let receive = Change::Receive(case, "receipt-9".to_owned(), later(20));
+    let receive = Change::Receive(case.into(), "receipt-9".to_owned(), later(20));
     assert!(state.change_case(later(1), Some(&by()), &receive).is_err());
     decide(state, "kari", case, Verdict::Transfer, 1).unwrap();
     let today = noon().date_naive();

@@ -5,10 +5,13 @@ use rusqlite::{Connection, params};
 use super::failure::Failure;
 use super::values::{json, parse};
 use super::{PATIENCE, SqliteState, people};
+use crate::audit::commitment::review_commitment;
 use crate::audit::entry::Body;
-use crate::model::review::{Case, CaseState};
-use crate::state::api::{Actor, StateError};
-use crate::state::review::{Change, ReviewBook, changed};
+use crate::model::ids::CaseId;
+use crate::model::key::{Key, hex};
+use crate::model::review::Case;
+use crate::state::api::{Actor, StateError, StateStore as _};
+use crate::state::review::{Change, Order, ReviewBook, changed};
 use crate::time::Instant;
 
 impl ReviewBook for SqliteState {
@@ -17,12 +20,14 @@ impl ReviewBook for SqliteState {
     }
 
     fn change_case(&self, now: Instant, by: Option<&Actor>, change: &Change) -> Result<Case, StateError> {
+        let secret = self.epoch_key()?;
+        let commit = |case: &CaseId, key: &Key| hex(&review_commitment(&secret.key, case, key));
         self.write(now, PATIENCE, |ledger| {
             // Ended cases too: an order about one is answered with what became of it.
             let cases = list(ledger.tx, true)?;
             let by = by.map(|by| people::pseudonym(ledger.tx, by)).transpose()?;
-            let (case, note) = changed(&cases, now, by, change)?;
-            let ended = matches!(case.state, CaseState::Executed | CaseState::Lapsed);
+            let (case, note) = changed(&cases, &Order { now, by, commit: &commit }, change)?;
+            let ended = case.has_ended();
             ledger
                 .tx
                 .prepare_cached(
