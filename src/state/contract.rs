@@ -69,6 +69,9 @@ macro_rules! state_contract {
             a_case_grows_until_it_is_decided,
             two_people_have_to_say_the_same,
             the_author_is_none_of_several_people,
+            a_part_is_decided_by_itself,
+            a_part_is_taken_back_and_waits,
+            two_people_decide_over_the_same_part,
             a_decision_is_taken_back_or_carried_out_once,
             a_transfer_waits_for_its_receipt
         }

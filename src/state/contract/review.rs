@@ -3,7 +3,8 @@
 use super::sample::*;
 use crate::audit::entry::{Body, ReviewNote};
 use crate::model::ids::{CaseId, StoreName};
-use crate::model::review::{Case, CaseState, Decision, Seat, Verdict, Waiting};
+use crate::model::key::Key;
+use crate::model::review::{Case, CaseState, Decision, Matter, Seat, Verdict, Waiting};
 use crate::state::api::{Actor, StateError, StateStore};
 use crate::state::review::{Change, Quorum};
 use crate::time::Instant;
@@ -147,4 +148,111 @@ pub(crate) fn a_transfer_waits_for_its_receipt(state: &dyn StateStore) {
     let received = state.change_case(later(10), Some(&by()), &receive).unwrap();
     assert!(!lets_go(&received, later(19)) && lets_go(&received, later(20)));
     assert!(state.change_case(later(11), Some(&by()), &receive).is_err());
+}
+
+fn keys(numbers: &[i64]) -> Vec<Key> {
+    numbers.iter().map(|number| Key::from_int(*number)).collect()
+}
+
+fn decide_only(
+    state: &dyn StateStore,
+    who: &str,
+    case: CaseId,
+    numbers: &[i64],
+    verdict: Verdict,
+) -> Result<Case, StateError> {
+    let quorum = Quorum { people: if who == "alone" { 1 } else { 2 }, author: None };
+    let change = Change::DecideOnly(case, keys(numbers), decision(verdict), quorum);
+    state.change_case(later(5), Some(&Actor(who.to_owned())), &change)
+}
+
+/// The numbers of the parts, with how many records each has.
+fn parts(case: &Case) -> Vec<(u32, CaseState, u64)> {
+    case.parts.iter().map(|part| (part.number, part.state, part.records)).collect()
+}
+
+pub(crate) fn a_part_is_decided_by_itself(state: &dyn StateStore) {
+    let case = see(state, 9, noon()).id;
+    decide_only(state, "alone", case, &[1, 2, 2], Verdict::Delete).unwrap();
+    let both = decide_only(state, "alone", case, &[2, 3], Verdict::Preserve).unwrap();
+    assert_eq!(
+        parts(&both),
+        [(1, CaseState::Decided, 1), (2, CaseState::Decided, 2)],
+        "the newer one has the second"
+    );
+    assert_eq!((both.state, both.waiting.records), (CaseState::Open, 6), "the rest waits");
+    assert_eq!(state.cases(false).unwrap(), [both], "kept as it was said");
+    let whole = decide(state, "alone", case, Verdict::Delete, 1).unwrap();
+    let rulings: Vec<_> =
+        whole.rulings(later(6)).into_iter().map(|one| (one.matter.part, one.records)).collect();
+    assert_eq!(rulings, [(Some(1), 1), (Some(2), 2), (None, 6)]);
+    let done = state.change_case(later(7), None, &Change::Execute(case.into(), 6)).unwrap();
+    assert!(done.state == CaseState::Executed && !done.has_ended(), "what is kept is kept");
+    let first = Matter { case, part: Some(1) };
+    let done = state.change_case(later(7), None, &Change::Execute(first, 1)).unwrap();
+    assert!(done.parts[0].keys.is_empty() && done.parts[0].records == 1, "its keys are forgotten");
+    assert!(state.change_case(later(7), None, &Change::Execute(first, 1)).is_err(), "once");
+    assert!(decide_only(state, "alone", case, &[7], Verdict::Delete).is_err());
+    let notes: Vec<_> =
+        told(state).into_iter().map(|note| (note.change, note.part, note.records, note.only.len())).collect();
+    let expected = [
+        ("open", None, 9, 0),
+        ("decide", Some(1), 2, 2),
+        ("decide", Some(2), 2, 2),
+        ("decide", None, 6, 0),
+        ("execute", None, 6, 0),
+        ("execute", Some(1), 1, 0),
+    ];
+    assert_eq!(notes, expected.map(|(change, part, records, only)| (change.to_owned(), part, records, only)));
+}
+
+pub(crate) fn a_part_is_taken_back_and_waits(state: &dyn StateStore) {
+    let case = see(state, 9, noon()).id;
+    let cancel = |numbers: &[i64]| {
+        state.change_case(
+            later(6),
+            Some(&by()),
+            &Change::CancelOnly(case, keys(numbers), "mistake".to_owned()),
+        )
+    };
+    decide_only(state, "alone", case, &[1, 2, 3], Verdict::Delete).unwrap();
+    let before = size(state);
+    assert!(cancel(&[1, 4]).is_err(), "one of them is in no decision of its own");
+    assert_eq!(size(state), before, "a refusal changes nothing");
+    let back = cancel(&[1]).unwrap();
+    assert_eq!((parts(&back), back.waiting.records), (vec![(1, CaseState::Decided, 2)], 7));
+    decide(state, "alone", case, Verdict::Delete, 1).unwrap();
+    let back = cancel(&[2]).unwrap();
+    assert_eq!(parts(&back), [(1, CaseState::Decided, 1), (2, CaseState::Open, 1)]);
+    assert!(
+        back.rulings(later(7))
+            .iter()
+            .all(|one| one.only.is_none() || !one.only.as_ref().unwrap().contains(&Key::from_int(2)))
+    );
+    assert!(
+        back.rulings(later(7))[1].but.contains(&Key::from_int(2)),
+        "nobody who decided over the rest has meant it"
+    );
+    let all = state.change_case(later(8), Some(&by()), &Change::Cancel(case, "mistake".to_owned())).unwrap();
+    assert_eq!((all.state, all.parts.len(), all.waiting.records), (CaseState::Open, 0, 9));
+}
+
+pub(crate) fn two_people_decide_over_the_same_part(state: &dyn StateStore) {
+    let case = see(state, 9, noon()).id;
+    let first = decide_only(state, "kari", case, &[1, 2], Verdict::Delete).unwrap();
+    assert_eq!(
+        (parts(&first), first.waiting.records),
+        (vec![(1, CaseState::Proposed, 2)], 9),
+        "they wait still"
+    );
+    assert!(first.rulings(later(6)).is_empty());
+    for (who, numbers, verdict) in [
+        ("kari", &[1, 2][..], Verdict::Delete),
+        ("ola", &[1, 2], Verdict::Preserve),
+        ("ola", &[2, 3], Verdict::Delete),
+    ] {
+        assert!(matches!(decide_only(state, who, case, numbers, verdict), Err(StateError::Refused(_))));
+    }
+    let second = decide_only(state, "ola", case, &[2, 1], Verdict::Delete).unwrap();
+    assert_eq!((parts(&second), second.waiting.records), (vec![(1, CaseState::Decided, 2)], 7));
 }
