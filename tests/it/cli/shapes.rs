@@ -182,6 +182,7 @@ fn explain_holds_and_events() {
         "due",
         "at_latest",
         "holds",
+        "review",
         "why",
         "would_change",
         "history",
