@@ -14,7 +14,7 @@ use forfall::config;
 use forfall::engine::plan::{self, Circumstances};
 use forfall::model::batch::BatchLabel;
 use forfall::model::ids::{BatchId, RunId};
-use forfall::state::api::{Filter, IntentAnswer, StateStore as _};
+use forfall::state::api::{IntentAnswer, Planned, StateStore as _};
 use forfall::state::sqlite::SqliteState;
 use rusqlite::Connection;
 
@@ -122,12 +122,10 @@ fn bare(place: &Path, rows: u64) -> (f64, f64, f64) {
             epoch: 1,
             companions: Vec::new(),
         };
-        // Before each intent the engine looks whether an event came meanwhile.
-        let (size_of_log, _) = state.log_head().unwrap();
-        let filter = Filter { kind: Some("event".to_owned()), ..Filter::default() };
-        assert!(state.find(&filter, size_of_log.checked_sub(1), 500).unwrap().is_empty());
         let spool = prepared.spool();
-        let answer = state.record_intent(Utc::now(), &intent, "0/-/1", prepared.records(), &spool).unwrap();
+        let planned = Planned::default();
+        let answer =
+            state.record_intent(Utc::now(), &intent, "0/-/1", prepared.records(), &spool, &planned).unwrap();
         assert!(matches!(answer, IntentAnswer::Written(_)));
         let applied = prepared.commit().unwrap();
         let outcome = Outcome {

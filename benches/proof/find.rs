@@ -10,7 +10,7 @@ use forfall::engine::certify::{self, Record};
 use forfall::model::batch::BatchLabel;
 use forfall::model::ids::{BatchId, PolicyId, RunId, StoreName};
 use forfall::model::key::{Key, KeyForm, hex};
-use forfall::state::api::StateStore as _;
+use forfall::state::api::{Planned, StateStore as _};
 use forfall::state::sqlite::SqliteState;
 
 const BATCH: i64 = 50_000;
@@ -61,7 +61,7 @@ pub(crate) fn find_one_among(dir: &Path, records: i64) {
             epoch: epoch.epoch,
             companions: Vec::new(),
         };
-        state.record_intent(now, &intent, "0/-/1", &keys, &[]).unwrap();
+        state.record_intent(now, &intent, "0/-/1", &keys, &[], &Planned::default()).unwrap();
         state.record_outcome(now, None, &outcome).unwrap();
         written += began.elapsed().as_secs_f64();
     }

@@ -138,6 +138,11 @@ pub fn review_commitment(secret: &[u8; 32], case: &CaseId, key: &Key) -> Hash {
     bare(secret, b"review", case.as_bytes(), key.as_bytes())
 }
 
+/// The commitment to the condition of a hold in its entries: it may name a value.
+pub fn condition_commitment(secret: &[u8; 32], hold: &HoldId, condition: &str) -> Hash {
+    bare(secret, b"hold-condition", hold.as_bytes(), condition.as_bytes())
+}
+
 /// The commitment to an event's key. The same for each entry about the same event, so that a withdrawal can be matched.
 pub fn event_commitment(secret: &[u8; 32], name: &str, key: &str) -> Hash {
     bare(secret, b"event", name.as_bytes(), key.as_bytes())

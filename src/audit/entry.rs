@@ -3,9 +3,10 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+pub use super::holding::{HeldWindow, HoldNote};
 use super::upkeep::{Continues, KeyRotation, Prune};
 use crate::model::batch::BatchLabel;
-use crate::model::ids::{BatchId, CaseId, HoldId, PolicyId, RunId, StoreName};
+use crate::model::ids::{BatchId, CaseId, PolicyId, RunId, StoreName};
 use crate::model::run::{RunState, Trigger};
 use crate::time::Instant;
 
@@ -333,27 +334,6 @@ pub struct Recovery {
     pub batch: BatchId,
     /// `done`, `not-done` or `each`.
     pub fate: String,
-}
-
-/// A hold's beginning or end. A held key appears as a commitment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HoldNote {
-    /// The hold.
-    pub hold: HoldId,
-    /// `add` or `release`.
-    pub change: String,
-    /// Who, as a pseudonym.
-    pub by: String,
-    /// The policy.
-    pub policy: Option<PolicyId>,
-    /// The store.
-    pub store: Option<StoreName>,
-    /// The collection.
-    pub collection: Option<String>,
-    /// Commitment of the record's key.
-    pub key: Option<String>,
-    /// The reason code.
-    pub reason: String,
 }
 
 /// What happened to a review case.

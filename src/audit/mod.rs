@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod commitment;
 pub mod cosignature;
 pub mod entry;
+pub mod holding;
 pub mod leaf;
 pub mod lint;
 pub mod note;

@@ -13,7 +13,7 @@ use super::{Context, actor, check};
 use crate::engine::progress::{Stop, Unwatched};
 use crate::engine::run::{self as engine_run, Occasion, Report};
 use crate::engine::{approve, foresee};
-use crate::model::hold::{Hold, HoldScope};
+use crate::model::hold::{Hold, HoldKind, HoldScope};
 use crate::model::ids::{HoldId, StoreName};
 use crate::model::key::Key;
 use crate::model::run::{RunState, Trigger};
@@ -82,7 +82,11 @@ fn somebody_steps_in(session: &Session, context: &Context, known: &data::Known) 
         reason: "complaint-2026-7".to_owned(),
         authority: None,
         since: now,
+        kind: HoldKind::Legal,
+        matter: None,
         review: None,
+        until: None,
+        released: None,
     };
     session.state.add_hold(&actor::present(), &hold)?;
     let handed_over = EventRecord { name: "handed-to-police".to_owned(), key: known.clip.clone(), at: now };

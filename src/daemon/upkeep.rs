@@ -38,6 +38,14 @@ impl Upkeep {
         let now = self.clock.now();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_none_or(|last| now - last >= EVERY || now < last) {
+            match self.state.end_holds(now) {
+                Ok(ended) => {
+                    for hold in ended.by_themselves {
+                        tracing::info!(%hold, "a hold has ended");
+                    }
+                }
+                Err(error) => tracing::error!(%error, "the end of holds cannot be written down"),
+            }
             match retention::keep(&*self.state, &self.retention, self.zone, now) {
                 Ok(kept) => {
                     *last = Some(now);

@@ -21,7 +21,9 @@ const READ: usize = 200;
 
 /// The holds in force, and for each that means something which goes along elsewhere the same hold on its records.
 pub(super) fn holds(engine: &Engine, policy: &Policy) -> Result<Vec<Hold>, EngineError> {
+    let now = engine.clock.now();
     let mut holds = engine.state.holds()?;
+    holds.retain(|hold| hold.keeps(now));
     let mut narrowed = Vec::new();
     for data in &policy.data {
         for with in &data.target.with {
@@ -36,6 +38,7 @@ pub(super) fn holds(engine: &Engine, policy: &Policy) -> Result<Vec<Hold>, Engin
                     store: Some(data.target.store.clone()),
                     collection: Some(data.target.collection.clone()),
                     key,
+                    ..HoldScope::default()
                 };
                 let scopes = match records_of(engine, data, with, key) {
                     Ok(records) => records.into_iter().map(Some).map(on).collect(),

@@ -18,6 +18,7 @@ use crate::model::start::{Start, StartSource};
 use crate::model::target::{Target, With};
 use crate::model::value::{Field, Value};
 use crate::policy::rule::{Data, Policy};
+use crate::state::api::Planned;
 use crate::state::gate;
 use crate::time::StartSet;
 
@@ -101,6 +102,10 @@ pub fn execute(
         total.incomplete.extend(executed.incomplete);
         total.paused = executed.paused;
         total.closed = executed.closed;
+        total.outdated = executed.outdated.or(gone.outdated);
+        if total.outdated.is_some() {
+            return Ok(ended(total, unnameable.len()));
+        }
         if let Some(reason) = executed.held_along {
             // The hold came after the plan: the same page again, without the records that it means.
             let fresh = match along::held(engine, policy, data) {
@@ -185,15 +190,29 @@ fn companions_of(
         let label =
             BatchLabel { store: elsewhere.clone(), collection: with.collection.clone(), ..label.clone() };
         let of = format!("{}{}", data.index, gate::ALONG);
-        // The record's own batch was let through: what goes along belongs to it.
-        let assignment =
-            Assignment { label, of: &of, job, most: usize::MAX, halt: &|| Ok(None), ..*assignment };
+        // The record's own batch was let through by what is recorded: what goes along belongs to it. Holds are asked
+        // for again.
+        let planned = Planned { holds: assignment.planned.holds.clone(), ..Planned::default() };
+        let assignment = Assignment {
+            label,
+            of: &of,
+            job,
+            most: usize::MAX,
+            planned: &planned,
+            halt: &|| Ok(None),
+            ..*assignment
+        };
         let executed =
             execute::execute(engine, store, &assignment, &mut |_, _| Ok(Ok(())), &Unwatched, stop)?;
         if let Some(reason) = executed.incomplete.first() {
             return failed(format!(
                 "what belongs to the records in store {elsewhere} could not go: {reason}"
             ));
+        }
+        if let Some(news) = executed.outdated {
+            let why = news.to_string();
+            gone.outdated = Some(news);
+            return Ok(Err(Kept::Held(why)));
         }
         gone.links += executed.links;
         add(&mut gone.along, [((elsewhere.clone(), with.collection.clone()), executed.done)]);

@@ -12,7 +12,7 @@ use crate::crash;
 use crate::model::batch::{Applied, BatchLabel, Leftover};
 use crate::model::ids::{BatchId, StoreName};
 use crate::model::key::Key;
-use crate::state::api::{EpochKey, IntentAnswer, PauseScope, StateError};
+use crate::state::api::{EpochKey, IntentAnswer, News, PauseScope, Planned, StateError};
 
 use super::Engine;
 use super::early::{self, Maker};
@@ -34,6 +34,8 @@ pub struct Assignment<'a> {
     pub job: Job,
     /// The largest batch: smaller where each record brings work elsewhere.
     pub most: usize,
+    /// What was known when `job` was made.
+    pub planned: &'a Planned,
     /// Asked before each batch's intent.
     pub halt: &'a dyn Fn() -> Result<Option<Halt>, StateError>,
 }
@@ -62,6 +64,8 @@ pub struct Executed {
     pub paused: Option<PauseScope>,
     /// The policy's window has closed.
     pub closed: Option<String>,
+    /// This came that the job was made without: with a new job it can go on.
+    pub outdated: Option<News>,
     /// A batch was taken back because something that belongs to its records is held: nothing failed, and nothing of
     /// it is in the counts.
     pub held_along: Option<String>,
@@ -183,16 +187,8 @@ pub fn execute(
                 without.extend(keys);
                 continue;
             }
-            Batch::Paused(scope) => {
-                executed.paused = Some(scope);
-                break;
-            }
-            Batch::HeldAlong(reason) => {
-                executed.held_along = Some(reason);
-                break;
-            }
-            Batch::GivenUp(reason) => {
-                executed.incomplete.push(reason);
+            Batch::Ended(ending) => {
+                executed.ended(ending);
                 break;
             }
         }
@@ -226,8 +222,14 @@ enum Batch {
         evidence: Duration,
     },
     Held(Vec<Key>),
+    Ended(Ending),
+}
+
+/// Why no further batch follows.
+enum Ending {
     Paused(PauseScope),
     HeldAlong(String),
+    Outdated(News),
     GivenUp(String),
 }
 
@@ -247,7 +249,8 @@ fn one_batch(
     let mut spent = engine.clock.monotonic().saturating_sub(began);
     crash::here("manifest");
     let (records, spool) = (prepared.records(), prepared.spool());
-    let answer = engine.state.record_intent(engine.clock.now(), &intent, assignment.of, records, &spool);
+    let now = engine.clock.now();
+    let answer = engine.state.record_intent(now, &intent, assignment.of, records, &spool, assignment.planned);
     // Whatever the answer, the list is not written any more after this.
     let began = engine.clock.monotonic();
     let listed = listing.durable();
@@ -269,7 +272,11 @@ fn one_batch(
         }
         IntentAnswer::Paused(scope) => {
             forget(engine, label);
-            return Ok(abort(prepared).unwrap_or(Batch::Paused(scope)));
+            return Ok(abort(prepared).unwrap_or(Batch::Ended(Ending::Paused(scope))));
+        }
+        IntentAnswer::Outdated(news) => {
+            forget(engine, label);
+            return Ok(abort(prepared).unwrap_or(Batch::Ended(Ending::Outdated(news))));
         }
     }
     crash::here("intent");
@@ -283,11 +290,11 @@ fn one_batch(
             let (nothing, end) = match kept {
                 Kept::Held(reason) => {
                     let skipped = every_record(records, &reason);
-                    (Applied { skipped, ..Applied::default() }, Batch::HeldAlong(reason))
+                    (Applied { skipped, ..Applied::default() }, Batch::Ended(Ending::HeldAlong(reason)))
                 }
                 Kept::Failed(reason) => {
                     let failed = every_record(records, &reason);
-                    (Applied { failed, ..Applied::default() }, Batch::GivenUp(reason))
+                    (Applied { failed, ..Applied::default() }, Batch::Ended(Ending::GivenUp(reason)))
                 }
             };
             record(engine, label, &commitments, &nothing, basis)?;
@@ -301,7 +308,7 @@ fn one_batch(
             crash::here("outcome");
             Ok(Batch::Applied { applied, along: went_along(&intent), evidence: spent })
         }
-        Err(error) => Ok(Batch::GivenUp(after_failed_commit(engine, store, label, &error)?)),
+        Err(error) => Ok(Batch::Ended(Ending::GivenUp(after_failed_commit(engine, store, label, &error)?))),
     }
 }
 
@@ -328,7 +335,7 @@ pub(super) fn after_failed_commit(
 }
 
 fn abort(prepared: Box<dyn Prepared + '_>) -> Option<Batch> {
-    prepared.abort().err().map(|error| Batch::GivenUp(error.to_string()))
+    prepared.abort().err().map(|error| Batch::Ended(Ending::GivenUp(error.to_string())))
 }
 
 fn every_record(records: usize, reason: &str) -> Vec<Leftover> {
@@ -342,6 +349,33 @@ impl Executed {
             Halt::Closed(why) => self.closed = Some(why),
             Halt::Outdated(why) => self.incomplete.push(why),
         }
+    }
+
+    /// Why it is not carried on.
+    fn ended(&mut self, ending: Ending) {
+        match ending {
+            Ending::Paused(scope) => self.paused = Some(scope),
+            Ending::HeldAlong(reason) => self.held_along = Some(reason),
+            Ending::Outdated(news) => self.outdated = Some(news),
+            Ending::GivenUp(reason) => self.incomplete.push(reason),
+        }
+    }
+
+    /// Adds what a further round of the same stage came to.
+    pub fn go_on(&mut self, next: Self) {
+        self.done += next.done;
+        self.skipped += next.skipped;
+        self.failed += next.failed;
+        self.links += next.links;
+        for (place, count) in next.along {
+            *self.along.entry(place).or_default() += count;
+        }
+        self.incomplete.extend(next.incomplete);
+        self.remarks.extend(next.remarks);
+        self.paused = next.paused;
+        self.closed = next.closed;
+        self.held_along = next.held_along;
+        self.outdated = next.outdated;
     }
 
     fn add(&mut self, applied: &Applied, store: &StoreName, along: Vec<(String, u64)>) {

@@ -14,9 +14,9 @@ use crate::policy::decide::{self, Decision, Verdict};
 use crate::policy::rule::{Data, Policy};
 use crate::state::api::Placed;
 
-use super::plan;
 use super::review::{self, InCase};
 use super::{Engine, EngineError, certify};
+use super::{holding, plan};
 
 /// What is known of a record.
 #[derive(Debug)]
@@ -61,7 +61,9 @@ pub fn explain(
     let data = plan::with_references(data, &schema);
     let scope = plan::scope(&data, &circumstances);
     let row = store.read(&scope, &key)?;
-    let held = Held::of_data(&circumstances.holds.iter(), &policy.id, &data.target);
+    // Of a record that is not there only its key can be asked.
+    let by_key = |hold: &&Hold| Held::of_data(&[*hold], &policy.id, &data.target).covers(&key);
+    let mut holds: Vec<Hold> = circumstances.holds.iter().filter(by_key).cloned().collect();
     let decision = match &row {
         Some(row) => {
             let mut trouble: Option<StoreError> = None;
@@ -86,19 +88,17 @@ pub fn explain(
             let world = World { events: &circumstances.events, reached: &reached };
             let all_changes = plan::changes_of(&data, &schema)?;
             let changes = |stage: &crate::policy::rule::Stage| all_changes.of(stage);
-            Some(decide::decide(policy, &data, &*row.fields, &world, held.covers(&key), &changes, now))
+            let covers = |hold: &&Hold| {
+                let only = holding::held(policy, &data, &schema, [*hold]);
+                let met = |condition: &Predicate| condition.answer(&*row.fields, &world) != Some(false);
+                only.covers(&key) || only.conditions.iter().any(met)
+            };
+            holds = circumstances.holds.iter().filter(covers).cloned().collect();
+            let held = !holds.is_empty();
+            Some(decide::decide(policy, &data, &*row.fields, &world, held, &changes, now))
         }
         None => None,
     };
-    let holds = circumstances
-        .holds
-        .iter()
-        .filter(|hold| {
-            let only = Held::of_data(&[*hold], &policy.id, &data.target);
-            only.covers(&key)
-        })
-        .cloned()
-        .collect();
     let history = history(engine, policy, &data.target, &key)?;
     let target = (*data.target).clone();
     let elsewhere = schema.key_form == KeyForm::Path

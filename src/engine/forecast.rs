@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use crate::adapter::api::{Gap, Inspect, StoreError};
-use crate::model::hold::Held;
 use crate::model::predicate::{Predicate, StartIs};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::select;
 use crate::state::api::Curve;
 use crate::time::Instant;
 
+use super::holding;
 use super::plan::{self, Circumstances, DataPlan};
 
 /// How far a curve looks ahead, in days.
@@ -57,7 +57,7 @@ pub fn forecast(
     let selection = &plan.selections.stages[place];
     let Some(start) = &selection.start else { return Ok(None) };
     let now = circumstances.now;
-    let held = Held::of_data(&circumstances.holds.iter(), &policy.id, &data.target);
+    let held = holding::held(policy, data, &plan.schema, circumstances.holds.iter());
     // What is due for a later stage already is that stage's: this one will never act on it.
     let later = plan.selections.stages.iter().filter(|later| {
         later.branch == selection.branch && later.stage > selection.stage && !later.due.is_empty()

@@ -15,6 +15,7 @@ pub mod explain;
 pub mod forecast;
 pub mod foresee;
 pub mod gate;
+pub mod holding;
 mod listing;
 mod pace;
 pub mod plan;

@@ -57,9 +57,9 @@ impl Pace {
 /// What the batches of a stage cost, and for how long they waited for their commitments and the list of these.
 #[derive(Debug, Default)]
 pub(super) struct Spent {
-    pub(super) batches: u32,
-    pub(super) whole: Duration,
-    pub(super) evidence: Duration,
+    batches: u32,
+    whole: Duration,
+    evidence: Duration,
 }
 
 impl Spent {

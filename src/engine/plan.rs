@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::review;
+use super::{holding, review};
 use crate::adapter::api::{Gap, Group, Inspect, Scope, StoreError, StoreErrorKind, Tally, Total};
 use crate::model::action::{Action, Change, Fieldwork};
 use crate::model::hold::{Held, Hold};
@@ -138,7 +138,7 @@ pub fn plan(
     let selections = select::selections(policy, data, &changes, circumstances.now);
     let selections =
         review::with_decisions(policy, data, selections, &circumstances.cases, circumstances.now);
-    let held = Held::of_data(&circumstances.holds.iter(), &policy.id, &data.target);
+    let held = holding::held(policy, data, &schema, circumstances.holds.iter());
     let scope = scope(data, circumstances);
 
     let groups = groups(policy, data, &selections, &held, circumstances);

@@ -120,6 +120,7 @@ pub fn run(
         return Ok(begun.not_begun(RunState::Incomplete, "another process is running this policy"));
     };
     engine.state.see_policy(now, &policy.id, &policy.hash, &policy.text)?;
+    engine.state.end_holds(now)?;
     // A run that did not end well may have left things in a store that only the next one can finish.
     begun.left_unsettled = left_unsettled(&engine.state.runs(&policy.id, LOOKED_BACK)?);
     engine.state.begin_run(now, &begun.note(Phase::Started))?;

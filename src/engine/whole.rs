@@ -139,11 +139,15 @@ fn one_part(
         epoch: epoch.epoch,
         companions: Vec::new(),
     };
-    match engine.state.record_whole(engine.clock.now(), &intent, assignment.of, &spool) {
+    let now = engine.clock.now();
+    match engine.state.record_whole(now, &intent, assignment.of, &spool, assignment.planned) {
         Ok(IntentAnswer::Written(_)) => {}
         Ok(IntentAnswer::Held(_)) => return Ok(back(part, End::Left("a record of it is held".to_owned()))),
         Ok(IntentAnswer::Paused(scope)) => {
             return Ok(back(part, End::Stopped(Box::new(|executed| executed.paused = Some(scope)))));
+        }
+        Ok(IntentAnswer::Outdated(news)) => {
+            return Ok(back(part, End::Stopped(Box::new(|executed| executed.outdated = Some(news)))));
         }
         Err(error) => {
             // Where the intent is written already, it stays open, and the store will be asked: nothing was done.

@@ -2,29 +2,93 @@
 
 use std::collections::HashSet;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{HoldId, PolicyId, StoreName};
 use super::key::Key;
+use super::predicate::Predicate;
 use super::target::Target;
 use crate::time::Instant;
+
+/// How long what was held stays after the hold has ended: a release is no trigger.
+pub const AFTER_THE_END: TimeDelta = TimeDelta::hours(24);
 
 /// A hold in force: nothing that it covers is disposed of until it is released.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// Its identifier.
     pub id: HoldId,
+    /// What it is in law.
+    #[serde(default, skip_serializing_if = "HoldKind::is_legal")]
+    pub kind: HoldKind,
     /// What it covers.
     pub scope: HoldScope,
     /// A code, never a person's name: it stands in the audit log.
     pub reason: String,
+    /// The matter that it belongs to; several holds may share one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matter: Option<String>,
     /// Who ordered it.
     pub authority: Option<String>,
     /// When it took effect: it protects against every batch that starts after this.
     pub since: Instant,
     /// When somebody must look at it again.
     pub review: Option<NaiveDate>,
+    /// When it ends by itself, if that was said when it was put in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Instant>,
+    /// When it was released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<Instant>,
+}
+
+/// What a hold is in law.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoldKind {
+    /// Evidence, a claim, an inspection: a duty to keep that no policy foresaw.
+    #[default]
+    Legal,
+    /// Restriction of processing under article 18 of the GDPR: the person concerned is told before it is lifted.
+    Restriction,
+}
+
+impl HoldKind {
+    /// How the log and the command line spell it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Legal => "legal",
+            Self::Restriction => "restriction",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference to the field")]
+    fn is_legal(&self) -> bool {
+        *self == Self::Legal
+    }
+}
+
+impl Hold {
+    /// When it ended or will end, if that is known: by a release, or by itself.
+    pub fn end(&self) -> Option<Instant> {
+        [self.released, self.until].into_iter().flatten().min()
+    }
+
+    /// From when on a run may take again what was held.
+    pub fn gives_back(&self) -> Option<Instant> {
+        self.end().and_then(|end| end.checked_add_signed(AFTER_THE_END))
+    }
+
+    /// Whether it still keeps what it covers: it does for a day after its end.
+    pub fn keeps(&self, now: Instant) -> bool {
+        self.gives_back().is_none_or(|back| now < back)
+    }
+
+    /// Whether it has ended, although it may still keep something.
+    pub fn has_ended(&self, now: Instant) -> bool {
+        self.end().is_some_and(|end| end <= now)
+    }
 }
 
 /// What a hold covers: everything that matches all the parts that are given.
@@ -39,9 +103,42 @@ pub struct HoldScope {
     /// The record with this key (hexadecimal of its encoding).
     #[serde(with = "key_hex", default)]
     pub key: Option<Key>,
+    /// Records for which this condition is true or unknown, as a policy's `when` is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// Records whose starting point lies in this window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between: Option<Window>,
+}
+
+/// A window of time, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// The first instant.
+    pub from: Instant,
+    /// The last.
+    pub to: Instant,
 }
 
 impl HoldScope {
+    /// Whether only the store can tell which records it covers: no list of keys does.
+    pub fn asks_the_store(&self) -> bool {
+        self.when.is_some() || self.between.is_some()
+    }
+
+    /// Whether it covers whatever lies in its place.
+    pub fn is_whole(&self) -> bool {
+        self.key.is_none() && !self.asks_the_store()
+    }
+
+    /// Whether it means records of this target, or what goes along with them: a window over a store that holds only
+    /// what goes along means the records to which that belongs.
+    pub fn means_records_of(&self, policy: &PolicyId, target: &Target) -> bool {
+        let own = self.touches(policy, &target.store, &target.collection);
+        own || self.when.is_none()
+            && target.goes_along().any(|(store, collection)| self.touches(policy, store, collection))
+    }
+
     /// Whether it reaches into this collection at all.
     pub fn touches(&self, policy: &PolicyId, store: &StoreName, collection: &str) -> bool {
         self.policy.as_ref().is_none_or(|held| held == policy)
@@ -56,16 +153,18 @@ impl HoldScope {
 }
 
 /// The holds that reach into one collection under one policy.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Held {
     /// All of it.
     pub everything: bool,
     /// These records.
     pub keys: HashSet<Key>,
+    /// Records for which one of these is true or unknown.
+    pub conditions: Vec<Predicate>,
 }
 
 impl Held {
-    /// The part of `holds` that matters here.
+    /// The part of `holds` that matters here and that can be told by keys.
     pub fn of<'a>(
         holds: impl IntoIterator<Item = &'a Hold>,
         policy: &PolicyId,
@@ -73,7 +172,11 @@ impl Held {
         collection: &str,
     ) -> Self {
         let mut held = Self::default();
-        for hold in holds.into_iter().filter(|hold| hold.scope.touches(policy, store, collection)) {
+        let by_key = |hold: &&Hold| !hold.scope.asks_the_store();
+        for hold in holds.into_iter().filter(by_key) {
+            if !hold.scope.touches(policy, store, collection) {
+                continue;
+            }
             match &hold.scope.key {
                 Some(key) => {
                     held.keys.insert(key.clone());
@@ -98,19 +201,19 @@ impl Held {
             Some(store) => holds
                 .clone()
                 .into_iter()
-                .any(|hold| hold.scope.key.is_none() && hold.scope.touches(policy, store, &with.collection)),
+                .any(|hold| hold.scope.is_whole() && hold.scope.touches(policy, store, &with.collection)),
         });
         held
     }
 
-    /// Whether this record is held.
+    /// Whether this record is held, as far as its key tells.
     pub fn covers(&self, key: &Key) -> bool {
         self.everything || self.keys.contains(key)
     }
 
     /// Whether nothing is held here.
     pub fn is_empty(&self) -> bool {
-        !self.everything && self.keys.is_empty()
+        !self.everything && self.keys.is_empty() && self.conditions.is_empty()
     }
 }
 
@@ -123,7 +226,8 @@ pub fn along<'a>(
     collection: &str,
 ) -> bool {
     let named = |hold: &Hold| hold.scope.key.is_none() || hold.scope.collection.is_some();
-    holds.into_iter().any(|hold| named(hold) && hold.scope.touches(policy, store, collection))
+    let by_key = |hold: &Hold| !hold.scope.asks_the_store();
+    holds.into_iter().any(|hold| named(hold) && by_key(hold) && hold.scope.touches(policy, store, collection))
 }
 
 mod key_hex {

@@ -217,6 +217,8 @@ pub enum Notice {
     HoldReview {
         /// The hold.
         hold: HoldId,
+        /// When it ends by itself.
+        until: Option<Instant>,
         /// The day on which that was due.
         review: NaiveDate,
         /// The policy that it is restricted to.

@@ -104,11 +104,17 @@ fn text(notice: &Notice, zone: Zone) -> String {
             counted(*total),
             number(*limit)
         ),
-        Notice::HoldReview { hold, review, .. } => format!(
-            "Sperringen {hold} skulle vurderes på nytt {}. Den gjelder til noen opphever den.\n\n    forfall hold \
-             list\n    forfall hold release {hold}",
-            date(*review)
-        ),
+        Notice::HoldReview { hold, review, until, .. } => {
+            let end = match until {
+                Some(end) => format!("Av seg selv opphører den {}.", time(*end, zone)),
+                None => "Den gjelder til noen opphever den.".to_owned(),
+            };
+            format!(
+                "Sperringen {hold} skulle vurderes på nytt {}. {end}\n\n    forfall hold list\n    forfall hold reviewed \
+                 {hold} --next DAG\n    forfall hold release {hold}",
+                date(*review)
+            )
+        }
         Notice::Clock { shows } => format!(
             "Klokken på denne maskinen viser {}. Det kan ikke stemme, eller den har gjort et hopp. Ingenting slettes \
              før den er stilt riktig. Varsler sendes fortsatt, men tidspunktene i dem kan være feil.\n\n    forfall \

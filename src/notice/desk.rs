@@ -110,7 +110,8 @@ impl Desk {
         }
         let (book, now) = (self.outbox.book()?, self.engine.clock.now());
         let sights = self.sights(&book)?;
-        let holds = self.engine.state.holds()?;
+        let mut holds = self.engine.state.holds()?;
+        holds.retain(|hold| !hold.has_ended(now));
         let recipients = address::hearing(&self.settings, Kind::TestAlarm);
         let view = View {
             now,

@@ -104,11 +104,17 @@ fn text(notice: &Notice, zone: Zone) -> String {
             if *records == 1 { "is" } else { "are" },
             number(*limit)
         ),
-        Notice::HoldReview { hold, review, .. } => format!(
-            "The hold {hold} was to be looked at again on {}. It stays in force until somebody releases it.\n\n    \
-             forfall hold list\n    forfall hold release {hold}",
-            date(*review)
-        ),
+        Notice::HoldReview { hold, review, until, .. } => {
+            let end = match until {
+                Some(end) => format!("By itself it ends {}.", time(*end, zone)),
+                None => "It stays in force until somebody releases it.".to_owned(),
+            };
+            format!(
+                "The hold {hold} was to be looked at again on {}. {end}\n\n    forfall hold list\n    forfall hold reviewed \
+                 {hold} --next DAY\n    forfall hold release {hold}",
+                date(*review)
+            )
+        }
         Notice::Clock { shows } => format!(
             "The clock of this machine shows {}, and that cannot be right, or it has jumped. Nothing is deleted until \
              it is set right. Alarms still go out, but their times may be wrong.\n\n    forfall status\n    timedatectl",

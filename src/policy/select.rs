@@ -84,8 +84,20 @@ pub fn held(acts: Predicate, held: &Held) -> (Predicate, Predicate) {
     if held.everything {
         return (Predicate::Always(false), acts);
     }
-    let keys = Predicate::KeyIn(Arc::new(held.keys.clone()));
-    (acts.clone().and(keys.clone().negated()), acts.and(keys))
+    let mut free = acts.clone();
+    let mut kept = Vec::new();
+    // Where a condition is unknown, the record is held: only a sure "no" lets it go.
+    for condition in &held.conditions {
+        let surely_not = condition.clone().negated().surely();
+        kept.push(surely_not.clone().negated());
+        free = free.and(surely_not);
+    }
+    if !held.keys.is_empty() {
+        let keys = Predicate::KeyIn(Arc::new(held.keys.clone()));
+        free = free.and(keys.clone().negated());
+        kept.push(keys);
+    }
+    (free, acts.and(any(kept)))
 }
 
 /// Whether the branch preserves: then nothing else in it ever acts.

@@ -4,18 +4,23 @@ mod approval;
 mod event;
 mod log;
 mod long;
+mod planned;
 mod trouble;
 
 use std::fmt;
 use std::ops::Range;
+
+use chrono::NaiveDate;
 
 pub use approval::{Approval, Curve};
 pub use event::{Earlier, EventRecord, Withdrawn};
 pub use log::{Filter, Placed};
 pub(crate) use long::named_twice;
 pub use long::{Kept, LongList};
+pub use planned::{IntentAnswer, News, Planned};
 pub use trouble::{StateError, no_manifest};
 
+pub use super::hold::{Ended, Release};
 pub use crate::audit::leaf::Leaf;
 
 use super::keeper::LogKeeper;
@@ -70,18 +75,6 @@ impl fmt::Display for PauseScope {
             Self::Store(store) => write!(f, "store {store}"),
         }
     }
-}
-
-/// The answer to an intent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IntentAnswer {
-    /// It is durable, at this index: the batch may be committed.
-    Written(u64),
-    /// These places of the batch are held: abort, leave them out, prepare again. None is named where the batch is
-    /// known by its list alone.
-    Held(Vec<usize>),
-    /// Somebody paused this work: abort and stop.
-    Paused(PauseScope),
 }
 
 /// An intent without an outcome.
@@ -198,10 +191,29 @@ pub trait StateStore: ReviewBook + Send + Sync {
     /// Puts a hold in force. When it returns, the hold protects against every batch that has not started.
     fn add_hold(&self, by: &Actor, hold: &Hold) -> Result<(), StateError>;
 
-    /// Releases a hold; `false` if there is none with that id.
-    fn release_hold(&self, now: Instant, by: &Actor, hold: &HoldId) -> Result<bool, StateError>;
+    /// Releases a hold. Only somebody else than the one who put it in force can, and what it covered is kept for
+    /// another day. `told` says that the person concerned was told, which a restriction needs.
+    fn release_hold(
+        &self,
+        now: Instant,
+        by: &Actor,
+        hold: &HoldId,
+        told: bool,
+    ) -> Result<Release, StateError>;
 
-    /// The holds in force.
+    /// Somebody has looked at a hold again and gives the day of the next time. `false` if there is none in force.
+    fn review_hold(
+        &self,
+        now: Instant,
+        by: &Actor,
+        hold: &HoldId,
+        next: NaiveDate,
+    ) -> Result<bool, StateError>;
+
+    /// Writes down which holds have ended by themselves, and forgets those that keep nothing any more.
+    fn end_holds(&self, now: Instant) -> Result<Ended, StateError>;
+
+    /// The holds that are remembered: those in force, and for a day those that have ended ([`Hold::keeps`]).
     fn holds(&self) -> Result<Vec<Hold>, StateError>;
 
     /// Records events, all or none; the same name and key again changes its time. What was known of each before; what
@@ -272,8 +284,8 @@ pub trait StateStore: ReviewBook + Send + Sync {
     /// Records done by a stage (`Curve::of`) since an instant.
     fn done_since(&self, policy: &PolicyId, of: &str, since: Instant) -> Result<u64, StateError>;
 
-    /// Checks the keys against holds and pauses, and writes the intent and its spool, in one transaction.
-    /// `of` is the stage as in [`Curve::of`].
+    /// Checks the batch against pauses, holds and whatever came since its plan, and writes the intent and its spool,
+    /// in one transaction. `of` is the stage as in [`Curve::of`].
     fn record_intent(
         &self,
         now: Instant,
@@ -281,6 +293,7 @@ pub trait StateStore: ReviewBook + Send + Sync {
         of: &str,
         keys: &[Key],
         spool: &[u8],
+        planned: &Planned,
     ) -> Result<IntentAnswer, StateError>;
 
     /// As [`Self::record_intent`], for a batch that is known by its kept list alone, because it has too many records
@@ -292,6 +305,7 @@ pub trait StateStore: ReviewBook + Send + Sync {
         intent: &Intent,
         of: &str,
         spool: &[u8],
+        planned: &Planned,
     ) -> Result<IntentAnswer, StateError>;
 
     /// Writes the outcome, erases the spool, and writes the recovery note before it if there is one.

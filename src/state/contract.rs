@@ -5,6 +5,7 @@ mod gate;
 mod log;
 mod long;
 mod memory_of;
+mod news;
 mod outbox;
 mod review;
 pub(crate) mod sample;
@@ -14,6 +15,7 @@ pub(crate) use gate::*;
 pub(crate) use log::*;
 pub(crate) use long::*;
 pub(crate) use memory_of::*;
+pub(crate) use news::*;
 pub(crate) use outbox::*;
 pub(crate) use review::*;
 
@@ -51,6 +53,12 @@ macro_rules! state_contract {
             a_hold_of_each_scope_stops_its_records_only,
             a_hit_writes_nothing,
             a_batch_known_by_its_list_meets_every_hold_and_pause,
+            a_hold_is_released_by_a_second_person,
+            the_review_of_a_hold_is_moved_while_it_is_in_force,
+            what_a_hold_covered_is_kept_for_a_day_after_its_end,
+            an_event_after_the_plan_outdates_it,
+            a_decision_taken_back_after_the_plan_outdates_it,
+            a_hold_that_only_the_store_can_apply_outdates_the_plan,
             a_pause_of_each_scope_stops_its_work_only,
             an_intent_waits_for_its_one_outcome,
             an_outcome_needs_an_open_intent,

@@ -9,19 +9,23 @@ mod reviews;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::NaiveDate;
+
 use self::remembered::{Done, Remembered, SECRET};
 use super::api::{
-    Actor, Approval, Curve, Earlier, EpochKey, EventRecord, Filter, IntentAnswer, Kept, Lease, LongList,
-    OpenIntent, PastRun, PauseScope, Placed, SlotState, StateError, StateStore, Withdrawn, named_twice,
+    Actor, Approval, Curve, Earlier, Ended, EpochKey, EventRecord, Filter, IntentAnswer, Kept, Lease,
+    LongList, OpenIntent, PastRun, PauseScope, Placed, Planned, Release, SlotState, StateError, StateStore,
+    Withdrawn, named_twice,
 };
-use super::{gate, notes};
-use crate::audit::commitment::{hold_commitment, root_of};
+use super::notes::Covered;
+use super::{gate, hold, notes};
+use crate::audit::commitment::root_of;
 use crate::audit::entry::{Body, Entry, Genesis, Intent, Outcome, PolicySeen, Recovery, RunNote};
 use crate::audit::note::LogKey;
 use crate::audit::tree::Hash;
 use crate::model::hold::Hold;
 use crate::model::ids::{BatchId, HoldId, PolicyId};
-use crate::model::key::{Key, hex};
+use crate::model::key::Key;
 use crate::time::Instant;
 
 const ORIGIN: &str = "forfall/memory";
@@ -190,32 +194,74 @@ impl StateStore for MemoryState {
 
     fn add_hold(&self, by: &Actor, hold: &Hold) -> Result<(), StateError> {
         let mut inner = self.lock();
-        if inner.holds.iter().any(|(known, _)| known.id == hold.id) {
+        if inner.holds.iter().any(|(known, ..)| known.id == hold.id) {
             return Err(StateError::Broken {
                 what: format!("hold {} cannot be added", hold.id),
                 why: "there is one with that id".to_owned(),
             });
         }
         let by = inner.pseudonym(by);
-        let key = hold.scope.key.as_ref().map(|key| hex(&hold_commitment(&SECRET, &hold.id, key)));
-        inner.append(hold.since, notes::hold(hold, "add", by, key.clone()));
-        inner.holds.push((hold.clone(), key));
+        let covered = Covered::of(hold, &SECRET);
+        inner.append(hold.since, notes::hold(hold, "add", Some(by.clone()), covered.clone()));
+        inner.holds.push((hold.clone(), covered, by));
         Ok(())
     }
 
-    fn release_hold(&self, now: Instant, by: &Actor, hold: &HoldId) -> Result<bool, StateError> {
+    fn release_hold(&self, now: Instant, by: &Actor, id: &HoldId, told: bool) -> Result<Release, StateError> {
         let mut inner = self.lock();
-        let Some(place) = inner.holds.iter().position(|(known, _)| known.id == *hold) else {
-            return Ok(false);
-        };
-        let (hold, key) = inner.holds.remove(place);
         let by = inner.pseudonym(by);
-        inner.append(now, notes::hold(&hold, "release", by, key));
+        let Some((hold, covered, author)) = inner.holds.iter_mut().find(|(known, ..)| known.id == *id) else {
+            return Ok(Release::Unknown);
+        };
+        if let Some(refusal) = hold::refusal(hold, now, *author == by, told) {
+            return Ok(refusal);
+        }
+        let (released, done) = hold::released(hold, now);
+        *hold = released.clone();
+        let covered = covered.clone();
+        inner.append(now, notes::hold(&released, "release", Some(by), covered));
+        Ok(done)
+    }
+
+    fn review_hold(
+        &self,
+        now: Instant,
+        by: &Actor,
+        id: &HoldId,
+        next: NaiveDate,
+    ) -> Result<bool, StateError> {
+        let mut inner = self.lock();
+        let by = inner.pseudonym(by);
+        let found = inner.holds.iter_mut().find(|(known, ..)| known.id == *id && !known.has_ended(now));
+        let Some((hold, covered, _)) = found else { return Ok(false) };
+        hold.review = Some(next);
+        let note = notes::hold(hold, "review", Some(by), covered.clone());
+        inner.append(now, note);
         Ok(true)
     }
 
+    fn end_holds(&self, now: Instant) -> Result<Ended, StateError> {
+        let mut inner = self.lock();
+        let mut ended = Ended::default();
+        let mut left = Vec::new();
+        for (mut hold, covered, by) in std::mem::take(&mut inner.holds) {
+            if let Some(over) = hold::ended(&hold, now) {
+                hold = over;
+                inner.append(now, notes::hold(&hold, "end", None, covered.clone()));
+                ended.by_themselves.push(hold.id);
+            }
+            if hold.keeps(now) {
+                left.push((hold, covered, by));
+            } else {
+                ended.forgotten.push(hold.id);
+            }
+        }
+        inner.holds = left;
+        Ok(ended)
+    }
+
     fn holds(&self) -> Result<Vec<Hold>, StateError> {
-        Ok(self.lock().holds.iter().map(|(hold, _)| hold.clone()).collect())
+        Ok(self.lock().holds.iter().map(|(hold, ..)| hold.clone()).collect())
     }
 
     fn add_events(
@@ -326,11 +372,13 @@ impl StateStore for MemoryState {
         of: &str,
         keys: &[Key],
         spool: &[u8],
+        planned: &Planned,
     ) -> Result<IntentAnswer, StateError> {
         gate::check_intent(intent, keys)?;
         let mut inner = self.lock();
-        let holds = inner.holds.iter().map(|(hold, _)| hold);
-        if let Some(objection) = gate::objection(intent, of, keys, &inner.pauses, &holds) {
+        let asking = gate::Asking { now, intent, of, planned };
+        let since = inner.since(planned.log);
+        if let Some(objection) = gate::objection(&asking, keys, &inner.known(&since)) {
             return Ok(objection);
         }
         inner.open_intent(now, intent, of, spool)
@@ -342,6 +390,7 @@ impl StateStore for MemoryState {
         intent: &Intent,
         of: &str,
         spool: &[u8],
+        planned: &Planned,
     ) -> Result<IntentAnswer, StateError> {
         let epoch = self.epoch_key_of(intent.epoch)?;
         let mut inner = self.lock();
@@ -349,8 +398,9 @@ impl StateStore for MemoryState {
         let names = gate::names(intent, epoch.as_ref(), |wanted| {
             Ok(list.binary_search(wanted).ok().map(|place| place as u64))
         });
-        let holds = inner.holds.iter().map(|(hold, _)| hold);
-        if let Some(objection) = gate::objection_to_whole(intent, &inner.pauses, holds, names)? {
+        let asking = gate::Asking { now, intent, of, planned };
+        let since = inner.since(planned.log);
+        if let Some(objection) = gate::objection_to_whole(&asking, &inner.known(&since), names)? {
             return Ok(objection);
         }
         inner.open_intent(now, intent, of, spool)

@@ -7,6 +7,7 @@ pub mod check;
 pub mod export;
 pub mod gate;
 pub mod heads;
+mod hold;
 pub mod keeper;
 pub mod memory;
 mod notes;

@@ -4,8 +4,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
 use super::api::{Actor, Approval, EventRecord, PauseScope};
-use crate::audit::entry::{ApprovalGiven, Body, EventNote, HoldNote, PauseNote};
-use crate::model::hold::Hold;
+use crate::audit::commitment::{condition_commitment, hold_commitment};
+use crate::audit::entry::{ApprovalGiven, Body, EventNote, HeldWindow, HoldNote, PauseNote};
+use crate::model::hold::{Hold, HoldKind};
 use crate::model::key::hex;
 
 /// What stands for a person in the log. Without the secret, names cannot be tried out against it.
@@ -34,8 +35,27 @@ pub(super) fn approval(approval: &Approval, by: String, author: Option<String>) 
     })
 }
 
-/// A hold that begins (`add`) or ends (`release`).
-pub(super) fn hold(hold: &Hold, change: &str, by: String, key: Option<String>) -> Body {
+/// What stands for the secret parts of a hold's scope in the log.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Covered {
+    /// For its key.
+    pub(super) key: Option<String>,
+    /// For its condition.
+    pub(super) condition: Option<String>,
+}
+
+impl Covered {
+    /// Commits to them under the epoch key.
+    pub(super) fn of(hold: &Hold, secret: &[u8; 32]) -> Self {
+        let key = hold.scope.key.as_ref().map(|key| hex(&hold_commitment(secret, &hold.id, key)));
+        let when = hold.scope.when.as_ref();
+        let condition = when.map(|when| hex(&condition_commitment(secret, &hold.id, when)));
+        Self { key, condition }
+    }
+}
+
+/// A hold that begins (`add`), is released (`release`) or ends by itself (`end`).
+pub(super) fn hold(hold: &Hold, change: &str, by: Option<String>, covered: Covered) -> Body {
     Body::Hold(HoldNote {
         hold: hold.id,
         change: change.to_owned(),
@@ -43,8 +63,15 @@ pub(super) fn hold(hold: &Hold, change: &str, by: String, key: Option<String>) -
         policy: hold.scope.policy.clone(),
         store: hold.scope.store.clone(),
         collection: hold.scope.collection.clone(),
-        key,
+        key: covered.key,
+        condition: covered.condition,
+        between: hold.scope.between.map(|window| HeldWindow { from: window.from, to: window.to }),
+        restriction: hold.kind == HoldKind::Restriction,
         reason: hold.reason.clone(),
+        matter: hold.matter.clone(),
+        authority: hold.authority.clone(),
+        review: hold.review.map(|day| day.to_string()),
+        until: hold.until.map(|end| end.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
     })
 }
 

@@ -8,6 +8,7 @@ mod demo;
 mod events;
 mod exit_codes;
 mod holding;
+mod holds;
 mod review;
 mod screens;
 mod shapes;
@@ -30,7 +31,7 @@ fn command(fixture: &Fixture, words: &[&str]) -> Command {
 }
 
 /// Replaces a policy of the fixture.
-fn write_policy(fixture: &Fixture, name: &str, text: &str) {
+pub(crate) fn write_policy(fixture: &Fixture, name: &str, text: &str) {
     fs_err::write(fixture.path(&format!("policies/{name}.toml")), text).unwrap();
 }
 

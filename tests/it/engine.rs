@@ -3,6 +3,7 @@
 mod along;
 mod faults;
 mod gates;
+mod holding;
 pub(crate) mod world;
 
 use forfall::audit::entry::Body;

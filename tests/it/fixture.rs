@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use forfall::model::ids::PolicyId;
-use forfall::state::api::{Actor, StateStore as _};
+use forfall::state::api::{Actor, Release, StateStore as _};
 use forfall::state::sqlite::SqliteState;
+use forfall::time::{Clock as _, Instant, SystemClock};
 use serde_json::Value;
 
 /// A temporary installation.
@@ -173,6 +174,16 @@ impl Fixture {
         state.approve(approval.at, &Actor(who.to_owned()), &approval).unwrap();
     }
 
+    /// Somebody else releases the hold, and a day passes for it.
+    pub(crate) fn end_of_hold(&self, id: &str) {
+        let now = now();
+        let state = SqliteState::open(&self.path("state/state.db"), now).unwrap();
+        let released =
+            state.release_hold(now, &Actor("somebody else".to_owned()), &id.parse().unwrap(), true);
+        assert!(matches!(released.unwrap(), Release::Done(_)));
+        state.end_holds(now + chrono::TimeDelta::hours(24)).unwrap();
+    }
+
     /// Rows in the call log.
     pub(crate) fn calls(&self) -> usize {
         let database = rusqlite::Connection::open(self.path("calls.db")).unwrap();
@@ -196,6 +207,11 @@ impl Fixture {
     pub(crate) fn entries(&self) -> Vec<Value> {
         self.run(&["audit", "list"]).expect(0).json()["entries"].as_array().unwrap().clone()
     }
+}
+
+/// The time: tests of the whole program have no other clock than the system's.
+pub(crate) fn now() -> Instant {
+    SystemClock::new().now()
 }
 
 pub(crate) fn said(output: Output) -> Said {

@@ -14,3 +14,4 @@ mod notices;
 mod policies;
 mod postgres;
 mod proof;
+mod races;

@@ -53,7 +53,7 @@ pub(crate) fn sql(database: &str, text: &str) -> Vec<String> {
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(&format!(
             "CREATE TABLE visits (id bigint PRIMARY KEY, at timestamptz, who text); \
              INSERT INTO visits SELECT n, now() - CASE WHEN n <= {DUE} THEN interval '40 days' \
@@ -85,11 +85,15 @@ impl Desk {
         self.write("forfall.toml", &format!("{config}{more}"));
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs_err::write(self.dir.path().join(name), text).unwrap();
     }
 
-    fn command(&self, words: &[&str]) -> std::process::Command {
+    pub(crate) fn command(&self, words: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_forfall"));
         command
             .arg("--config")
@@ -101,7 +105,7 @@ impl Desk {
         command
     }
 
-    fn run(&self, words: &[&str]) -> Said {
+    pub(crate) fn run(&self, words: &[&str]) -> Said {
         said(self.command(words).output().unwrap())
     }
 

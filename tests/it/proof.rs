@@ -170,7 +170,7 @@ fn keys_follow_one_another_and_an_epoch_can_be_destroyed() {
     fixture.run(&["audit", "keys", "destroy", "1"]).expect(2);
     let hold = fixture.run(&["hold", "add", "--store", "audit-log", "--reason", "case-17"]).expect(0).json();
     fixture.run(&["audit", "keys", "destroy", "1", "--yes"]).expect(11);
-    fixture.run(&["hold", "release", hold["hold"]["hold"].as_str().unwrap()]).expect(0);
+    fixture.end_of_hold(hold["hold"]["hold"].as_str().unwrap());
     let refused = fixture.run(&["audit", "keys", "destroy", "1", "--yes"]).expect(11);
     assert!(refused.err.contains("has not ended"), "{}", refused.err);
     let destroyed = fixture.run(&["audit", "keys", "destroy", "1", "--yes", "--early"]).expect(0).json();

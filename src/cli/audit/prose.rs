@@ -1,7 +1,7 @@
 //! What an entry means, in plain words.
 
 use super::upkeep;
-use crate::audit::entry::{Body, Intent, Outcome, Phase, ReviewNote, RunNote};
+use crate::audit::entry::{Body, HoldNote, Intent, Outcome, Phase, ReviewNote, RunNote};
 use crate::cli::phrase;
 use crate::time::Zone;
 
@@ -74,18 +74,7 @@ pub(super) fn long(body: &Body, zone: Zone) -> Vec<String> {
             recovery.batch,
             fate(&recovery.fate)
         )],
-        Body::Hold(hold) => {
-            let mut places = Vec::new();
-            places.extend(hold.policy.as_ref().map(|policy| format!("under policy {policy}")));
-            places.extend(hold.collection.as_ref().map(|collection| format!("in {collection}")));
-            places.extend(hold.store.as_ref().map(|store| format!("in store {store}")));
-            let what = if hold.key.is_some() { "one record" } else { "every record" };
-            let change = if hold.change == "add" { "put in force" } else { "released" };
-            vec![
-                format!("{} {change} hold {} ({}).", hold.by, hold.hold, hold.reason),
-                format!("It covers {what} {}.", places.join(" ")),
-            ]
-        }
+        Body::Hold(hold) => hold_text(hold, zone),
         Body::Review(review) => review_text(review, zone),
         Body::Event(event) => vec![format!(
             "{} {} the event {}, which happened {}{}. Its key stands in the log only as a commitment.",
@@ -182,6 +171,36 @@ fn run(note: &RunNote, zone: Zone) -> Vec<String> {
     }
     sentences.extend(note.reason.as_ref().map(|reason| format!("Reason: {reason}")));
     sentences
+}
+
+fn hold_text(hold: &HoldNote, zone: Zone) -> Vec<String> {
+    let by = hold.by.as_deref().unwrap_or("forfall");
+    let change = match hold.change.as_str() {
+        "add" => "put in force",
+        "end" => "wrote down the end of",
+        "review" => "has looked again at",
+        _ => "released",
+    };
+    let restriction = if hold.restriction { ", a restriction of processing" } else { "" };
+    let matter = hold.matter.as_ref().map_or(String::new(), |matter| format!(", matter {matter}"));
+    let authority = hold.authority.as_ref().map_or(String::new(), |who| format!(", ordered by {who}"));
+    let mut covered = vec![if hold.key.is_some() { "one record" } else { "every record" }.to_owned()];
+    covered.extend(hold.policy.as_ref().map(|policy| format!("under policy {policy}")));
+    covered.extend(hold.collection.as_ref().map(|collection| format!("in {collection}")));
+    covered.extend(hold.store.as_ref().map(|store| format!("in store {store}")));
+    covered.extend(hold.between.as_ref().map(|window| {
+        let (from, to) = (phrase::local(window.from, zone), phrase::local(window.to, zone));
+        format!("whose starting point lies between {from} and {to}")
+    }));
+    covered.extend(
+        hold.condition
+            .as_ref()
+            .map(|_| "that meets a condition, which stands in the log only as a commitment".to_owned()),
+    );
+    vec![
+        format!("{by} {change} hold {} ({}{restriction}{matter}{authority}).", hold.hold, hold.reason),
+        format!("It covers {}.", covered.join(" ")),
+    ]
 }
 
 fn intent_text(intent: &Intent) -> Vec<String> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Gone;
+use super::gone::Gone;
 use crate::adapter::api::StoreError;
 use crate::audit::entry::Body;
 use crate::cli::exit::Failure;
@@ -73,11 +73,14 @@ pub(super) fn meant(text: &str, named: &HoldScope, session: &Session) -> Result<
     let scope = match (one_place, first.place.clone()) {
         // A path says by itself which file it is, whatever pattern a policy writes.
         (true, (store, _)) if form == KeyForm::Path => {
-            HoldScope { policy: None, store: Some(store), collection: None, key: Some(key) }
+            HoldScope { store: Some(store), key: Some(key), ..HoldScope::default() }
         }
-        (true, (store, collection)) => {
-            HoldScope { policy: None, store: Some(store), collection: Some(collection), key: Some(key) }
-        }
+        (true, (store, collection)) => HoldScope {
+            store: Some(store),
+            collection: Some(collection),
+            key: Some(key),
+            ..HoldScope::default()
+        },
         (false, _) => HoldScope { key: Some(key), ..named.clone() },
     };
     let unasked = answers.iter().filter_map(|answer| answer.is_there.as_ref().err());
@@ -112,11 +115,7 @@ fn ask(text: &str, policy: &Policy, data: &Data, session: &Session) -> Result<An
     let told = explain::explain(engine, policy, data, &key.text(schema.key_form)).ok();
     let gone = told.into_iter().flat_map(|told| told.history).filter(|past| past.done != Some(false));
     let gone = gone.filter_map(|past| match past.intent.entry.body {
-        Body::Intent(intent) => Some(Gone {
-            batch: intent.label.batch.to_string(),
-            time: past.intent.entry.time,
-            action: intent.label.action,
-        }),
+        Body::Intent(intent) => Some(Gone::of(&intent, past.intent.entry.time)),
         _ => None,
     });
     let place = (data.target.store.clone(), data.target.collection.clone());

@@ -1,18 +1,16 @@
 //! What a run does once it may: each stage batch by batch, then the recount.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Begun, EVENTS, Part, outside_window};
+use super::{Begun, Part, outside_window};
 use crate::adapter::api::{Act, Group, Inspect, Job, Scope, StoreError};
-use crate::audit::entry::{Body, StageDone};
+use crate::audit::entry::StageDone;
 use crate::engine::execute::{Assignment, AuditLost, Executed, Halt};
 use crate::engine::plan::{Circumstances, DataPlan};
 use crate::engine::progress::{Progress, Stop};
-use crate::engine::{EngineError, along, companions, execute, forecast, plan, review};
+use crate::engine::{EngineError, along, companions, execute, forecast, holding, plan, review};
 use crate::model::action::Action;
 use crate::model::batch::BatchLabel;
-use crate::model::hold::Held;
 use crate::model::ids::BatchId;
 use crate::model::predicate::Predicate;
 use crate::model::review::Matter;
@@ -20,8 +18,11 @@ use crate::model::run::RunState;
 use crate::model::target::Target;
 use crate::policy::rule::Data;
 use crate::policy::select;
-use crate::state::api::{Curve, Filter, Placed, StateError};
+use crate::state::api::{Curve, News, Planned, StateError};
 use crate::state::review::Change;
+
+/// So many holds may come one after another while one stage is carried out; then the rest is for the next run.
+const HOLDS_AT_ONCE: u32 = 100;
 
 impl Begun<'_> {
     #[expect(clippy::too_many_arguments, reason = "one call, and each is a different thing")]
@@ -145,7 +146,43 @@ impl Begun<'_> {
         settled.filter_map(|settled: Result<(), StoreError>| Some(settled.err()?.to_string())).collect()
     }
 
+    /// Carries out one stage. A hold that came meanwhile, and of whose records only the store can tell, makes a new
+    /// question of it; the rest goes on.
     fn stage(
+        &self,
+        data: &Data,
+        plan: &DataPlan,
+        place: usize,
+        circumstances: &Circumstances,
+        progress: &dyn Progress,
+        stop: &Stop,
+    ) -> Result<Executed, EngineError> {
+        let stage = &plan.stages[place];
+        let what = format!("{} {} in {}", stage.action.word(), data.target.collection, data.target.store);
+        progress.begin(&what, stage.due);
+        let mut total = Executed::default();
+        let mut circumstances = circumstances.clone();
+        for asked in 1.. {
+            let executed = self.once(data, plan, place, &circumstances, progress, stop)?;
+            let outdated = executed.outdated.clone();
+            total.go_on(executed);
+            match outdated {
+                Some(News::Hold(_)) if asked < HOLDS_AT_ONCE => {
+                    circumstances.holds = Arc::new(along::holds(self.engine, self.policy)?);
+                }
+                Some(news) => {
+                    total.incomplete.push(news.to_string());
+                    break;
+                }
+                None => break,
+            }
+        }
+        progress.end();
+        Ok(total)
+    }
+
+    /// Carries out one stage until something comes of which its question knows nothing.
+    fn once(
         &self,
         data: &Data,
         plan: &DataPlan,
@@ -182,30 +219,31 @@ impl Begun<'_> {
             stage: stage.stage,
             action: stage.action.word().to_owned(),
         };
-        let seen = Cell::new(circumstances.log);
-        let halt = || match selection.decided {
-            Some(case) => match self.taken_back(case, circumstances)? {
-                Some(halt) => Ok(Some(halt)),
-                None => self.halt(&seen),
-            },
-            None => self.halt(&seen),
+        let planned = Planned {
+            log: circumstances.log,
+            events: self.policy.events().into_iter().map(str::to_owned).collect(),
+            decided: selection.decided.map(|matter| matter.case),
+            holds: holding::asked(circumstances.holds.iter()),
         };
+        let halt = || self.halt(selection.decided, circumstances);
         let hash = &self.policy.hash;
-        let assignment = Assignment { label, hash, of: &of, job, most: usize::MAX, halt: &halt };
-        let what = format!("{} {} in {}", stage.action.word(), data.target.collection, data.target.store);
-        progress.begin(&what, stage.due);
-        let executed = if stage.action == Action::Delete && companions::elsewhere(&data.target) {
-            companions::execute(engine, self.policy, data, &assignment, circumstances, progress, stop)
-        } else {
-            match engine.dispose(&data.target.store) {
-                Ok(store) => {
-                    execute::execute(engine, store, &assignment, &mut |_, _| Ok(Ok(())), progress, stop)
-                }
-                Err(error) => Ok(Executed { incomplete: vec![error.to_string()], ..Executed::default() }),
-            }
-        };
-        progress.end();
-        executed
+        let assignment =
+            Assignment { label, hash, of: &of, job, most: usize::MAX, planned: &planned, halt: &halt };
+        if stage.action == Action::Delete && companions::elsewhere(&data.target) {
+            return companions::execute(
+                engine,
+                self.policy,
+                data,
+                &assignment,
+                circumstances,
+                progress,
+                stop,
+            );
+        }
+        match engine.dispose(&data.target.store) {
+            Ok(store) => execute::execute(engine, store, &assignment, &mut |_, _| Ok(Ok(())), progress, stop),
+            Err(error) => Ok(Executed { incomplete: vec![error.to_string()], ..Executed::default() }),
+        }
     }
 
     /// What a stage would act on: due, not needed and not held.
@@ -216,39 +254,27 @@ impl Begun<'_> {
         place: usize,
         circumstances: &Circumstances,
     ) -> (Scope, Predicate) {
-        let held = Held::of_data(&circumstances.holds.iter(), &self.policy.id, &data.target);
+        let mut data_now = data.clone();
+        data_now.target = Arc::clone(&plan.target);
+        let holds = circumstances.holds.iter();
+        let held = holding::held(self.policy, &data_now, &plan.schema, holds);
         let (predicate, _) = select::held(plan.selections.stages[place].acts.clone(), &held);
         let mut scope = plan::scope(data, circumstances);
         scope.target = Arc::clone(&plan.target);
         (scope, predicate)
     }
 
-    /// Whether the window has closed, or an event was recorded of which the plan knows nothing: what it protects
-    /// would go, because events are part of the plan's conditions. `seen` is how much of the log is known.
-    fn halt(&self, seen: &Cell<u64>) -> Result<Option<Halt>, StateError> {
+    /// Whether the window has closed, or the decision that lets the records go does not stand any more. What is
+    /// recorded between this look and the intent stops the intent itself.
+    fn halt(
+        &self,
+        decided: Option<Matter>,
+        circumstances: &Circumstances,
+    ) -> Result<Option<Halt>, StateError> {
         if let Some(why) = outside_window(self.policy, self.engine.clock.now()) {
             return Ok(Some(Halt::Closed(why)));
         }
-        let state = &self.engine.state;
-        let (size, _) = state.log_head()?;
-        let filter = Filter { kind: Some("event".to_owned()), ..Filter::default() };
-        let mut after = seen.replace(size).checked_sub(1);
-        loop {
-            let page = state.find(&filter, after, EVENTS)?;
-            let known = |placed: &Placed| match &placed.entry.body {
-                Body::Event(note) => !self.policy.names_event(&note.name),
-                _ => true,
-            };
-            if !page.iter().all(known) {
-                let why = "an event was recorded or withdrawn meanwhile, and what is due may be something else now; \
-                           the next run goes on";
-                return Ok(Some(Halt::Outdated(why.to_owned())));
-            }
-            match page.last() {
-                Some(last) if page.len() == EVENTS => after = Some(last.index),
-                _ => return Ok(None),
-            }
-        }
+        decided.map_or(Ok(None), |case| self.taken_back(case, circumstances))
     }
 
     /// Counts again what is due and unheld, and makes the next forecast, in one pass for each stage.

@@ -72,6 +72,7 @@ pub(super) fn holds(view: &View<'_>, book: &Book, decision: &mut Decision) {
         let notice = Notice::HoldReview {
             hold: hold.id,
             review: day,
+            until: hold.until,
             policy: hold.scope.policy.clone(),
             store: hold.scope.store.clone(),
         };

@@ -66,7 +66,20 @@ fn samples() -> Vec<Notice> {
         overdue(Level::Breach, false),
         overdue(Level::Cleared, false),
         Notice::Undetermined { policy: policy(), records: 101, total: 90_000, limit: 100 },
-        Notice::HoldReview { hold, review: "2026-12-01".parse().unwrap(), policy: None, store: None },
+        Notice::HoldReview {
+            hold,
+            review: "2026-12-01".parse().unwrap(),
+            until: None,
+            policy: None,
+            store: None,
+        },
+        Notice::HoldReview {
+            hold,
+            review: "2026-12-01".parse().unwrap(),
+            until: Some("2027-06-30T22:00:00Z".parse().unwrap()),
+            policy: None,
+            store: None,
+        },
         Notice::Clock { shows: at("2076-01-01T00:00:00Z") },
         Notice::Digest(digest(vec![line("applicants", 0)])),
         Notice::Digest(Digest {

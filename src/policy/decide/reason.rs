@@ -107,7 +107,7 @@ impl Question<'_> {
             Verdict::Held(due) => {
                 why.push(self.since(&name, due));
                 why.push("A hold covers it.".to_owned());
-                change.push("The release of the hold; it then goes with a later run.".to_owned());
+                change.push("The release of the hold; it then goes with a later run, a day after that at the earliest.".to_owned());
             }
             Verdict::Due(due) => {
                 why.push(self.since(&name, due));

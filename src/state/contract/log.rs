@@ -8,7 +8,7 @@ use crate::audit::verify::verify as verify_leaves;
 use crate::model::hold::HoldScope;
 use crate::model::ids::{RunId, StoreName};
 use crate::model::key::{Key, KeyPart, hex};
-use crate::state::api::{Actor, EventRecord, Filter, PauseScope, StateStore};
+use crate::state::api::{Actor, EventRecord, Filter, PauseScope, Planned, StateStore};
 use crate::state::check;
 
 /// Something of every kind of entry: 13 of them.
@@ -150,12 +150,21 @@ pub(crate) fn no_key_stands_in_the_log(state: &dyn StateStore) {
     let key = Key::from_parts(&[KeyPart::Text("very-personal".to_owned())]);
     let held = hold(HoldScope { key: Some(key.clone()), ..HoldScope::default() });
     state.add_hold(&by(), &held).unwrap();
-    state.release_hold(noon(), &by(), &held.id).unwrap();
+    state.release_hold(noon(), &other(), &held.id, false).unwrap();
     let event = EventRecord { name: "closed".into(), key: "very-personal".into(), at: noon() };
     state.add_event(noon(), &by(), &event).unwrap();
     let mut personal = intent(1);
     personal.count = 1;
-    state.record_intent(noon(), &personal, STAGE, std::slice::from_ref(&key), b"very-personal").unwrap();
+    state
+        .record_intent(
+            noon(),
+            &personal,
+            STAGE,
+            std::slice::from_ref(&key),
+            b"very-personal",
+            &Planned::default(),
+        )
+        .unwrap();
     let log = String::from_utf8(state.leaves(0, 100).unwrap().concat()).unwrap();
     assert!(!log.contains("very-personal") && !log.contains(&hex(key.as_bytes())) && !log.contains("kari"));
     let commitments: Vec<Option<String>> = bodies(state)

@@ -7,7 +7,7 @@ use crate::audit::tree::Hash;
 use crate::model::hold::HoldScope;
 use crate::model::ids::{BatchId, PolicyId};
 use crate::model::key::{Key, hex};
-use crate::state::api::{IntentAnswer, PauseScope, StateStore};
+use crate::state::api::{IntentAnswer, News, PauseScope, Planned, StateStore};
 
 pub(crate) fn a_long_list_is_kept_like_any_other(state: &dyn StateStore) {
     let batch = BatchId::at(noon());
@@ -42,7 +42,7 @@ pub(crate) fn a_batch_known_by_its_list_meets_every_hold_and_pause(state: &dyn S
         state.add_hold(&by(), &hold).unwrap();
         let before = size(state);
         let intent = listed(state);
-        let answer = state.record_whole(noon(), &intent, STAGE, b"spool").unwrap();
+        let answer = state.record_whole(noon(), &intent, STAGE, b"spool", &Planned::default()).unwrap();
         let hit = answer == IntentAnswer::Held(Vec::new());
         if hit {
             assert_eq!(size(state), before, "a hit writes nothing");
@@ -51,7 +51,8 @@ pub(crate) fn a_batch_known_by_its_list_meets_every_hold_and_pause(state: &dyn S
             assert_eq!(state.open_intents().unwrap()[0].spool, b"spool");
             state.record_outcome(noon(), None, &outcome(&intent, 1_000, 0)).unwrap();
         }
-        state.release_hold(noon(), &by(), &hold.id).unwrap();
+        state.release_hold(noon(), &other(), &hold.id, false).unwrap();
+        state.end_holds(later(24 * 60 * 60)).unwrap();
         hit
     };
     let key = |number| HoldScope { key: Some(Key::from_int(number)), ..HoldScope::default() };
@@ -60,8 +61,12 @@ pub(crate) fn a_batch_known_by_its_list_meets_every_hold_and_pause(state: &dyn S
     assert!(!held(key(1_000)) && !held(key(-1)));
     assert!(!held(HoldScope { collection: Some("other".to_owned()), ..key(3) }));
     assert!(!held(HoldScope { policy: Some(PolicyId::new("other")), ..HoldScope::default() }));
+    let by_condition = hold(HoldScope { when: Some("id == 3".to_owned()), ..HoldScope::default() });
+    state.add_hold(&by(), &by_condition).unwrap();
+    let answer = state.record_whole(noon(), &listed(state), STAGE, b"", &Planned::default()).unwrap();
+    assert_eq!(answer, IntentAnswer::Outdated(News::Hold(by_condition.id)));
     state.pause(noon(), &by(), &PauseScope::Policy(policy())).unwrap();
-    let answer = state.record_whole(noon(), &listed(state), STAGE, b"").unwrap();
+    let answer = state.record_whole(noon(), &listed(state), STAGE, b"", &Planned::default()).unwrap();
     assert_eq!(answer, IntentAnswer::Paused(PauseScope::Policy(policy())));
     assert!(state.open_intents().unwrap().is_empty());
 }

@@ -9,7 +9,7 @@ use crate::state::api::{Actor, StateError, StateStore};
 use crate::state::review::{Change, Quorum};
 use crate::time::Instant;
 
-fn waiting(records: u64, seen: Instant) -> Waiting {
+pub(super) fn waiting(records: u64, seen: Instant) -> Waiting {
     Waiting {
         seat: Seat {
             policy: policy(),
@@ -32,7 +32,7 @@ fn waiting(records: u64, seen: Instant) -> Waiting {
     }
 }
 
-fn decision(verdict: Verdict) -> Decision {
+pub(super) fn decision(verdict: Verdict) -> Decision {
     Decision {
         verdict,
         reason: "case-17".to_owned(),

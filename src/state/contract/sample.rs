@@ -4,11 +4,11 @@ use chrono::{TimeDelta, TimeZone as _};
 
 use crate::audit::entry::{Body, Intent, Outcome, Phase, RunNote};
 use crate::model::batch::BatchLabel;
-use crate::model::hold::{Hold, HoldScope};
+use crate::model::hold::{Hold, HoldKind, HoldScope};
 use crate::model::ids::{BatchId, HoldId, PolicyId, RunId, StoreName};
 use crate::model::key::Key;
 use crate::model::run::Trigger;
-use crate::state::api::{Actor, Approval, Curve, IntentAnswer, Placed, StateStore};
+use crate::state::api::{Actor, Approval, Curve, IntentAnswer, Placed, Planned, StateStore};
 use crate::time::Instant;
 
 pub(crate) const STAGE: &str = "0/-/1";
@@ -27,6 +27,10 @@ pub(crate) fn policy() -> PolicyId {
 
 pub(crate) fn by() -> Actor {
     Actor("kari".to_owned())
+}
+
+pub(crate) fn other() -> Actor {
+    Actor("ola".to_owned())
 }
 
 pub(crate) fn keys(numbers: impl IntoIterator<Item = i64>) -> Vec<Key> {
@@ -74,7 +78,7 @@ pub(crate) fn outcome(intent: &Intent, done: u64, skipped: u64) -> Outcome {
 pub(crate) fn begin(state: &dyn StateStore, now: Instant, numbers: std::ops::Range<i64>) -> Intent {
     let keys = keys(numbers);
     let intent = intent(keys.len() as u64);
-    let answer = state.record_intent(now, &intent, STAGE, &keys, b"spool").unwrap();
+    let answer = state.record_intent(now, &intent, STAGE, &keys, b"spool", &Planned::default()).unwrap();
     assert!(matches!(answer, IntentAnswer::Written(_)), "{answer:?}");
     intent
 }
@@ -94,6 +98,10 @@ pub(crate) fn hold(scope: HoldScope) -> Hold {
         authority: None,
         since: noon(),
         review: None,
+        kind: HoldKind::Legal,
+        matter: None,
+        until: None,
+        released: None,
     }
 }
 

@@ -12,7 +12,8 @@ use crate::state::api::{
     Actor, Approval, Curve, Earlier, Filter, IntentAnswer, OpenIntent, PastRun, PauseScope, StateError,
     Withdrawn,
 };
-use crate::state::notes;
+use crate::state::gate;
+use crate::state::notes::{self, Covered};
 use crate::time::Instant;
 
 /// The seed of every key of a state in memory.
@@ -29,7 +30,8 @@ pub(super) struct Remembered {
     pub(super) manifests: BTreeMap<BatchId, Vec<Hash>>,
     pub(super) texts: BTreeMap<(String, PolicyId), String>,
     pub(super) approvals: BTreeMap<PolicyId, Approval>,
-    pub(super) holds: Vec<(Hold, Option<String>)>,
+    /// With what stands for their scope in the log, and who put them in force.
+    pub(super) holds: Vec<(Hold, Covered, String)>,
     pub(super) events: BTreeMap<(String, String), Earlier>,
     pub(super) withdrawn: Vec<Withdrawn>,
     pub(super) cases: Vec<Case>,
@@ -81,6 +83,19 @@ impl Remembered {
         let open = OpenIntent { index, intent: intent.clone(), spool: spool.to_vec() };
         self.open.push((open, of.to_owned()));
         Ok(IntentAnswer::Written(index))
+    }
+
+    /// What could stand against a batch.
+    pub(super) fn known<'a>(&'a self, since: &'a [Body]) -> gate::Known<'a> {
+        let holds = self.holds.iter().map(|(hold, ..)| hold).collect();
+        gate::Known { pauses: &self.pauses, holds, since }
+    }
+
+    /// The bodies of the entries from an index on that could outdate a plan.
+    pub(super) fn since(&self, log: u64) -> Vec<Body> {
+        let from = usize::try_from(log).unwrap_or(usize::MAX);
+        let parse = |leaf: &Vec<u8>| Entry::parse(leaf).expect("the entry was written by this program").body;
+        self.leaves.iter().skip(from).map(parse).filter(|body| gate::NEWS.contains(&body.kind())).collect()
     }
 
     /// What stands for this person in the log.

@@ -7,7 +7,7 @@ use crate::audit::commitment;
 use crate::model::hold::HoldScope;
 use crate::model::key::Key;
 use crate::state::check;
-use crate::state::contract::sample::{approval, batch, begin, by, hold, keys};
+use crate::state::contract::sample::{approval, batch, begin, by, hold, keys, other};
 use crate::state::sqlite::SqliteState;
 
 fn at(year: i32, month: u32) -> Instant {
@@ -107,7 +107,8 @@ fn nothing_of_the_log_goes_while_a_hold_covers_it() {
         let kept = keep(&state, at(2040, 1));
         assert!(kept.destroyed.is_empty() && kept.pruned == 0, "{kept:?}");
         assert!(kept.refused.unwrap().contains("covers the audit log"));
-        state.release_hold(at(2040, 1), &by(), &hold.id).unwrap();
+        state.release_hold(at(2040, 1), &other(), &hold.id, false).unwrap();
+        state.end_holds(at(2040, 2)).unwrap();
     }
     let elsewhere = hold(HoldScope { store: Some(StoreName::new("cameras")), ..HoldScope::default() });
     state.add_hold(&by(), &Hold { since: at(2040, 1), ..elsewhere }).unwrap();

@@ -5,56 +5,91 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::failure::Failure;
 use super::log::Ledger;
 use super::values::{json, parse, signed, unsigned};
-use super::{events, holds, runs};
+use super::{events, holds, log, runs};
 use crate::audit::entry::{Body, Intent, Outcome, Recovery};
 use crate::model::batch::BatchLabel;
+use crate::model::hold::Hold;
 use crate::model::key::Key;
-use crate::state::api::{IntentAnswer, OpenIntent, StateError};
-use crate::state::gate;
+use crate::state::api::{Filter, IntentAnswer, OpenIntent, PauseScope, Planned, StateError};
+use crate::state::gate::{self, Asking};
 
-/// Checks a batch against pauses and holds and writes its intent, or says what stands against it and writes nothing.
+/// No limit: whatever came since the plan counts.
+const EVERY_ONE: usize = u32::MAX as usize;
+
+/// Checks a batch against pauses, holds and news and writes its intent, or says what stands against it and writes
+/// nothing.
 pub(super) fn begin(
     ledger: &Ledger<'_>,
-    intent: &Intent,
-    of: &str,
+    asking: &Asking<'_>,
     keys: &[Key],
     spool: &[u8],
 ) -> Result<IntentAnswer, Failure> {
-    let pauses = events::pauses(ledger.tx)?;
-    let mut holds = holds::touching(ledger.tx, &intent.label)?;
-    for along in &intent.companions {
-        let label = BatchLabel { collection: along.collection.clone(), ..intent.label.clone() };
-        holds.extend(holds::touching(ledger.tx, &label)?);
+    let against = Against::read(ledger, asking)?;
+    match gate::objection(asking, keys, &against.known()) {
+        Some(objection) => Ok(objection),
+        None => write(ledger, asking, spool),
     }
-    if let Some(objection) = gate::objection(intent, of, keys, &pauses, &holds.iter()) {
-        return Ok(objection);
-    }
-    write(ledger, intent, of, spool)
 }
 
 /// The same for a batch that is known by its list alone: `names` says whether it has the record with this key.
 pub(super) fn begin_whole(
     ledger: &Ledger<'_>,
-    intent: &Intent,
-    of: &str,
+    asking: &Asking<'_>,
     spool: &[u8],
     names: impl FnMut(&Key) -> Result<bool, StateError>,
 ) -> Result<IntentAnswer, Failure> {
-    let pauses = events::pauses(ledger.tx)?;
-    let holds = holds::touching(ledger.tx, &intent.label)?;
-    match gate::objection_to_whole(intent, &pauses, &holds, names)? {
+    let against = Against::read(ledger, asking)?;
+    match gate::objection_to_whole(asking, &against.known(), names)? {
         Some(objection) => Ok(objection),
-        None => write(ledger, intent, of, spool),
+        None => write(ledger, asking, spool),
     }
 }
 
-fn write(ledger: &Ledger<'_>, intent: &Intent, of: &str, spool: &[u8]) -> Result<IntentAnswer, Failure> {
+fn write(ledger: &Ledger<'_>, asking: &Asking<'_>, spool: &[u8]) -> Result<IntentAnswer, Failure> {
+    let intent = asking.intent;
     let index = ledger.append(Body::Intent(intent.clone()))?;
     ledger
         .tx
         .prepare_cached("INSERT INTO open_intent (idx, batch, stage, intent, spool) VALUES (?, ?, ?, ?, ?)")?
-        .execute(params![signed(index), intent.label.batch.to_string(), of, json(intent), spool])?;
+        .execute(params![signed(index), intent.label.batch.to_string(), asking.of, json(intent), spool])?;
     Ok(IntentAnswer::Written(index))
+}
+
+/// What could stand against a batch.
+struct Against {
+    pauses: Vec<PauseScope>,
+    holds: Vec<Hold>,
+    since: Vec<Body>,
+}
+
+impl Against {
+    fn read(ledger: &Ledger<'_>, asking: &Asking<'_>) -> Result<Self, Failure> {
+        let intent = asking.intent;
+        let mut holds = holds::touching(ledger.tx, &intent.label)?;
+        for along in &intent.companions {
+            let label = BatchLabel { collection: along.collection.clone(), ..intent.label.clone() };
+            holds.extend(holds::touching(ledger.tx, &label)?);
+        }
+        Ok(Self { pauses: events::pauses(ledger.tx)?, holds, since: news(ledger, asking.planned)? })
+    }
+
+    fn known(&self) -> gate::Known<'_> {
+        gate::Known { pauses: &self.pauses, holds: self.holds.iter().collect(), since: &self.since }
+    }
+}
+
+/// What was appended after a batch was planned and could outdate the plan.
+fn news(ledger: &Ledger<'_>, planned: &Planned) -> Result<Vec<Body>, Failure> {
+    let mut found = Vec::new();
+    for kind in gate::NEWS {
+        if (kind == "event" && planned.events.is_empty()) || (kind == "review" && planned.decided.is_none()) {
+            continue;
+        }
+        let filter = Filter { kind: Some(kind.to_owned()), ..Filter::default() };
+        let placed = log::find(ledger.tx, &filter, planned.log.checked_sub(1), EVERY_ONE)?;
+        found.extend(placed.into_iter().map(|placed| placed.entry.body));
+    }
+    Ok(found)
 }
 
 /// Writes what became of a batch, and erases its spool.

@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use rusqlite::{Connection, TransactionBehavior};
 
 use self::failure::{Failure, damaged};
@@ -34,12 +35,14 @@ use self::long_list::Gathering;
 use self::ring::Ring;
 pub use self::schema::APPLICATION_ID;
 use super::api::{
-    Actor, Approval, Curve, Earlier, EpochKey, EventRecord, Filter, IntentAnswer, Leaf, Lease, LongList,
-    OpenIntent, PastRun, PauseScope, Placed, SlotState, StateError, StateStore, Withdrawn,
+    Actor, Approval, Curve, Earlier, Ended, EpochKey, EventRecord, Filter, IntentAnswer, Leaf, Lease,
+    LongList, OpenIntent, PastRun, PauseScope, Placed, Planned, Release, SlotState, StateError, StateStore,
+    Withdrawn,
 };
 use super::gate;
 use super::keeper::LogKeeper;
-use crate::audit::commitment::{event_commitment, hold_commitment};
+use super::notes::Covered;
+use crate::audit::commitment::event_commitment;
 use crate::audit::entry::{Body, Intent, Outcome, Recovery, RunNote};
 use crate::audit::tree::Hash;
 use crate::model::hold::Hold;
@@ -265,13 +268,36 @@ impl StateStore for SqliteState {
     }
 
     fn add_hold(&self, by: &Actor, hold: &Hold) -> Result<(), StateError> {
-        let commit = |key: &Key| Ok(hex(&hold_commitment(&self.epoch_key()?.key, &hold.id, key)));
-        let commitment = hold.scope.key.as_ref().map(commit).transpose()?;
-        self.write(hold.since, PATIENCE, |ledger| holds::add(ledger, by, hold, commitment))
+        let covered = Covered::of(hold, &self.epoch_key()?.key);
+        self.write(hold.since, PATIENCE, |ledger| holds::add(ledger, by, hold, covered))
     }
 
-    fn release_hold(&self, now: Instant, by: &Actor, hold: &HoldId) -> Result<bool, StateError> {
-        self.write(now, PATIENCE, |ledger| holds::release(ledger, by, hold))
+    fn release_hold(
+        &self,
+        now: Instant,
+        by: &Actor,
+        hold: &HoldId,
+        told: bool,
+    ) -> Result<Release, StateError> {
+        self.write(now, PATIENCE, |ledger| holds::release(ledger, now, by, hold, told))
+    }
+
+    fn review_hold(
+        &self,
+        now: Instant,
+        by: &Actor,
+        hold: &HoldId,
+        next: NaiveDate,
+    ) -> Result<bool, StateError> {
+        self.write(now, PATIENCE, |ledger| holds::review(ledger, now, by, hold, next))
+    }
+
+    fn end_holds(&self, now: Instant) -> Result<Ended, StateError> {
+        // Mostly nothing ends, and then nothing is written.
+        if !holds::any_ends(&self.holds()?, now) {
+            return Ok(Ended::default());
+        }
+        self.write(now, PATIENCE, |ledger| holds::end(ledger, now))
     }
 
     fn holds(&self) -> Result<Vec<Hold>, StateError> {
@@ -348,9 +374,11 @@ impl StateStore for SqliteState {
         of: &str,
         keys: &[Key],
         spool: &[u8],
+        planned: &Planned,
     ) -> Result<IntentAnswer, StateError> {
         gate::check_intent(intent, keys)?;
-        self.write(now, INTENT_PATIENCE, |ledger| batches::begin(ledger, intent, of, keys, spool))
+        let asking = gate::Asking { now, intent, of, planned };
+        self.write(now, INTENT_PATIENCE, |ledger| batches::begin(ledger, &asking, keys, spool))
     }
 
     fn record_whole(
@@ -359,12 +387,14 @@ impl StateStore for SqliteState {
         intent: &Intent,
         of: &str,
         spool: &[u8],
+        planned: &Planned,
     ) -> Result<IntentAnswer, StateError> {
         let secret = self.epoch_key_of(intent.epoch)?;
         let names = gate::names(intent, secret.as_ref(), |wanted| {
             self.layout.place_of(&intent.label.batch, 0..intent.count, wanted)
         });
-        self.write(now, INTENT_PATIENCE, |ledger| batches::begin_whole(ledger, intent, of, spool, names))
+        let asking = gate::Asking { now, intent, of, planned };
+        self.write(now, INTENT_PATIENCE, |ledger| batches::begin_whole(ledger, &asking, spool, names))
     }
 
     fn record_outcome(

@@ -8,16 +8,17 @@ use super::failure::Failure;
 use crate::state::api::StateError;
 
 /// What each version adds to the one before; the first makes version 1.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/0001_begin.sql"),
     include_str!("../migrations/0002_keys.sql"),
     include_str!("../migrations/0003_outbox.sql"),
     include_str!("../migrations/0004_reviews.sql"),
     include_str!("../migrations/0005_events.sql"),
+    include_str!("../migrations/0006_holds.sql"),
 ];
 
 /// The version that this program reads and writes.
-const NEWEST: i64 = 5;
+const NEWEST: i64 = 6;
 
 /// `forf` in ASCII: how a state file is recognised, so that no store is opened as one, nor one as a store.
 pub const APPLICATION_ID: i32 = 0x666f_7266;

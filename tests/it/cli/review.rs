@@ -108,7 +108,7 @@ fn a_hold_wins_over_a_decision_and_the_decision_stands_until_it_is_gone() {
     run(&fixture);
     assert_eq!(fixture.calls(), 3, "the held one and the two young ones");
     assert_eq!(cases(&fixture)[0]["state"], "decided");
-    fixture.run(&["hold", "release", &hold]).expect(0);
+    fixture.end_of_hold(&hold);
     run(&fixture);
     assert_eq!((fixture.calls(), cases(&fixture).len()), (2, 0));
 }

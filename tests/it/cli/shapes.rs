@@ -204,16 +204,43 @@ fn explain_holds_and_events() {
         ])
         .expect(0)
         .json();
-    assert_eq!(members(&added), ["hold", "already_gone"]);
+    let expected = [
+        "hold",
+        "already_gone",
+        "in_running_batches",
+        "batches",
+        "records",
+        "older_not_looked_at",
+        "perhaps",
+    ];
+    assert_eq!(members(&added), expected);
     let id = added["hold"]["hold"].as_str().unwrap().to_owned();
     assert_eq!(added["hold"]["key"], "1");
     let explained = fixture.run(&["explain", "calls", "1"]).expect(0).json();
     assert_eq!(explained["answer"], "held");
     assert_eq!(explained["holds"][0], id.as_str());
     let holds = fixture.run(&["hold", "list"]).expect(0).json();
-    let expected = ["hold", "policy", "store", "collection", "key", "reason", "authority", "since", "review"];
+    let expected = [
+        "hold",
+        "kind",
+        "policy",
+        "store",
+        "collection",
+        "key",
+        "when",
+        "between",
+        "reason",
+        "matter",
+        "authority",
+        "since",
+        "review",
+        "until",
+        "released",
+        "keeps_until",
+    ];
     assert_eq!(members(&holds["holds"][0]), expected);
-    fixture.run(&["hold", "release", &id]).expect(0);
+    fixture.run(&["hold", "release", &id]).expect(11);
+    fixture.end_of_hold(&id);
     fixture.run(&["hold", "release", &id]).expect(2);
     let event = ["event", "add", "case-closed", "--key", "17", "--at", "2026-01-31T12:00:00Z", "--unused"];
     fixture.run(&event).expect(0);

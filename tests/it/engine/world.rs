@@ -12,7 +12,7 @@ use forfall::engine::plan::{self, DataPlan};
 use forfall::engine::progress::{Progress, Stop, Unwatched};
 use forfall::engine::run::{self, Occasion, Report};
 use forfall::engine::{Engine, approve};
-use forfall::model::hold::{Hold, HoldScope};
+use forfall::model::hold::{Hold, HoldKind, HoldScope};
 use forfall::model::ids::{HoldId, PolicyId, StoreName};
 use forfall::model::key::Key;
 use forfall::model::run::Trigger;
@@ -214,6 +214,14 @@ impl World {
     }
 
     pub(crate) fn add_hold(&self, scope: HoldScope) {
+        self.put_hold(scope, None);
+    }
+
+    pub(crate) fn add_hold_until(&self, scope: HoldScope, until: Instant) {
+        self.put_hold(scope, Some(until));
+    }
+
+    fn put_hold(&self, scope: HoldScope, until: Option<Instant>) {
         let since = self.engine.clock.now();
         let hold = Hold {
             id: HoldId::at(since),
@@ -222,6 +230,10 @@ impl World {
             authority: None,
             since,
             review: None,
+            kind: HoldKind::Legal,
+            matter: None,
+            until,
+            released: None,
         };
         self.engine.state.add_hold(&actor(), &hold).unwrap();
     }

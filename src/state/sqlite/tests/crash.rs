@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::*;
 use crate::audit::entry::{Body, Recovery};
-use crate::state::api::StateStore;
+use crate::state::api::{Planned, StateStore};
 use crate::state::check;
 use crate::state::contract::sample::{approval, batch, begin, by, outcome, policy, size};
 
@@ -29,7 +29,7 @@ fn write_until_killed() {
         }
         let intent = crate::state::contract::sample::intent(3);
         let keys = crate::state::contract::sample::keys(number..number + 3);
-        match state.record_intent(noon(), &intent, "0/-/1", &keys, &[b'k'; 300]) {
+        match state.record_intent(noon(), &intent, "0/-/1", &keys, &[b'k'; 300], &Planned::default()) {
             Ok(_) => println!("\nwritten {}", size(&state)),
             Err(error) => return stopped(&state, &error.to_string()),
         }
@@ -132,7 +132,7 @@ fn a_full_disk_stops_everything_and_loses_nothing() {
     let error = loop {
         let intent = crate::state::contract::sample::intent(3);
         let keys = crate::state::contract::sample::keys(number..number + 3);
-        match state.record_intent(noon(), &intent, "0/-/1", &keys, &[b'k'; 3000]) {
+        match state.record_intent(noon(), &intent, "0/-/1", &keys, &[b'k'; 3000], &Planned::default()) {
             Ok(_) => acknowledged += 1,
             Err(error) => break error,
         }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::audit::entry::Body;
 use crate::model::hold::HoldScope;
-use crate::state::api::{StateError, StateStore};
+use crate::state::api::{Planned, StateError, StateStore};
 use crate::state::check;
 use crate::state::contract::sample::{approval, batch, bodies, by, hold, later, policy, size};
 
@@ -204,7 +204,7 @@ fn keys_in_clear_are_gone_with_the_outcome() {
     let (state, dir) = fixture();
     let (secret, intent) = (b"a-very-personal-key".repeat(500), crate::state::contract::sample::intent(1));
     let keys = crate::state::contract::sample::keys(0..1);
-    state.record_intent(noon(), &intent, "0/-/1", &keys, &secret).unwrap();
+    state.record_intent(noon(), &intent, "0/-/1", &keys, &secret, &Planned::default()).unwrap();
     let found = || {
         let files = ["state.db", "state.db-wal"].map(|name| fs_err::read(dir.path().join(name)).unwrap());
         files.concat().windows(19).any(|bytes| bytes == b"a-very-personal-key")

@@ -4,7 +4,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::*;
 use crate::audit::entry::Body;
-use crate::state::api::{IntentAnswer, PauseScope, StateStore};
+use crate::state::api::{IntentAnswer, PauseScope, Planned, StateStore};
 use crate::state::check;
 use crate::state::contract::sample::{by, intent, keys, policy, size};
 use crate::state::sqlite::log;
@@ -57,7 +57,8 @@ fn what_one_process_pauses_stops_the_other() {
     let (one, dir) = fixture();
     let other = open(&path(&dir));
     one.pause(noon(), &by(), &PauseScope::All).unwrap();
-    let answer = other.record_intent(noon(), &intent(1), "0/-/1", &keys(0..1), b"").unwrap();
+    let answer =
+        other.record_intent(noon(), &intent(1), "0/-/1", &keys(0..1), b"", &Planned::default()).unwrap();
     assert_eq!(answer, IntentAnswer::Paused(PauseScope::All));
 }
 
@@ -76,9 +77,10 @@ fn an_intent_that_cannot_be_written_in_time_is_an_error() {
     let (state, dir) = fixture();
     let mut raw = Connection::open(path(&dir)).unwrap();
     let block = raw.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
-    let error = state.record_intent(noon(), &intent(1), "0/-/1", &keys(0..1), b"").unwrap_err();
+    let error =
+        state.record_intent(noon(), &intent(1), "0/-/1", &keys(0..1), b"", &Planned::default()).unwrap_err();
     assert!(error.to_string().contains("locked"), "{error}");
     drop(block);
     assert_eq!(size(&state), 1);
-    assert!(state.record_intent(noon(), &intent(1), "0/-/1", &keys(0..1), b"").is_ok());
+    assert!(state.record_intent(noon(), &intent(1), "0/-/1", &keys(0..1), b"", &Planned::default()).is_ok());
 }
