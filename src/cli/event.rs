@@ -1,6 +1,7 @@
 //! `forfall event`: what starts a clock, or decides a class, and stands in no store.
 
 mod add;
+mod effect;
 mod file;
 mod names;
 mod time;

@@ -21,6 +21,7 @@ mod pace;
 pub mod plan;
 pub mod progress;
 pub mod recover;
+pub mod redate;
 pub mod review;
 pub mod run;
 pub mod status;

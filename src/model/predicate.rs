@@ -241,6 +241,13 @@ impl EventBook {
         self.0.entry(name.into()).or_default().insert(key.into(), at);
     }
 
+    /// Takes an event out again.
+    pub fn forget(&mut self, name: &str, key: &str) {
+        if let Some(keys) = self.0.get_mut(name) {
+            keys.remove(key);
+        }
+    }
+
     /// The keys for which an event of that name is recorded.
     pub fn keys(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.get(name).into_iter().flat_map(BTreeMap::keys).map(String::as_str)

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::effect::Effect;
 use super::names::{self, Asked};
-use super::{file, time};
+use super::{effect, file, time};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::cli::{Context, actor, phrase};
+use crate::engine::redate::Change;
 use crate::state::api::{Earlier, EventRecord};
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +36,9 @@ pub(in crate::cli) struct Args {
     /// Record it although no policy asks for such an event yet
     #[arg(long)]
     unused: bool,
+    /// Do not count what becomes of the records: quicker where stores are large
+    #[arg(long)]
+    no_count: bool,
 }
 
 #[derive(Serialize)]
@@ -44,6 +49,8 @@ struct Answer {
     changed: usize,
     /// Recorded before just so.
     unchanged: usize,
+    /// What becomes of the records.
+    effects: Vec<Effect>,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
@@ -56,11 +63,14 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let session = Session::open(context)?;
     let events = events(args, &session, context)?;
     let before = session.state.add_events(context.clock.now(), &actor::present(), &events)?;
-    let answer = Answer::of(&events, &before);
+    let mut answer = Answer::of(&events, &before);
     match (args.key.is_some(), events.as_slice()) {
         (true, [event]) => context.output.tell(one(event, before.first().copied().flatten(), &session)),
         _ => context.output.tell(answer.sentence()),
     }
+    let changes: Vec<Change> =
+        events.iter().zip(before).filter_map(|(event, before)| Change::recorded(event, before)).collect();
+    answer.effects = effect::tell(&session, &changes, !args.no_count, context)?;
     if context.output.is_json() {
         context.output.json(&answer)?;
     }
@@ -98,7 +108,7 @@ fn one(event: &EventRecord, before: Option<Earlier>, session: &Session) -> Strin
 
 impl Answer {
     fn of(events: &[EventRecord], before: &[Option<Earlier>]) -> Self {
-        let mut answer = Self { recorded: 0, changed: 0, unchanged: 0 };
+        let mut answer = Self { recorded: 0, changed: 0, unchanged: 0, effects: Vec::new() };
         for (event, before) in events.iter().zip(before) {
             match before {
                 None => answer.recorded += 1,

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use super::effect::{self, Effect};
 use crate::audit::lint;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::cli::{Context, actor, phrase};
+use crate::engine::redate::Change;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -17,11 +19,16 @@ pub(in crate::cli) struct Args {
     /// Why: a code such as a case number, never a person's name, because it stands in the audit log
     #[arg(long, value_name = "CODE")]
     reason: String,
+    /// Do not count what becomes of the records: quicker where stores are large
+    #[arg(long)]
+    no_count: bool,
 }
 
 #[derive(Serialize)]
 struct Answer {
     withdrawn: usize,
+    /// What becomes of the records.
+    effects: Vec<Effect>,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
@@ -43,8 +50,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         )));
     };
     context.output.tell(format!("Withdrawn: {what} at {}.", phrase::local(before.at, session.zone())));
+    let change = Change::withdrawn(&args.name, &args.key, before);
+    let effects = effect::tell(&session, &[change], !args.no_count, context)?;
     if context.output.is_json() {
-        context.output.json(&Answer { withdrawn: 1 })?;
+        context.output.json(&Answer { withdrawn: 1, effects })?;
     }
     Ok(Exit::Done)
 }

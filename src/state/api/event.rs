@@ -18,7 +18,7 @@ pub struct EventRecord {
 pub struct Earlier {
     /// When it was said to have happened.
     pub at: Instant,
-    /// When that was recorded; `None` where it was recorded by a version that did not keep this.
+    /// When it was first recorded; `None` where a version did that which did not keep this.
     pub recorded: Option<Instant>,
 }
 

@@ -22,7 +22,8 @@ impl Remembered {
             before.push(earlier);
             if earlier.is_none_or(|earlier| earlier.at != event.at) {
                 self.append(now, notes::event(event, by.clone(), commitment(&event.name, &event.key), None));
-                self.events.insert(place, Earlier { at: event.at, recorded: Some(now) });
+                let recorded = earlier.map_or(Some(now), |earlier| earlier.recorded);
+                self.events.insert(place, Earlier { at: event.at, recorded });
             }
         }
         before

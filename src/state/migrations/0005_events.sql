@@ -1,4 +1,4 @@
--- When an event was recorded as it stands, and events that were withdrawn: they no longer count.
+-- When an event was first recorded, and events that were withdrawn: they no longer count.
 ALTER TABLE event ADD COLUMN recorded INTEGER;
 
 CREATE TABLE event_withdrawn (

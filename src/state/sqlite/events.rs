@@ -20,7 +20,7 @@ pub(super) fn add(
 ) -> Result<Vec<Option<Earlier>>, Failure> {
     let mut insert = ledger.tx.prepare_cached(
         "INSERT INTO event (name, key, at, recorded) VALUES (?, ?, ?, ?) \
-         ON CONFLICT (name, key) DO UPDATE SET at = excluded.at, recorded = excluded.recorded",
+         ON CONFLICT (name, key) DO UPDATE SET at = excluded.at",
     )?;
     let mut before = Vec::with_capacity(events.len());
     for event in events {
