@@ -148,6 +148,16 @@ pub fn event_commitment(secret: &[u8; 32], name: &str, key: &str) -> Hash {
     bare(secret, b"event", name.as_bytes(), key.as_bytes())
 }
 
+/// What stands for a record that has no start yet, while it has none. It never stands in the log.
+pub fn mark(secret: &[u8; 32], store: &StoreName, collection: &str, key: &Key) -> [u8; 16] {
+    let mut mac = keyed(secret);
+    for part in [b"unsettled".as_slice(), store.as_str().as_bytes(), collection.as_bytes(), key.as_bytes()] {
+        field(&mut mac, part);
+    }
+    let whole: Hash = mac.finalize().into_bytes().into();
+    *whole.first_chunk().expect("a digest has 32 bytes")
+}
+
 /// `HMAC(HMAC(K, kind | name | key), key)`: opened like a record's, without a store.
 fn bare(secret: &[u8; 32], kind: &[u8], name: &[u8], key: &[u8]) -> Hash {
     let mut mac = keyed(secret);

@@ -5,6 +5,7 @@ mod effect;
 mod file;
 mod names;
 mod time;
+mod waiting;
 mod withdraw;
 
 use serde::Serialize;
@@ -22,6 +23,8 @@ pub(super) enum Command {
     Add(add::Args),
     /// Take back what did not happen after all; it counts no longer
     Withdraw(withdraw::Args),
+    /// List the records that wait for their start: where, for what, how many, since when
+    Waiting(waiting::Args),
     /// List the recorded events
     List {
         /// Only events of this name
@@ -50,6 +53,7 @@ pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure>
     match command {
         Command::Add(args) => add::run(args, context),
         Command::Withdraw(args) => withdraw::run(args, context),
+        Command::Waiting(args) => waiting::run(args, context),
         Command::List { name, all } => list(name.as_deref(), *all, context),
     }
 }

@@ -50,6 +50,8 @@ struct Entry<'a> {
     deadline: Option<Instant>,
     needed: u64,
     escalated: u64,
+    stale: u64,
+    stale_since: Option<Instant>,
     last_complete: Option<Instant>,
     next_due: Option<Instant>,
 }
@@ -132,6 +134,8 @@ fn entry<'a>(policy: &'a Policy, standing: &'a Standing) -> Entry<'a> {
         deadline: standing.lateness.map(|late| late.deadline),
         needed: standing.needed,
         escalated: standing.escalated,
+        stale: standing.stale.records(),
+        stale_since: standing.stale.since,
         last_complete: standing.last_complete,
         next_due: standing.next_due,
     }
@@ -219,7 +223,7 @@ fn print(standings: &[(&Policy, Standing)], context: &Context) -> Result<(), Fai
 fn state_tone(state: &str) -> Tone {
     match state {
         "ok" => Tone::Good,
-        "unresolved" | "not approved" | "paused" | "undetermined" => Tone::Warning,
+        "unresolved" | "not approved" | "paused" | "stale" | "undetermined" => Tone::Warning,
         _ => Tone::Bad,
     }
 }

@@ -226,12 +226,6 @@ fn missing(
         let missing = Diagnostic::error(file, 0..0, format!("the configuration has no `{key}`"));
         found.push(missing.with_help(format!("add for example `{example}`, above the first `[`")));
     }
-    if let Some(stale) = &document.stale_after {
-        let missing = Diagnostic::error(file, stale.span(), "`stale-after` is not available yet");
-        found.push(
-            missing.with_help("remove it; `forfall status` counts what waits and what is undetermined"),
-        );
-    }
     if stores.known.is_empty() && !dropped.may_hold("store") {
         let none = Diagnostic::warning(file, 0..0, "no store is registered, so no policy can run");
         found.push(none.with_help("add `[store.NAME]` with `adapter = \"sqlite\"` and `path`, or `adapter = \"filesystem\"` and `root`"));

@@ -52,7 +52,7 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
 
 type Gauge = (&'static str, &'static str, fn(&Standing) -> Option<i64>);
 
-const GAUGES: [Gauge; 12] = [
+const GAUGES: [Gauge; 13] = [
     ("overdue_records", "Records that were due at a slot that has passed and are still there.", |s| {
         Some(whole(s.overdue))
     }),
@@ -65,6 +65,9 @@ const GAUGES: [Gauge; 12] = [
     ("due_records", "Records that are due and not held.", |s| Some(whole(s.due))),
     ("undetermined_records", "Records whose start or class cannot be known.", |s| known(s, s.undetermined)),
     ("waiting_records", "Records whose start has not happened.", |s| known(s, s.waiting)),
+    ("stale_records", "Records without a start for longer than `stale-after` allows.", |s| {
+        Some(whole(s.stale.records()))
+    }),
     ("held_records", "Records that are due and held.", |s| known(s, s.held)),
     ("needed_records", "Records that are due and that a kept record reaches.", |s| known(s, s.needed)),
     ("escalated_records", "Records that wait for a person's decision.", |s| known(s, s.escalated)),

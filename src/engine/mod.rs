@@ -26,6 +26,8 @@ pub mod review;
 pub mod run;
 pub mod status;
 mod strain;
+pub mod unsettled;
+pub mod waiting;
 mod whole;
 
 use std::collections::BTreeMap;

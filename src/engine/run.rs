@@ -18,7 +18,7 @@ use super::execute::{AuditLost, Gone};
 use super::gate::Answer;
 use super::plan::Circumstances;
 use super::progress::{Progress, Stop};
-use super::{Engine, EngineError, along, plan, recover, review};
+use super::{Engine, EngineError, along, plan, recover, review, unsettled};
 
 pub use abandoned::abandon;
 
@@ -262,6 +262,12 @@ impl Begun<'_> {
                 }
             };
             parts.push(part);
+        }
+        // Nothing that was done depends on it, and the next run looks again.
+        if !stop.is_asked()
+            && let Err(error) = unsettled::look(engine, policy, self.now)
+        {
+            tracing::warn!(policy = %policy.id, %error, "records without a start were not looked at");
         }
         let complete = parts.iter().all(|part| part.state == RunState::Complete);
         Ok((parts, (complete && !new_curves.is_empty()).then_some(new_curves)))

@@ -10,6 +10,7 @@ use crate::state::api::{Approval, PastRun, PauseScope};
 use crate::time::{self, Instant, StartValue};
 
 use super::plan::{self, Circumstances, DataPlan};
+use super::unsettled::{self, Stale};
 use super::{Engine, EngineError, forecast};
 
 /// How long a slot may have passed before it is asked why its records are still there: a run begins within seconds
@@ -23,7 +24,7 @@ const LOOKED_THROUGH: [usize; 3] = [20, 400, 10_000];
 /// One policy's standing.
 #[derive(Clone, Debug)]
 pub struct Standing {
-    /// `unresolved`, `unreachable`, `not approved`, `paused`, `ok`, `overdue`, `breach`, `undetermined` if that is true
+    /// `unresolved`, `unreachable`, `not approved`, `paused`, `ok`, `overdue`, `breach`, `stale`, `undetermined` if that is true
     /// of every record, or the last run's state if that was bad.
     pub state: String,
     /// All records in the collections that the policy binds, as far as their stores answered.
@@ -44,6 +45,8 @@ pub struct Standing {
     pub undetermined: u64,
     /// Their start has not happened.
     pub waiting: u64,
+    /// They have been without a start for longer than the policy allows, as the last run saw it.
+    pub stale: Stale,
     /// Due but held.
     pub held: u64,
     /// Due but a kept record reaches them.
@@ -192,6 +195,7 @@ impl Standing {
             unseen: false,
             undetermined: 0,
             waiting: 0,
+            stale: unsettled::stale(policy, &engine.state.followed(&policy.id)?, now),
             held: 0,
             needed: 0,
             escalated: 0,
@@ -328,6 +332,14 @@ impl Standing {
             self.worse("breach", "records are past the deadline that the policy promises");
         } else if self.overdue > 0 {
             self.worse("overdue", "records were due at the last slot and are still there");
+        }
+        if self.stale.records() > 0 {
+            let why = format!(
+                "records have had no start for longer than `stale-after` allows: {} waiting, {} undetermined. `forfall \
+                 event waiting {}` lists them",
+                self.stale.waiting, self.stale.undetermined, policy.id
+            );
+            self.worse("stale", &why);
         }
         if self.records > 0 && self.undetermined == self.records {
             self.worse(

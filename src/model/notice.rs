@@ -25,6 +25,8 @@ pub enum Kind {
     Overdue,
     /// More records than the limit have a start or class that cannot be known.
     Undetermined,
+    /// Records have been without a start for longer than `stale-after`.
+    Stale,
     /// The day has come on which a hold has to be looked at again.
     HoldReview,
     /// The clock is not trusted, so nothing is deleted.
@@ -37,13 +39,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its word.
-    pub const WORDS: [(&'static str, Self); 10] = [
+    pub const WORDS: [(&'static str, Self); 11] = [
         ("prior", Self::Prior),
         ("review", Self::Review),
         ("run-incomplete", Self::RunIncomplete),
         ("run-stopped", Self::RunStopped),
         ("overdue", Self::Overdue),
         ("undetermined", Self::Undetermined),
+        ("stale", Self::Stale),
         ("hold-review", Self::HoldReview),
         ("clock", Self::Clock),
         ("digest", Self::Digest),
@@ -213,6 +216,17 @@ pub enum Notice {
         /// The limit that this passed.
         limit: u64,
     },
+    /// Records have been without a start for too long.
+    Stale {
+        /// The policy.
+        policy: PolicyId,
+        /// How many wait for it.
+        waiting: u64,
+        /// How many are undetermined.
+        undetermined: u64,
+        /// When the first of them was first seen so.
+        since: Instant,
+    },
     /// A hold has to be looked at again.
     HoldReview {
         /// The hold.
@@ -307,6 +321,7 @@ impl Notice {
             Self::RunStopped { .. } => Kind::RunStopped,
             Self::Overdue { .. } => Kind::Overdue,
             Self::Undetermined { .. } => Kind::Undetermined,
+            Self::Stale { .. } => Kind::Stale,
             Self::HoldReview { .. } => Kind::HoldReview,
             Self::Clock { .. } => Kind::Clock,
             Self::Digest(_) => Kind::Digest,
@@ -322,7 +337,8 @@ impl Notice {
             | Self::RunIncomplete { policy, .. }
             | Self::RunStopped { policy, .. }
             | Self::Overdue { policy, .. }
-            | Self::Undetermined { policy, .. } => Some(policy),
+            | Self::Undetermined { policy, .. }
+            | Self::Stale { policy, .. } => Some(policy),
             Self::HoldReview { policy, .. } => policy.as_ref(),
             Self::Clock { .. } | Self::Digest(_) | Self::TestAlarm { .. } | Self::Trial => None,
         }

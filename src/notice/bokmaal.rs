@@ -30,6 +30,9 @@ pub(super) fn line(notice: &Notice, zone: Zone) -> String {
         Notice::Undetermined { records, .. } => {
             format!("{} uten kjent regel eller startdato", counted(*records))
         }
+        Notice::Stale { waiting, undetermined, .. } => {
+            format!("{} uten startpunkt for lenge", counted(waiting + undetermined))
+        }
         Notice::HoldReview { review, .. } => format!("en sperring skulle vurderes på nytt {}", date(*review)),
         Notice::Clock { .. } => "klokken er ikke til å stole på, ingenting slettes".to_owned(),
         Notice::Digest(digest) => {
@@ -103,6 +106,15 @@ fn text(notice: &Notice, zone: Zone) -> String {
             number(*records),
             counted(*total),
             number(*limit)
+        ),
+        Notice::Stale { policy, waiting, undetermined, since } => format!(
+            "Under regelen {policy} har {} vært uten startpunkt lenger enn stale-after tillater: {} venter på det, og \
+             for {} kan det ikke avgjøres. Den første ble sett slik {}. De beholdes til en hendelse registreres, en \
+             verdi rettes eller regelen endres.\n\n    forfall event waiting {policy}\n    forfall status {policy}",
+            counted(waiting + undetermined),
+            number(*waiting),
+            number(*undetermined),
+            time(*since, zone)
         ),
         Notice::HoldReview { hold, review, until, .. } => {
             let end = match until {

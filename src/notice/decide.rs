@@ -146,6 +146,7 @@ pub fn decide(view: &View<'_>, book: &Book) -> Decision {
         conditions::overdue(view, sight, book, &mut decision);
         conditions::run(view, sight, book, &mut decision);
         conditions::undetermined(view, sight, book, &mut decision);
+        conditions::stale(view, sight, book, &mut decision);
         prior::prior(sight, &mut decision);
     }
     conditions::clock(view, book, &mut decision);
@@ -173,7 +174,8 @@ impl Decision {
 
     /// Policies can be removed, and with them what is the matter with them.
     fn close_what_is_gone(&mut self, view: &View<'_>, book: &Book) {
-        let about_policies = [Kind::Overdue, Kind::RunIncomplete, Kind::RunStopped, Kind::Undetermined];
+        let about_policies =
+            [Kind::Overdue, Kind::RunIncomplete, Kind::RunStopped, Kind::Undetermined, Kind::Stale];
         for alarm in book.alarms.iter().filter(|alarm| about_policies.contains(&alarm.kind)) {
             if !view.sights.iter().any(|sight| sight.policy.id.as_str() == alarm.subject) {
                 self.end(alarm.kind, &alarm.subject);

@@ -28,6 +28,9 @@ pub(super) fn line(notice: &Notice, zone: Zone) -> String {
             None => format!("{} overdue", counted(*records)),
         },
         Notice::Undetermined { records, .. } => format!("{} undetermined", counted(*records)),
+        Notice::Stale { waiting, undetermined, .. } => {
+            format!("{} without a start for too long", counted(waiting + undetermined))
+        }
         Notice::HoldReview { review, .. } => format!("look at a hold again, due {}", date(*review)),
         Notice::Clock { .. } => "the clock is not trusted, nothing is deleted".to_owned(),
         Notice::Digest(digest) => {
@@ -103,6 +106,15 @@ fn text(notice: &Notice, zone: Zone) -> String {
             number(*records),
             if *records == 1 { "is" } else { "are" },
             number(*limit)
+        ),
+        Notice::Stale { policy, waiting, undetermined, since } => format!(
+            "Under the policy {policy} {} had no start for longer than stale-after allows: {} waiting for it, {} \
+             undetermined. The first was seen so on {}. They are kept, and stay so until an event is recorded, a value \
+             is put right, or the policy is changed.\n\n    forfall event waiting {policy}\n    forfall status {policy}",
+            plural(waiting + undetermined, "record has", "records have"),
+            number(*waiting),
+            number(*undetermined),
+            time(*since, zone)
         ),
         Notice::HoldReview { hold, review, until, .. } => {
             let end = match until {

@@ -56,11 +56,6 @@ fn whole(document: &Document, id: PolicyId, defaults: &Defaults, notes: &mut Not
     let top = notes.top();
     notes.need(document.title.as_ref(), "title", &top, "the policy", "title = \"Switchboard call log\"");
     notes.need(document.owner.as_ref(), "owner", &top, "the policy", "owner = \"it-operations\"");
-    if let Some(stale) = &document.stale_after {
-        notes
-            .error(stale.span(), "`stale-after` is not available yet")
-            .help("remove it; `forfall status` counts the records that wait and those that are undetermined");
-    }
     let unresolved = document.unresolved.as_ref().map(ToString::to_string);
     if unresolved.is_none() && document.data.is_empty() && !notes.may_hold("data") {
         notes.error(top.clone(), "the policy does not say where the data lives").help(

@@ -70,7 +70,8 @@ pub struct Document {
     /// How long before records go the owner is told. Default: the configuration's, else not at all.
     #[schemars(example = &"7 days")]
     pub notify_before: Option<Spot<Written<Period>>>,
-    /// A record that has waited for its start this long is reported. Default: the configuration's, else never.
+    /// A record that has waited for its start, or been undetermined, for this long is reported. Default: the
+    /// configuration's, else never.
     #[schemars(example = &"2 years")]
     pub stale_after: Option<Spot<Written<Period>>>,
     /// The statutory minimum, from the record's start (after its cutoff). Nothing is deleted or anonymized before.

@@ -25,6 +25,7 @@ pub use crate::audit::leaf::Leaf;
 
 use super::keeper::LogKeeper;
 use super::review::ReviewBook;
+use super::unsettled::UnsettledBook;
 use crate::audit::entry::{Body, Intent, Outcome, Recovery, RunNote};
 use crate::audit::tree::Hash;
 use crate::model::hold::Hold;
@@ -101,7 +102,7 @@ pub struct EpochKey {
 pub trait Lease: Send + fmt::Debug {}
 
 /// What the program remembers.
-pub trait StateStore: ReviewBook + Send + Sync {
+pub trait StateStore: ReviewBook + UnsettledBook + Send + Sync {
     /// Takes the lease of a policy, or `None` while another process or thread has it. Never waits.
     fn lease(&self, policy: &PolicyId) -> Result<Option<Box<dyn Lease>>, StateError>;
 

@@ -9,6 +9,7 @@ mod news;
 mod outbox;
 mod review;
 pub(crate) mod sample;
+mod unsettled;
 
 pub(crate) use event::*;
 pub(crate) use gate::*;
@@ -18,6 +19,7 @@ pub(crate) use memory_of::*;
 pub(crate) use news::*;
 pub(crate) use outbox::*;
 pub(crate) use review::*;
+pub(crate) use unsettled::*;
 
 /// Makes a test of each case. The fixture gives a new state, and whatever must outlive it.
 macro_rules! state_contract {
@@ -38,6 +40,8 @@ macro_rules! state_contract {
             events_are_listed_and_change_their_time,
             an_event_is_told_once_as_it_stands,
             a_withdrawn_event_counts_no_longer_and_is_remembered,
+            records_without_a_start_count_since_they_were_first_seen,
+            places_are_followed_apart_and_forgotten,
             runs_are_listed_newest_first,
             a_run_must_begin_before_it_ends,
             the_newest_forecast_counts,

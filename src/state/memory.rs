@@ -5,6 +5,7 @@ mod events;
 mod outbox;
 mod remembered;
 mod reviews;
+mod unsettled;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

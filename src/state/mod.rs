@@ -16,6 +16,7 @@ pub mod prove;
 pub mod retention;
 pub mod review;
 pub mod sqlite;
+pub mod unsettled;
 
 pub use notes::bound_to;
 

@@ -4,6 +4,7 @@ mod along;
 mod faults;
 mod gates;
 mod holding;
+mod stale;
 pub(crate) mod world;
 
 use forfall::audit::entry::Body;

@@ -1,4 +1,4 @@
-//! Conditions that hold or do not: overdue records, bad runs, undetermined records, a clock that is wrong.
+//! Conditions that hold or do not: overdue records, bad runs, undetermined and stale records, a clock that is wrong.
 
 use chrono::{Datelike, TimeDelta};
 
@@ -10,6 +10,7 @@ use crate::state::outbox::Book;
 /// How often people are reminded of what lasts.
 const DAILY: TimeDelta = TimeDelta::hours(24);
 const WEEKLY: TimeDelta = TimeDelta::days(7);
+const MONTHLY: TimeDelta = TimeDelta::days(30);
 
 /// Overdue records by how much of the time to their deadline has passed. A breach is told again every day.
 pub(super) fn overdue(view: &View<'_>, sight: &Sight<'_>, book: &Book, decision: &mut Decision) {
@@ -120,6 +121,33 @@ pub(super) fn undetermined(view: &View<'_>, sight: &Sight<'_>, book: &Book, deci
         let since = alarm.map_or(view.now, |alarm| alarm.since);
         let highest = alarm.map_or(doublings, |alarm| alarm.level.max(doublings));
         decision.keep(Kind::Undetermined, subject, highest, since, view.now);
+    }
+}
+
+/// Records without a start for too long: told when the first is, at each doubling, and every month while it lasts.
+pub(super) fn stale(view: &View<'_>, sight: &Sight<'_>, book: &Book, decision: &mut Decision) {
+    let Some(standing) = &sight.standing else { return };
+    let (policy, subject, stale) = (sight.policy, sight.policy.id.as_str(), standing.stale);
+    let alarm = book.alarm(Kind::Stale, subject);
+    let Some(since) = stale.since else {
+        if alarm.is_some() {
+            decision.end(Kind::Stale, subject);
+        }
+        return;
+    };
+    let doublings = i64::from(stale.records().max(1).ilog2()) + 1;
+    let worse = alarm.is_none_or(|alarm| doublings > alarm.level);
+    if worse || alarm.is_some_and(|alarm| told_ago(alarm, view.now) >= MONTHLY) {
+        let notice = Notice::Stale {
+            policy: policy.id.clone(),
+            waiting: stale.waiting,
+            undetermined: stale.undetermined,
+            since,
+        };
+        let period = format!("{}/{doublings}", policy.zone.local(view.now).date());
+        decision.tell(notice, period, Audience::Owner(policy.owner.clone()));
+        let highest = alarm.map_or(doublings, |alarm| alarm.level.max(doublings));
+        decision.keep(Kind::Stale, subject, highest, since, view.now);
     }
 }
 

@@ -1,6 +1,7 @@
 mod year;
 
 use super::*;
+use crate::engine::unsettled::Stale;
 use crate::model::notice::{Lateness, Level};
 use crate::model::run::RunState;
 use crate::policy::sample;
@@ -39,6 +40,7 @@ pub(super) fn standing() -> Standing {
         unseen: false,
         undetermined: 0,
         waiting: 0,
+        stale: Stale::default(),
         held: 0,
         needed: 0,
         escalated: 0,
@@ -224,6 +226,25 @@ fn undetermined_records_are_told_above_the_limit_at_each_doubling_and_weekly() {
     assert!(seen(&mut bench, "2026-05-04T08:00:00Z", 250).is_empty(), "up and down is no news");
     assert_eq!(seen(&mut bench, "2026-05-11T06:00:00Z", 250), ["undetermined"]);
     assert!(seen(&mut bench, "2026-05-11T07:00:00Z", 0).is_empty() && bench.book.alarms.is_empty());
+}
+
+#[test]
+fn stale_records_are_told_when_the_first_is_at_each_doubling_and_monthly() {
+    let mut bench = Bench::new();
+    let seen = |bench: &mut Bench, now: &str, waiting| {
+        let since = (waiting > 0).then(|| at("2024-05-01T03:00:00Z"));
+        bench.standing = Some(Standing { stale: Stale { waiting, undetermined: 0, since }, ..standing() });
+        bench.kinds(now)
+    };
+    assert!(seen(&mut bench, "2026-05-01T03:00:00Z", 0).is_empty());
+    assert_eq!(seen(&mut bench, "2026-05-01T04:00:00Z", 1), ["stale"]);
+    assert!(seen(&mut bench, "2026-05-02T04:00:00Z", 1).is_empty());
+    assert_eq!(seen(&mut bench, "2026-05-03T04:00:00Z", 2), ["stale"]);
+    assert!(seen(&mut bench, "2026-05-04T04:00:00Z", 3).is_empty());
+    assert!(seen(&mut bench, "2026-05-05T04:00:00Z", 1).is_empty());
+    assert!(seen(&mut bench, "2026-05-06T04:00:00Z", 2).is_empty(), "up and down is no news");
+    assert_eq!(seen(&mut bench, "2026-06-02T04:00:00Z", 2), ["stale"]);
+    assert!(seen(&mut bench, "2026-06-03T04:00:00Z", 0).is_empty() && bench.book.alarms.is_empty());
 }
 
 #[test]

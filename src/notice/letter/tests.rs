@@ -66,6 +66,12 @@ fn samples() -> Vec<Notice> {
         overdue(Level::Breach, false),
         overdue(Level::Cleared, false),
         Notice::Undetermined { policy: policy(), records: 101, total: 90_000, limit: 100 },
+        Notice::Stale {
+            policy: policy(),
+            waiting: 1_203,
+            undetermined: 1,
+            since: at("2024-11-01T02:00:00Z"),
+        },
         Notice::HoldReview {
             hold,
             review: "2026-12-01".parse().unwrap(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::unsettled::Known;
 use crate::audit::entry::{Body, Entry, Intent};
 use crate::audit::tree::{Frontier, Hash, leaf_hash};
 use crate::model::batch::BatchLabel;
@@ -14,6 +15,7 @@ use crate::state::api::{
 };
 use crate::state::gate;
 use crate::state::notes::{self, Covered};
+use crate::state::unsettled::Place;
 use crate::time::Instant;
 
 /// The seed of every key of a state in memory.
@@ -35,6 +37,7 @@ pub(super) struct Remembered {
     pub(super) events: BTreeMap<(String, String), Earlier>,
     pub(super) withdrawn: Vec<Withdrawn>,
     pub(super) cases: Vec<Case>,
+    pub(super) unsettled: BTreeMap<Place, Known>,
     pub(super) pauses: Vec<PauseScope>,
     pub(super) runs: Vec<PastRun>,
     pub(super) curves: BTreeMap<PolicyId, (u64, Vec<Curve>)>,

@@ -17,6 +17,7 @@ mod reviews;
 mod ring;
 mod runs;
 mod schema;
+mod unsettled;
 mod values;
 
 use std::ops::Range;

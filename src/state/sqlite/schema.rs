@@ -8,17 +8,18 @@ use super::failure::Failure;
 use crate::state::api::StateError;
 
 /// What each version adds to the one before; the first makes version 1.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/0001_begin.sql"),
     include_str!("../migrations/0002_keys.sql"),
     include_str!("../migrations/0003_outbox.sql"),
     include_str!("../migrations/0004_reviews.sql"),
     include_str!("../migrations/0005_events.sql"),
     include_str!("../migrations/0006_holds.sql"),
+    include_str!("../migrations/0007_unsettled.sql"),
 ];
 
 /// The version that this program reads and writes.
-const NEWEST: i64 = 6;
+const NEWEST: i64 = 7;
 
 /// `forf` in ASCII: how a state file is recognised, so that no store is opened as one, nor one as a store.
 pub const APPLICATION_ID: i32 = 0x666f_7266;

@@ -1,5 +1,7 @@
 //! Events from a file and withdrawn: all or nothing, told in the log, and what no policy asks for is refused.
 
+use forfall::time::{Clock as _, SystemClock};
+
 use super::{forfall, write_policy};
 use crate::fixture::{Fixture, Said};
 
@@ -133,4 +135,117 @@ fn a_withdrawn_event_counts_no_longer_and_may_come_again() {
     assert_eq!(waiting(), 8);
     assert_eq!(events(&fixture, &["--all"]).len(), 2);
     forfall(&fixture, &["audit", "verify"]).expect(0);
+}
+
+fn answer(fixture: &Fixture, words: &[&str]) -> serde_json::Value {
+    let mut all = vec!["event"];
+    all.extend(words);
+    fixture.run(&all).expect(0).json()
+}
+
+/// Before and after, of the counts of the first effect that have changed.
+fn changed(answer: &serde_json::Value) -> Vec<(String, u64, u64)> {
+    let counts = answer["effects"][0]["counts"].as_array().unwrap();
+    let number = |count: &serde_json::Value, name: &str| count[name].as_u64().unwrap();
+    let all = counts.iter().map(|count| {
+        let stage = count["action"].as_str().map_or_else(String::new, |action| format!(" {action}"));
+        let what = format!("{}{stage}", count["records"].as_str().unwrap());
+        (what, number(count, "before"), number(count, "after"))
+    });
+    all.filter(|(_, before, after)| before != after).collect()
+}
+
+#[test]
+fn the_answer_counts_what_becomes_of_the_records() {
+    let fixture = fixture();
+    let one = |what: &str, before, after| (what.to_owned(), before, after);
+    let add = |at: &str| answer(&fixture, &["add", "case-closed", "--key", "0", "--at", at]);
+    assert_eq!(changed(&add("2026-01-31")), [one("waiting", 10, 8), one("due delete", 0, 2)]);
+    assert!(add("2026-01-31")["effects"].as_array().unwrap().is_empty(), "nothing has changed");
+    let yesterday = (SystemClock::new().now() - chrono::TimeDelta::days(1)).to_rfc3339();
+    assert_eq!(changed(&add(&yesterday)), [one("due delete", 2, 0)]);
+    let withdrawn = answer(&fixture, &["withdraw", "case-closed", "--key", "0", "--reason", "mistake"]);
+    assert_eq!(changed(&withdrawn), [one("waiting", 8, 10)]);
+    let quick = answer(&fixture, &["add", "case-closed", "--key", "0", "--no-count"]);
+    assert!(quick["effects"][0]["counts"].is_null(), "{quick}");
+    let said =
+        forfall(&fixture, &["event", "add", "case-closed", "--key", "0", "--at", "2026-01-31"]).expect(0);
+    assert!(said.out.contains("due: 1 delete"), "{}", said.out);
+    // One that no record has.
+    let said = forfall(&fixture, &["event", "add", "case-closed", "--key", "none"]).expect(0);
+    assert!(said.out.contains("As many records are due and waiting as before."), "{}", said.out);
+    fs_err::remove_dir_all(fixture.path("cameras")).unwrap();
+    let said = forfall(&fixture, &["event", "add", "case-closed", "--key", "1"]).expect(0);
+    assert!(said.out.contains("was not counted"), "{}", said.out);
+    assert_eq!(events(&fixture, &[]).len(), 3, "it stands although no store answers");
+}
+
+#[test]
+fn the_answer_tells_what_is_gone_already() {
+    let fixture = fixture();
+    answer(&fixture, &["add", "case-closed", "--key", "0", "--at", "2026-01-31"]);
+    answer(&fixture, &["add", "case-closed", "--key", "1", "--at", "2026-01-31"]);
+    fixture.approve("clips", 4);
+    forfall(&fixture, &["run", "clips"]).expect(0);
+    assert_eq!(fixture.clips(), 6);
+    // By a field: only in sum.
+    let moved = answer(&fixture, &["add", "case-closed", "--key", "0", "--at", "2026-02-28"]);
+    let done = &moved["effects"][0]["already_done"][0];
+    assert_eq!((&done["records"], &done["action"]), (&4.into(), &"delete".into()), "{moved}");
+    assert!(done["since"].is_string() && done["key"].is_null());
+    // Told since it was first recorded; an event that was recorded after the run let nothing go.
+    let withdrawn = answer(&fixture, &["withdraw", "case-closed", "--key", "0", "--reason", "mistake"]);
+    assert_eq!(withdrawn["effects"][0]["already_done"][0]["records"], 4, "{withdrawn}");
+    answer(&fixture, &["add", "case-closed", "--key", "3"]);
+    let withdrawn = answer(&fixture, &["withdraw", "case-closed", "--key", "3", "--reason", "mistake"]);
+    assert!(withdrawn["effects"][0]["already_done"].as_array().unwrap().is_empty(), "{withdrawn}");
+    // By the record's own key: exactly.
+    let late = answer(&fixture, &["add", "handed-to-police", "--key", "cam0/clip-00000.mp4"]);
+    let done = &late["effects"][0]["already_done"][0];
+    assert_eq!((&done["key"], &done["certain"]), (&"cam0/clip-00000.mp4".into(), &true.into()), "{late}");
+    let other = answer(&fixture, &["add", "handed-to-police", "--key", "cam2/clip-00002.mp4"]);
+    assert!(other["effects"][0]["already_done"].as_array().unwrap().is_empty(), "{other}");
+    let said = forfall(
+        &fixture,
+        &["event", "withdraw", "handed-to-police", "--key", "cam0/clip-00000.mp4", "--reason", "mistake"],
+    );
+    let words = said.expect(0).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("1 delete was carried out already on cam0/clip-00000.mp4"), "{words}");
+    let keys: Vec<String> = (0..21).map(|key| format!("cam9/clip-{key}.mp4,2026-01-31")).collect();
+    let said = import(&fixture, &format!("key,at\n{}\n", keys.join("\n")), &["handed-to-police"]).expect(0);
+    assert!(said.out.contains("was not looked up"), "{}", said.out);
+}
+
+#[test]
+fn what_waits_is_listed_with_what_it_waits_for() {
+    let fixture = fixture();
+    let listed = |words: &[&str]| {
+        let mut all = vec!["event", "waiting"];
+        all.extend(words);
+        fixture.run(&all).expect(0).json()["waiting"].as_array().unwrap().clone()
+    };
+    let all = listed(&[]);
+    assert_eq!(all.len(), 1, "calls do not wait: {all:?}");
+    let one = &all[0];
+    assert_eq!((&one["policy"], &one["store"]), (&"clips".into(), &"cameras".into()));
+    assert_eq!(one["waits_for"], serde_json::json!(["event case-closed by camera"]));
+    assert_eq!((&one["records"], &one["state"]), (&10.into(), &"waiting".into()));
+    assert_eq!(one["samples"].as_array().unwrap().len(), 3);
+    assert!(one["first_seen"].is_null(), "nothing is followed without stale-after");
+    // The default of the configuration.
+    let config = fs_err::read_to_string(fixture.path("forfall.toml")).unwrap();
+    fs_err::write(fixture.path("forfall.toml"), format!("stale-after = \"2 years\"\n{config}")).unwrap();
+    forfall(&fixture, &["check"]).expect(0);
+    forfall(&fixture, &["run"]).expect(0);
+    let one = &listed(&["clips", "--sample", "1"])[0];
+    assert!(one["first_seen"].is_string(), "{one}");
+    assert_eq!((&one["stale"], &one["not_followed"]), (&0.into(), &0.into()));
+    let status = fixture.run(&["status", "clips"]).expect(0).json();
+    assert_eq!((&status["policies"][0]["stale"], &status["policies"][0]["waiting"]), (&0.into(), &10.into()));
+    let said = forfall(&fixture, &["event", "waiting"]).expect(0).out;
+    assert!(said.contains("case-closed") && said.contains("cam0/clip-00000.mp4"), "{said}");
+    forfall(&fixture, &["event", "waiting", "clip"]).expect(2);
+    fs_err::remove_dir_all(fixture.path("cameras")).unwrap();
+    let said = forfall(&fixture, &["event", "waiting"]).expect(12);
+    assert!(said.err.contains("cameras"), "{}", said.err);
 }

@@ -102,6 +102,8 @@ fn status() {
         "deadline",
         "needed",
         "escalated",
+        "stale",
+        "stale_since",
         "last_complete",
         "next_due",
     ];

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{Datelike as _, TimeDelta, Weekday};
 
 use super::*;
+use crate::engine::unsettled;
+use crate::state::unsettled::{Followed, Place, Unsettled};
 use crate::time::StartValue;
 
 const STEP: TimeDelta = TimeDelta::minutes(30);
@@ -63,13 +65,17 @@ fn everything_comes_at_its_local_time_all_year_round() {
         remind: Some(sample::period("14 days")),
         to: vec!["archive".to_owned()],
     }];
+    bench.policy.stale_after = Some(sample::period("6 months"));
+    let followed = [waiting_since("2026-01-01T02:00:00Z")];
     let zone = bench.policy.zone;
     let mut seen: BTreeMap<&str, Vec<Instant>> = BTreeMap::new();
     let mut levels = Vec::new();
     let mut now = at("2026-01-01T00:00:00Z");
     while now < at("2027-01-01T00:00:00Z") {
         let late = oldest_due(&bench, now);
-        bench.standing = Some(Standing { lateness: late, overdue: u64::from(late.is_some()), ..standing() });
+        let stale = unsettled::stale(&bench.policy, &followed, now);
+        let overdue = u64::from(late.is_some());
+        bench.standing = Some(Standing { lateness: late, overdue, stale, ..standing() });
         for told in bench.look(now) {
             if let Notice::Overdue { level, lateness, .. } = &told.notice {
                 levels.push((now, *level, *lateness));
@@ -105,7 +111,22 @@ fn everything_comes_at_its_local_time_all_year_round() {
 
     assert_eq!(seen["hold-review"][0], at("2026-10-25T07:00:00Z"), "eight in the morning, winter time");
 
+    let stale = &seen["stale"];
+    assert_eq!(stale[0], at("2026-07-01T01:00:00Z"), "six months on the wall clock");
+    assert_eq!(stale.len(), 7, "and every thirty days");
+
     the_levels_are_exact(&levels);
+}
+
+/// A record that waits, as it was first seen.
+fn waiting_since(first: &str) -> Followed {
+    let place = Place {
+        policy: crate::model::ids::PolicyId::new("p"),
+        store: StoreName::new("s"),
+        collection: "c".to_owned(),
+        why: Unsettled::Waiting,
+    };
+    Followed { place, looked: at(first), since: vec![(at(first), 1)], beyond: 0 }
 }
 
 /// Each level is told in the step in which its part of the time has passed, and not before; a warning waits for the
