@@ -115,7 +115,8 @@ fn overtakes(planned: &Planned, body: &Body) -> Option<News> {
     match body {
         Body::Event(note) if planned.events.contains(&note.name) => Some(News::Event(note.name.clone())),
         Body::Review(note) if planned.decided == Some(note.case) => {
-            let changes = matches!(note.change.as_str(), "propose" | "decide" | "cancel" | "lapse");
+            // What a run itself writes of a case takes no decision back.
+            let changes = matches!(note.change.as_str(), "propose" | "decide" | "cancel");
             changes.then_some(News::Decision(note.case))
         }
         _ => None,
