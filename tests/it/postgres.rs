@@ -1,6 +1,7 @@
 //! The program against a real PostgreSQL server: dry run, approval, run, kills between any two steps, and what it says
 //! when something is wrong.
 
+mod bad_input;
 mod partitions;
 
 use std::os::unix::process::ExitStatusExt;
@@ -32,11 +33,28 @@ const KEPT: usize = 40;
 pub(crate) struct Desk {
     dir: tempfile::TempDir,
     pub(crate) database: String,
+    server: &'static server::Server,
+}
+
+/// What makes the table with its records.
+fn table() -> String {
+    format!(
+        "CREATE TABLE visits (id bigint PRIMARY KEY, at timestamptz, who text); \
+         INSERT INTO visits SELECT n, now() - CASE WHEN n <= {DUE} THEN interval '40 days' \
+           ELSE interval '3 days' END, 'visitor ' || n FROM generate_series(1, {}) n; \
+         CREATE INDEX ON visits (at); ANALYZE visits",
+        DUE + KEPT
+    )
 }
 
 /// Runs statements as the server's superuser; gives the first column of the last one's rows as texts.
 pub(crate) fn sql(database: &str, text: &str) -> Vec<String> {
-    let port = server::postgres().port;
+    sql_on(server::postgres(), database, text)
+}
+
+/// The same on another server.
+fn sql_on(server: &server::Server, database: &str, text: &str) -> Vec<String> {
+    let port = server.port;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let url = format!("postgres://postgres@127.0.0.1:{port}/{database}");
@@ -54,22 +72,20 @@ pub(crate) fn sql(database: &str, text: &str) -> Vec<String> {
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        Self::with(&format!(
-            "CREATE TABLE visits (id bigint PRIMARY KEY, at timestamptz, who text); \
-             INSERT INTO visits SELECT n, now() - CASE WHEN n <= {DUE} THEN interval '40 days' \
-               ELSE interval '3 days' END, 'visitor ' || n FROM generate_series(1, {}) n; \
-             CREATE INDEX ON visits (at); ANALYZE visits",
-            DUE + KEPT
-        ))
+        Self::with(&table())
     }
 
     /// With a database in which these statements made the table.
     fn with(tables: &str) -> Self {
-        let database = server::postgres().new_name();
-        sql("postgres", &format!("CREATE DATABASE {database}"));
-        sql(&database, tables);
+        Self::on(server::postgres(), tables)
+    }
+
+    fn on(server: &'static server::Server, tables: &str) -> Self {
+        let database = server.new_name();
+        sql_on(server, "postgres", &format!("CREATE DATABASE {database}"));
+        sql_on(server, &database, tables);
         let dir = tempfile::tempdir().unwrap();
-        let desk = Self { dir, database };
+        let desk = Self { dir, database, server };
         fs_err::create_dir(desk.dir.path().join("policies")).unwrap();
         desk.write("policies/visits.toml", POLICY);
         desk.connect_as("postgres", "");
@@ -78,7 +94,7 @@ impl Desk {
 
     /// Writes the configuration with the URL of a role in a file of its own.
     fn connect_as(&self, role: &str, more: &str) {
-        let port = server::postgres().port;
+        let port = self.server.port;
         self.write("url", &format!("postgres://{role}@127.0.0.1:{port}/{}\n", self.database));
         let config = "timezone = \"Europe/Oslo\"\nstate = \"sqlite:state/state.db\"\npolicies = \"policies\"\n\
                       [store.desk]\nadapter = \"postgres\"\nurl = { file = \"url\" }\n";
@@ -114,7 +130,7 @@ impl Desk {
     }
 
     fn visits(&self) -> String {
-        sql(&self.database, "SELECT count(*) FROM visits").remove(0)
+        sql_on(self.server, &self.database, "SELECT count(*) FROM visits").remove(0)
     }
 
     fn verified(&self) -> Value {
@@ -131,7 +147,8 @@ impl Desk {
 impl Drop for Desk {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            sql("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.database));
+            let drop = format!("DROP DATABASE {} WITH (FORCE)", self.database);
+            sql_on(self.server, "postgres", &drop);
         }
     }
 }

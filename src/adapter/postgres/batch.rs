@@ -14,7 +14,7 @@ use crate::model::value::{Field, Fields as _, Value};
 
 /// Opens a batch's transaction. A server that would confirm before anything is written is told not to; a stricter
 /// setting stays.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
      SELECT set_config('synchronous_commit', 'on', true) \
      WHERE current_setting('synchronous_commit') IN ('off', 'local')";
 

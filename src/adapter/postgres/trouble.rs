@@ -54,7 +54,10 @@ fn of_server(place: &str, said: &DbError) -> StoreError {
         "55P03" => (Busy, "Somebody else holds a lock on the rows or the table: the next run goes on"),
         "57014" => (Busy, "The statement took too long or was cancelled: the next run goes on"),
         "40001" | "40P01" => (Busy, "Others changed the same rows at that moment: the next run goes on"),
-        "25006" => (Unsupported, "This server only reads, as a replica does: name the primary in the URL"),
+        "25006" => (
+            Unsupported,
+            "This server only reads, as a replica does, or its default_transaction_read_only is on: name one that may write",
+        ),
         "53100" | "53200" => (Damaged, "Make room on the server"),
         "53300" => {
             (Unavailable, "The server has no connection left: raise max_connections, or lower `parallel`")

@@ -100,6 +100,12 @@ impl PostgresWalk {
                 .trouble(StoreErrorKind::Unsupported, "this server is a replica and only reads")
                 .with_help("Name the primary in the URL"));
         }
+        if session.one("SELECT current_setting('default_transaction_read_only') = 'on'", &[])?.get(0) {
+            let why = "what connects so only reads: default_transaction_read_only is on";
+            return Err(session.trouble(StoreErrorKind::Denied, why).with_help(
+                "Nothing was done. Connect with a role or database that may write, or switch it off",
+            ));
+        }
         let target = &job.scope.target;
         let probed = schema::probe(&session, target)?;
         if !probed.side_effects.is_empty() {

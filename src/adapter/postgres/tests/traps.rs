@@ -161,6 +161,33 @@ fn a_trigger_that_comes_meanwhile_stops_the_walk() {
     assert_eq!(number(&world, "SELECT count(*) FROM records"), 7);
 }
 
+/// Whatever takes the table's name or shape between two batches: its rows stay, and the walk says what to do.
+#[test]
+fn a_table_that_is_exchanged_or_altered_under_a_walk_is_left_alone() {
+    let alterations = [
+        ("ALTER TABLE records RENAME TO former", "former"),
+        ("ALTER TABLE records RENAME TO former; CREATE TABLE records AS SELECT * FROM former", "records"),
+        ("ALTER TABLE records ALTER COLUMN kind TYPE varchar(5)", "records"),
+        ("ALTER TABLE records ALTER COLUMN at TYPE text", "records"),
+        ("ALTER TABLE records DROP COLUMN kind", "records"),
+        ("ALTER TABLE records RENAME TO former; CREATE VIEW records AS SELECT * FROM former", "former"),
+    ];
+    for (alteration, table) in alterations {
+        let world = world(
+            "CREATE TABLE records (id int PRIMARY KEY, at timestamptz, kind text); \
+             INSERT INTO records SELECT n, '2026-01-01', 'x' FROM generate_series(1, 10) n",
+        );
+        let kind = Predicate::IsNull(Field::own("kind")).negated();
+        let mut walk = world.store.walk(deletion(target(), kind)).unwrap();
+        walk.prepare(&label(), 3, &HashSet::new()).unwrap().unwrap().commit().unwrap();
+        world.other.run(alteration).unwrap();
+        let error = walk.prepare(&label(), 3, &HashSet::new()).err().unwrap();
+        assert!(!error.may_retry() && error.help.is_some(), "{alteration}: {error}");
+        let left = number(&world, &format!("SELECT count(*) FROM {table}"));
+        assert_eq!(left, 7, "{alteration}: {error}");
+    }
+}
+
 /// A row-level policy would hide rows, and a hidden row looks like one that is gone.
 #[test]
 fn rows_that_a_policy_hides_are_an_error() {
