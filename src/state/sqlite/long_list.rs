@@ -13,8 +13,8 @@ use crate::audit::tree::Hash;
 use crate::model::ids::BatchId;
 use crate::state::api::{Kept, LongList, StateError, named_twice};
 
-/// So many commitments are sorted in memory at once: 8 MiB.
-const RUN: usize = 1 << 18;
+/// So many commitments are sorted in memory at once: 4 MiB.
+const RUN: usize = 1 << 17;
 /// The memory for reading the runs while they are merged, in commitments: 4 MiB.
 const MERGING: usize = 1 << 17;
 /// So many commitments are merged before they are hashed and written.
