@@ -8,6 +8,7 @@ pub mod batch;
 pub mod evaluate;
 pub mod hold;
 pub mod ids;
+pub mod json;
 pub mod key;
 pub mod method;
 pub mod notice;

@@ -101,6 +101,13 @@ pub struct SideEffect {
     pub text: String,
 }
 
+impl Column {
+    /// Whether its values are JSON, inside which a policy may name texts.
+    pub fn holds_json(&self) -> bool {
+        matches!(self.declared.as_str(), "json" | "jsonb")
+    }
+}
+
 impl Schema {
     /// The column of that name; SQL stores have already given their own spelling.
     pub fn column(&self, name: &str) -> Option<&Column> {

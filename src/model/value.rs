@@ -74,7 +74,7 @@ impl fmt::Debug for Value {
 pub struct Field {
     /// The link whose row holds the field; `None` for the record itself.
     pub link: Option<String>,
-    /// The column, or a file's named part or attribute.
+    /// The column, or a file's named part or attribute; a path inside a column's JSON with dots between.
     pub column: String,
 }
 
@@ -82,6 +82,17 @@ impl Field {
     /// A field of the record itself.
     pub fn own(column: impl Into<String>) -> Self {
         Self { link: None, column: column.into() }
+    }
+
+    /// The column and the path inside its JSON, if the field is written as one such as `data.closedAt`.
+    pub fn in_json(&self) -> Option<(&str, Vec<&str>)> {
+        let (column, path) = self.column.split_once('.')?;
+        Some((column, path.split('.').collect()))
+    }
+
+    /// The column that is read: of a path inside JSON the whole one.
+    pub fn read_from(&self) -> &str {
+        self.in_json().map_or(self.column.as_str(), |(column, _)| column)
     }
 
     /// A field of the row that `link` leads to.

@@ -43,6 +43,8 @@ pub struct ConditionError {
 const LONGEST: usize = 10_000;
 /// How deep brackets may be nested.
 const DEEPEST: u16 = 32;
+/// The most names of a path that leads into JSON, that of the column among them.
+pub(crate) const DEEPEST_PATH: usize = 16;
 /// The parser needs up to 100 KiB of stack for each bracket, more than a worker thread has to give.
 const STACK: usize = 32 << 20;
 

@@ -25,7 +25,10 @@ pub fn read_by_policy(data: &Data) -> BTreeSet<String> {
         data.branches.iter().flat_map(|branch| &branch.stages).filter_map(|stage| stage.start.as_deref());
     let conditions = [&data.scope].into_iter().chain(data.branches.iter().map(|branch| &branch.when));
     let fields = starts.flat_map(Start::fields).chain(conditions.flat_map(|when| when.fields()));
-    columns.extend(fields.filter(|field| field.link.is_none()).map(|field: &Field| field.column.clone()));
+    for field in fields.filter(|field: &&Field| field.link.is_none()) {
+        // Of a path inside JSON the whole column; unless a column has that name, dots and all.
+        columns.extend([field.column.clone(), field.read_from().to_owned()]);
+    }
     columns
 }
 
@@ -101,8 +104,8 @@ fn add(
             return;
         }
     };
-    let method = method(column);
-    match method.fits(column) {
+    let method = method(&column);
+    match method.fits(&column) {
         Ok(()) => changes.push(Change { column: column.name.clone(), method }),
         Err(sentence) => wrong.push(Finding { severity: Severity::Error, message: sentence, help: None }),
     }

@@ -105,7 +105,7 @@ impl Fitting<'_> {
                     Err(finding) => self.tell(place.clone(), finding),
                     Ok(_) if event => {}
                     Ok(column) => {
-                        if let Some(finding) = unsettled(column, start) {
+                        if let Some(finding) = unsettled(&column, start) {
                             self.tell(place.clone(), finding);
                         }
                     }

@@ -152,6 +152,28 @@ impl Dialect for Postgres<'_> {
         if answer { "TRUE" } else { "FALSE" }
     }
 
+    fn inside(&mut self, cell: Cell, path: Vec<String>) -> Result<Cell, StoreError> {
+        // The parser of `json` refuses what that of our own code and of `jsonb` does not: nothing is asked of it.
+        let (sql, absent) = if cell.declared == "jsonb" {
+            let place = self.bind(Bind::Texts(path));
+            let (there, text) = (format!("{} #> {place}", cell.sql), format!("{} #>> {place}", cell.sql));
+            (
+                format!("(CASE WHEN jsonb_typeof({there}) = 'string' THEN {text} END)"),
+                format!("coalesce(jsonb_typeof({there}), 'null') = 'null'"),
+            )
+        } else {
+            let unknown = self.cannot();
+            (unknown.clone(), unknown)
+        };
+        Ok(Cell {
+            sql,
+            kind: ColumnKind::Text,
+            declared: "text".to_owned(),
+            bare: false,
+            absent: Some(absent),
+        })
+    }
+
     fn compare(&mut self, cell: &Cell, op: Comparison, with: &Value, need: Need) -> String {
         let sign = sign(op);
         match kind_of(with) {
@@ -178,7 +200,9 @@ impl Dialect for Postgres<'_> {
     }
 
     fn compare_cells(&mut self, left: &Cell, op: Comparison, right: &Cell) -> String {
-        if !is_plain(left.kind) || !is_plain(right.kind) {
+        // Two things inside JSON that are no texts are no texts in the same way, which SQL does not see.
+        let in_json = left.absent.is_some() || right.absent.is_some();
+        if !is_plain(left.kind) || !is_plain(right.kind) || in_json {
             return self.cannot();
         }
         if left.kind != right.kind || (left.kind == ColumnKind::Bool && is_order(op)) {
@@ -193,7 +217,7 @@ impl Dialect for Postgres<'_> {
 
     fn one_of(&mut self, cell: &Cell, values: &[Value], _: Need) -> String {
         if values.is_empty() {
-            return format!("CASE WHEN {} IS NOT NULL THEN FALSE END", cell.sql);
+            return format!("CASE WHEN NOT {} THEN FALSE END", self.is_null(cell));
         }
         let mixed =
             cell.kind == ColumnKind::Int && values.iter().any(|value| matches!(value, Value::Real(_)));
@@ -226,6 +250,7 @@ impl Dialect for Postgres<'_> {
 
     fn event(&mut self, frame: &Frame, name: &str, of: Option<&Cell>) -> Result<String, StoreError> {
         let sql = match of {
+            Some(cell) if cell.absent.is_some() => return Ok(self.cannot()),
             Some(cell) if matches!(cell.kind, ColumnKind::Int | ColumnKind::Text) => cell.sql.clone(),
             None if self.bound_to.key.len() == 1 && self.bound_to.key[0] != KeyType::Bytes => {
                 self.column(&frame.own.name, &frame.own.key[0])

@@ -11,8 +11,9 @@ use super::schema::Bound;
 use super::session::Session;
 use super::value::{self, KeyType};
 use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::adapter::sql::{Dialect as _, LINK_ALIAS, Needs, Record, Shape};
+use crate::adapter::sql::{Dialect as _, LINK_ALIAS, Needs, Record, Shape, Stands};
 use crate::model::predicate::EventBook;
+use crate::model::value::Field;
 
 /// How rows are selected, and how they become records.
 #[derive(Debug)]
@@ -45,7 +46,10 @@ impl Reader {
             }
         }
         for field in &needs.fields {
-            let (link, column) = bound.frame.column(field)?;
+            let Stands { link, column, path } = bound.frame.find(field)?;
+            // Of a path the whole JSON is read: the record finds its way in it.
+            let field =
+                if path.is_empty() { field } else { &Field { column: column.name.clone(), ..field.clone() } };
             let sql = match link {
                 None => value::selected(&bound.column(&column.name), column.kind),
                 Some(linked) => {

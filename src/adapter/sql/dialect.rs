@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::frame::{Cell, Frame};
-use crate::adapter::api::StoreError;
+use super::frame::{Cell, Frame, Stands};
+use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::model::key::Key;
 use crate::model::method::Method;
 use crate::model::predicate::{Comparison, Reach, StartIs, TextTest};
@@ -36,7 +36,15 @@ pub(crate) trait Dialect {
 
     /// Whether the field is absent. Never unknown.
     fn is_null(&self, cell: &Cell) -> String {
-        format!("({} IS NULL)", cell.sql)
+        match &cell.absent {
+            Some(absent) => format!("({absent})"),
+            None => format!("({} IS NULL)", cell.sql),
+        }
+    }
+
+    /// The text at a path inside a cell of JSON.
+    fn inside(&mut self, cell: Cell, _path: Vec<String>) -> Result<Cell, StoreError> {
+        Err(not_inside(&cell))
     }
 
     /// A field compared with a literal; unknown unless both are of one type.
@@ -91,15 +99,28 @@ pub(crate) trait Dialect {
     }
 
     /// A field's value as an expression of the record's table.
-    fn cell(&self, frame: &Frame, field: &Field) -> Result<Cell, StoreError> {
-        let (link, column) = frame.column(field)?;
+    fn cell(&mut self, frame: &Frame, field: &Field) -> Result<Cell, StoreError> {
+        let (cell, path) = self.whole_cell(frame, field)?;
+        if path.is_empty() { Ok(cell) } else { self.inside(cell, path) }
+    }
+
+    /// The column of a field as such an expression, and the path inside its JSON.
+    fn whole_cell(&self, frame: &Frame, field: &Field) -> Result<(Cell, Vec<String>), StoreError> {
+        let Stands { link, column, path } = frame.find(field)?;
         let sql = match link {
             None => self.column(&frame.own.name, &column.name),
             Some(linked) => self.through(frame, &linked.link.name, &self.column(LINK_ALIAS, &column.name))?,
         };
-        Ok(Cell { sql, kind: column.kind, declared: column.declared.clone(), bare: link.is_none() })
+        let (kind, declared) = (column.kind, column.declared.clone());
+        Ok((Cell { sql, kind, declared, bare: link.is_none(), absent: None }, path))
     }
 }
 
 /// The name under which a linked row's columns stand. No table of a store has it.
 pub(crate) const LINK_ALIAS: &str = "forfall link";
+
+/// Fields inside JSON are not for this store.
+pub(crate) fn not_inside(cell: &Cell) -> StoreError {
+    let why = "fields inside JSON are read in PostgreSQL only";
+    StoreError::new(StoreErrorKind::Unsupported, cell.sql.as_str(), why).with_help("Name a column of its own")
+}

@@ -49,6 +49,19 @@ pub(crate) struct Cell {
     pub(crate) declared: String,
     /// The SQL is a bare column, for which an index may be used.
     pub(crate) bare: bool,
+    /// Of a text inside JSON: whether nothing stands there. Its `sql` is NULL for what is no text, too.
+    pub(crate) absent: Option<String>,
+}
+
+/// Where a field stands.
+#[derive(Debug)]
+pub(crate) struct Stands<'a> {
+    /// The link whose row has it.
+    pub(crate) link: Option<&'a LinkedTable>,
+    /// The column.
+    pub(crate) column: &'a Column,
+    /// The path inside the column's JSON; empty for the column itself.
+    pub(crate) path: Vec<String>,
 }
 
 impl Table {
@@ -70,8 +83,9 @@ impl Frame {
         })
     }
 
-    /// The table and column that a field means.
-    pub(crate) fn column(&self, field: &Field) -> Result<(Option<&LinkedTable>, &Column), StoreError> {
+    /// The table and column that a field means, and the path inside its JSON. A column that has the whole name,
+    /// with its dots, comes first.
+    pub(crate) fn find(&self, field: &Field) -> Result<Stands<'_>, StoreError> {
         let (link, table) = match &field.link {
             None => (None, &self.own),
             Some(name) => {
@@ -79,8 +93,20 @@ impl Frame {
                 (Some(linked), &linked.table)
             }
         };
-        match table.column(&field.column) {
-            Some(column) => Ok((link, column)),
+        if let Some(column) = table.column(&field.column) {
+            return Ok(Stands { link, column, path: Vec::new() });
+        }
+        let inside = field.in_json().and_then(|(column, path)| Some((table.column(column)?, path)));
+        match inside {
+            Some((column, path)) if column.holds_json() => {
+                Ok(Stands { link, column, path: path.into_iter().map(str::to_owned).collect() })
+            }
+            Some((column, _)) => Err(StoreError::new(
+                StoreErrorKind::NotFound,
+                format!("table `{}`", table.name),
+                format!("`{}` is {}, and has no fields of its own", column.name, column.kind.text()),
+            )
+            .with_help("Correct the policy: a path such as `data.name` leads into a column of JSON")),
             None => Err(StoreError::new(
                 StoreErrorKind::NotFound,
                 format!("table `{}`", table.name),

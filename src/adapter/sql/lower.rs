@@ -80,16 +80,22 @@ fn on_cell<D: Dialect>(
     field: &Field,
     ask: impl FnOnce(&mut D, &Cell) -> Result<String, StoreError>,
 ) -> Result<String, StoreError> {
-    let (link, column) = frame.column(field)?;
-    let table = if link.is_some() { LINK_ALIAS } else { frame.own.name.as_str() };
+    let stands = frame.find(field)?;
+    let table = if stands.link.is_some() { LINK_ALIAS } else { frame.own.name.as_str() };
     let cell = Cell {
-        sql: dialect.column(table, &column.name),
-        kind: column.kind,
-        declared: column.declared.clone(),
-        bare: link.is_none(),
+        sql: dialect.column(table, &stands.column.name),
+        kind: stands.column.kind,
+        declared: stands.column.declared.clone(),
+        bare: stands.link.is_none(),
+        absent: None,
     };
-    let asked = ask(dialect, &cell)?;
-    match link {
+    let cell = if stands.path.is_empty() { cell } else { dialect.inside(cell, stands.path)? };
+    let mut asked = ask(dialect, &cell)?;
+    if let Some(absent) = cell.absent.filter(|absent| !asked.contains(absent) && !asked.contains(&cell.sql)) {
+        // The path is bound, so the text has to speak of it, even where the answer is the same for every record.
+        asked = format!("(CASE WHEN {absent} THEN {asked} ELSE {asked} END)");
+    }
+    match stands.link {
         None => Ok(asked),
         Some(linked) => dialect.through(frame, &linked.link.name, &asked),
     }

@@ -22,9 +22,9 @@ pub(crate) mod unfit;
 mod work;
 
 pub(crate) use compare::{is_order, kind_of, sign};
-pub(crate) use dialect::{Dialect, LINK_ALIAS, Need};
+pub(crate) use dialect::{Dialect, LINK_ALIAS, Need, not_inside};
 pub(crate) use fingerprint::fingerprint;
-pub(crate) use frame::{Cell, Frame, LinkedTable, Table};
+pub(crate) use frame::{Cell, Frame, LinkedTable, Stands, Table};
 pub(crate) use key::Keys;
 pub(crate) use limits::Limits;
 pub(crate) use lower::lower;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Frame;
 use crate::model::evaluate::World;
+use crate::model::json;
 use crate::model::key::{Key, KeyForm};
 use crate::model::predicate::{EventBook, Predicate, Reach};
 use crate::model::schema::ColumnKind;
@@ -76,6 +77,12 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// Where the values have a column; case does not count, as in SQL.
+    fn place(&self, link: Option<&String>, column: &str) -> Option<usize> {
+        let same = |other: &Field| other.link.as_ref() == link && other.column.eq_ignore_ascii_case(column);
+        self.shape.fields.iter().position(|(other, ..)| same(other))
+    }
+
     /// Whether the predicate is true.
     pub(crate) fn holds(&self, predicate: &Predicate, events: &EventBook) -> bool {
         let reached = |reach: &Reach| {
@@ -87,10 +94,15 @@ impl Record {
 
 impl Fields for Record {
     fn get(&self, field: &Field) -> Option<Value> {
-        let same =
-            |other: &Field| other.link == field.link && other.column.eq_ignore_ascii_case(&field.column);
-        let at = self.shape.fields.iter().position(|(other, ..)| same(other))?;
-        self.values[at].clone()
+        if let Some(at) = self.place(field.link.as_ref(), &field.column) {
+            return self.values[at].clone();
+        }
+        let (column, path) = field.in_json()?;
+        let at = self.place(field.link.as_ref(), column)?;
+        self.values[at].as_ref().map(|value| match value {
+            Value::Text(text) => json::at(text, &path),
+            _ => Value::Null,
+        })
     }
 
     fn key(&self) -> Key {

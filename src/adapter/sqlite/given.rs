@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 
 use super::value;
 use crate::adapter::api::StoreError;
-use crate::adapter::sql::{Dialect, Frame};
+use crate::adapter::sql::{Dialect, Frame, not_inside};
 use crate::model::key::{Key, KeyForm};
 use crate::model::schema::ColumnKind;
 use crate::model::start::{Start, StartSource};
@@ -46,7 +46,10 @@ impl Arguments {
         let mut sql = Vec::new();
         let mut fields = Vec::new();
         for field in start.fields() {
-            let cell = dialect.cell(frame, field)?;
+            let (cell, path) = dialect.whole_cell(frame, field)?;
+            if !path.is_empty() {
+                return Err(not_inside(&cell));
+            }
             let row = match &field.link {
                 None => None,
                 Some(link) => {

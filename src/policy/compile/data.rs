@@ -14,10 +14,10 @@ use crate::model::pattern::{ATTRIBUTES, Pattern};
 use crate::model::predicate::Predicate;
 use crate::model::target::{Link, Target, With};
 use crate::model::value::Field;
-use crate::policy::condition::{self, Names};
+use crate::policy::condition::{self, DEEPEST_PATH, Names};
 use crate::policy::document::DataTable;
 use crate::policy::rule::{Branch, Data, DataPlaces};
-use crate::policy::strict::{Section, Spot, Text, inside};
+use crate::policy::strict::{Section, Spot, Text, inside, nearest};
 use crate::time::Zone;
 
 /// One `[[data]]` table, compiled as far as the stages need it.
@@ -145,7 +145,18 @@ impl<'a> Place<'a> {
         let column: &str = self.names.columns.get(&***word).map_or(word, String::as_str);
         let field = match column.split_once('.') {
             Some((link, rest)) if self.names.links.contains(link) => Field::linked(link, rest),
-            Some((link, _)) if self.table.is_some() => {
+            Some((_, rest)) if !is_path(rest) && !self.holds_files() => {
+                notes
+                    .error(word.span(), format!("`{word}` does not lead to a text by names alone"))
+                    .help("a path inside JSON is up to 16 names with dots between, such as `data.closedAt`; places in lists are none");
+                return None;
+            }
+            // What is nearly the name of a link is one that is misspelt; else it is a path inside JSON.
+            Some((link, _))
+                if self.table.is_some()
+                    && (self.holds_files()
+                        || nearest(link, self.names.links.iter().map(String::as_str)).is_some()) =>
+            {
                 let known = self.names.links.iter().map(String::as_str);
                 notes.unknown(word.span(), "link", link, known, "the data as `[[data.link]]`");
                 return None;
@@ -162,6 +173,12 @@ impl<'a> Place<'a> {
             notes
                 .error(word.span(), format!("`{word}` is a field of another record"))
                 .help("a policy changes its own records only: name one of their columns");
+            return None;
+        }
+        if field.in_json().is_some() {
+            notes
+                .error(word.span(), format!("`{word}` is a part of a column, which only goes as a whole"))
+                .help(format!("name the column: `{}`", field.read_from()));
             return None;
         }
         Some(field.column)
@@ -302,6 +319,12 @@ impl<'a> Place<'a> {
             start: table.start.as_ref().map(Section::span),
         }
     }
+}
+
+/// Whether this can follow a column of JSON: names, with dots between. A number would mean a place in a list.
+fn is_path(text: &str) -> bool {
+    let fits = text.matches('.').count() + 2 <= DEEPEST_PATH;
+    fits && text.split('.').all(|name| !name.trim().is_empty() && name.parse::<i64>().is_err())
 }
 
 /// Refuses the name of an event that nobody could record: `forfall event add` takes no other names.

@@ -50,7 +50,7 @@ fn protected(place: &Place<'_>, branches: &[Branch]) -> Vec<(String, &'static st
 }
 
 fn own(field: &Field) -> Option<&str> {
-    field.link.is_none().then_some(field.column.as_str())
+    field.link.is_none().then_some(field.read_from())
 }
 
 fn placeholders(pattern: &str) -> impl Iterator<Item = &str> {

@@ -91,7 +91,21 @@ fn test(
 fn by_column(place: Option<&Place<'_>>, record: &toml::Table) -> toml::Table {
     let column =
         |word: &String| place.and_then(|place| place.column_of(word)).unwrap_or_else(|| word.clone());
-    record.iter().map(|(word, value)| (column(word), value.clone())).collect()
+    let mut columns = toml::Table::new();
+    record.iter().for_each(|(word, value)| flatten(column(word), value, &mut columns));
+    columns
+}
+
+/// What a test writes as tables inside a column is there by its path, as a policy names it.
+fn flatten(name: String, value: &toml::Value, into: &mut toml::Table) {
+    match value {
+        toml::Value::Table(inside) => {
+            inside.iter().for_each(|(word, value)| flatten(format!("{name}.{word}"), value, into));
+        }
+        value => {
+            into.insert(name, value.clone());
+        }
+    }
 }
 
 fn expect(table: &Section<ExpectTable>, document: &Document, notes: &mut Notes<'_>) -> Expect {

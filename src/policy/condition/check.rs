@@ -1,5 +1,6 @@
 //! A condition held against the collection's schema: do the fields exist, do the types fit, can the answer be known.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::model::predicate::{Comparison, Operand, Predicate};
@@ -70,7 +71,8 @@ pub fn untested_nullable(predicate: &Predicate, schema: &Schema) -> Vec<Field> {
 }
 
 /// The schema's column for a field, or why there is none.
-pub(crate) fn column<'a>(field: &Field, schema: &'a Schema) -> Result<&'a Column, Finding> {
+/// A path inside JSON is a column of text that may be empty.
+pub(crate) fn column<'a>(field: &Field, schema: &'a Schema) -> Result<Cow<'a, Column>, Finding> {
     let (columns, of) = match &field.link {
         None => (schema.columns.as_slice(), format!("`{}`", schema.collection)),
         Some(link) => match schema.linked(link) {
@@ -80,20 +82,38 @@ pub(crate) fn column<'a>(field: &Field, schema: &'a Schema) -> Result<&'a Column
             }
         },
     };
-    columns.iter().find(|column| column.name == field.column).ok_or_else(|| {
-        let help = match nearest(&field.column, columns.iter().map(|column| column.name.as_str())) {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => format!("it has {}", listed(columns)),
-        };
-        error(format!("{of} has no field `{}`", field.column), help)
-    })
+    if let Some(column) = columns.iter().find(|column| column.name == field.column) {
+        return Ok(Cow::Borrowed(column));
+    }
+    let inside = field.in_json().and_then(|(name, _)| columns.iter().find(|column| column.name == name));
+    match inside {
+        Some(column) if column.holds_json() => Ok(Cow::Owned(Column {
+            name: field.column.clone(),
+            kind: ColumnKind::Text,
+            declared: "text".to_owned(),
+            nullable: true,
+            indexed: false,
+            unique: false,
+        })),
+        Some(column) => Err(error(
+            format!("`{field}` leads into `{}`, which is {} and no JSON", column.name, column.kind.text()),
+            "only columns of type json or jsonb in PostgreSQL have fields of their own",
+        )),
+        None => Err({
+            let help = match nearest(&field.column, columns.iter().map(|column| column.name.as_str())) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("it has {}", listed(columns)),
+            };
+            error(format!("{of} has no field `{}`", field.column), help)
+        }),
+    }
 }
 
 fn types(part: &Predicate, schema: &Schema, findings: &mut Vec<Finding>) {
     match part {
         Predicate::Compare { field, op, with: Operand::Value(value) } => {
             let Ok(column) = column(field, schema) else { return };
-            findings.extend(mismatch(field, column, value));
+            findings.extend(mismatch(field, &column, value));
             let ordered = !matches!(op, Comparison::Equal | Comparison::NotEqual);
             if ordered
                 && column.kind == ColumnKind::Text
@@ -119,7 +139,7 @@ fn types(part: &Predicate, schema: &Schema, findings: &mut Vec<Finding>) {
         }
         Predicate::OneOf { field, values } => {
             let Ok(column) = column(field, schema) else { return };
-            findings.extend(values.first().and_then(|value| mismatch(field, column, value)));
+            findings.extend(values.first().and_then(|value| mismatch(field, &column, value)));
         }
         Predicate::Text { field, .. } => {
             let Ok(column) = column(field, schema) else { return };

@@ -3,7 +3,7 @@
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr, SourceInfo, operators as op};
 use chrono::NaiveDate;
 
-use super::{ConditionError, Names};
+use super::{ConditionError, DEEPEST_PATH, Names};
 use crate::model::predicate::{Comparison, Operand, Predicate, TextTest};
 use crate::model::value::{Field, Value};
 use crate::policy::strict::nearest;
@@ -237,7 +237,15 @@ impl Lowering<'_> {
             },
             Expr::Select(SelectExpr { operand, field, test: false }) => match &operand.expr {
                 Expr::Ident(link) => self.linked(node, link, field),
-                _ => Err(self.error(node, "a field is written `field` or `link.field`, not deeper")),
+                // A path inside JSON: of the record, or of the row that a link leads to.
+                Expr::Select(_) => {
+                    let outer = self.field(operand)?;
+                    if outer.column.matches('.').count() + 1 >= DEEPEST_PATH {
+                        return Err(self.error(node, format!("a path has at most {DEEPEST_PATH} names")));
+                    }
+                    Ok(Field { column: format!("{}.{field}", outer.column), ..outer })
+                }
+                _ => Err(self.error(node, "a field is written `field`, `link.field` or `column.path`")),
             },
             Expr::Select(SelectExpr { test: true, field, .. }) => Err(self
                 .error(node, "`has` is no part of conditions")
@@ -258,11 +266,14 @@ impl Lowering<'_> {
         if self.names.links.contains(link) {
             return Ok(Field::linked(link, column));
         }
-        let help = match nearest(link, self.names.links.iter().map(String::as_str)) {
-            Some(name) => format!("did you mean `{name}.{column}`?"),
-            None => format!("declare it with a `[[data.link]]` table whose `name` is `{link}`"),
-        };
-        Err(self.error(node, format!("there is no link `{link}`")).with_help(help))
+        if let Some(name) = nearest(link, self.names.links.iter().map(String::as_str)) {
+            return Err(self
+                .error(node, format!("there is no link `{link}`"))
+                .with_help(format!("did you mean `{name}.{column}`?")));
+        }
+        // What is no link is a column of JSON.
+        let outer = self.mapped(self.names.columns.get(link).map_or(link, String::as_str));
+        Ok(Field { column: format!("{}.{column}", outer.column), ..outer })
     }
 
     /// A column as `names` spells it; it may lead through a link.

@@ -142,8 +142,7 @@ fn everything_else_is_refused_at_its_place_with_what_to_write() {
         ("a < timestamp('2026-01-31T12:00:00')", "'2026-01-31T12:00:00'", "offset", ""),
         ("recruitment == 'x'", "recruitment", "is a link", "recruitment.FIELD"),
         ("recruitmnt.open", "recruitmnt.open", "no link", "did you mean `recruitment.open`?"),
-        ("case.open", "case.open", "no link", "[[data.link]]"),
-        ("recruitment.a.b == 1", "recruitment.a.b", "not deeper", ""),
+        ("a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q == 'x'", "a.b", "at most 16 names", ""),
         ("{'a': 1} == b", "", "", ""),
     ] {
         let error = compile(source, &names()).expect_err(source);
@@ -173,6 +172,25 @@ fn what_would_overflow_the_stack_is_an_error() {
         compile(&source, &names()).expect_err(&source[..10]);
     }
     compile(&("a && ".repeat(1_500) + "a"), &names()).expect("a long chain is fine");
+}
+
+/// What is no link is a column of JSON with a path inside it.
+#[test]
+fn a_path_leads_into_json_of_the_record_or_of_a_link() {
+    let field = |source: &str| match compile(source, &names()).unwrap() {
+        Predicate::IsNull(field) => field,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(field("data.closedAt == null"), Field::own("data.closedAt"));
+    assert_eq!(field("data.a.b == null"), Field::own("data.a.b"));
+    assert_eq!(field("recruitment.data.a == null"), Field::linked("recruitment", "data.a"));
+    let schema = schema();
+    for (source, message) in
+        [("nothing.a == 'x'", "has no field `nothing.a`"), ("note.a == 'x'", "and no JSON")]
+    {
+        let found = check(&compile(source, &names()).unwrap(), &schema);
+        assert!(found.iter().any(|finding| finding.message.contains(message)), "{source}: {found:?}");
+    }
 }
 
 proptest::proptest! {

@@ -61,8 +61,9 @@ fn outcome() -> serde_json::Value {
     expecting = "a table such as { field = \"called_at\" }"
 )]
 pub struct StartTable {
-    /// In this field: the record's own, a link's (`recruitment.closed_at`), or a file's (`modified`).
-    #[schemars(example = &"called_at", example = &"recruitment.closed_at")]
+    /// In this field: the record's own, a link's (`recruitment.closed_at`), a file's (`modified`), or a text inside a
+    /// column of JSON (`data.closedAt`, PostgreSQL).
+    #[schemars(example = &"called_at", example = &"recruitment.closed_at", example = &"data.closedAt")]
     pub field: Option<Spot<Text>>,
     /// In several fields: the latest counts, once all are there.
     #[schemars(example = ["held_at", "evaluated_at"])]

@@ -2,6 +2,7 @@
 
 mod cutting;
 mod fixture;
+mod json;
 mod partitions;
 mod traps;
 
