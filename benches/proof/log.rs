@@ -37,6 +37,7 @@ fn beginning() -> Vec<Vec<u8>> {
             count: 9,
             bound_to: "ab".repeat(32),
             author: None,
+            cancelled: None,
         }),
     ])
 }

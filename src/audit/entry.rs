@@ -165,7 +165,7 @@ pub struct PolicySeen {
     pub hash: String,
 }
 
-/// An approval: it binds to exactly this.
+/// An approval, which binds to exactly this, or that it was cancelled before it let anything happen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalGiven {
     /// The policy.
@@ -182,6 +182,9 @@ pub struct ApprovalGiven {
     /// them. Absent in entries that were written before anybody was asked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub author: Option<String>,
+    /// Why the approval was cancelled: a code. Absent where it is given. `by` is then whoever cancelled it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cancelled: Option<String>,
 }
 
 /// A run's beginning or end.

@@ -225,7 +225,7 @@ impl Verifier {
                 }
             }
             Body::Prune(prune) => self.minimum = self.minimum.max(prune.minimum.unwrap_or(0)),
-            Body::Approval(given) => self.batches.approved(given.policy),
+            Body::Approval(given) if given.cancelled.is_none() => self.batches.approved(given.policy),
             Body::Recovery(recovery) => {
                 if let Some(wrong) = self.batches.recovery(index, &recovery) {
                     found.problem(Check::Recoveries, at, wrong);

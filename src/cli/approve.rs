@@ -206,6 +206,18 @@ fn tell(
             )?;
             continue;
         }
+        if let Some(ends) = engine_approve::waits_until(policy, approval).filter(|_| policy.wait.is_some()) {
+            let (id, ends) = (&approval.policy, phrase::local(ends, policy.zone));
+            let due = phrase::records(approval.count);
+            context.output.prose(
+                &format!(
+                    "Approved {id}: {due} due now. Nothing is done before {ends}; until then `forfall review cancel {id}` \
+                     takes it back."
+                ),
+                2,
+            )?;
+            continue;
+        }
         let next = policy.schedule.next_after(context.clock.now(), policy.zone);
         let when = next
             .map_or(String::new(), |slot| format!(" The next slot is {}.", phrase::slot(slot, policy.zone)));

@@ -10,6 +10,7 @@ use super::{Context, names, phrase};
 use crate::policy::rule::Policy;
 use crate::policy::test;
 use crate::policy::{schema, sentence};
+use crate::state::api::Approval;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -123,6 +124,9 @@ fn show(name: &str, context: &Context) -> Result<Exit, Failure> {
     output.line(output.paint(Tone::Strong, policy.id.as_str()))?;
     output.prose(&phrase::safe(&sentence::sentence(policy)), 0)?;
     let approved = match session.state.approval(&policy.id)? {
+        Some(Approval { cancelled: Some(cancelled), .. }) => {
+            format!("approval cancelled {} ({})", phrase::local(cancelled.at, policy.zone), cancelled.reason)
+        }
         Some(approval) if approval.hash == policy.hash => {
             format!("approved {}", phrase::local(approval.at, policy.zone))
         }

@@ -1,5 +1,6 @@
 //! `forfall review`: what waits for a person, and what people answer. The next run carries it out.
 
+mod approval;
 mod deciding;
 mod showing;
 
@@ -28,9 +29,10 @@ pub(super) enum Command {
     },
     /// Decide a case; the next run carries it out, after the policy's waiting period
     Decide(deciding::Decide),
-    /// Take what was decided back before it is carried out; the records wait again
+    /// Take what was decided back before it is carried out: the records wait again. With a policy: take its approval back
+    /// while it waits (`wait`, `approvers`); it then only observes
     Cancel {
-        /// The case
+        /// The case; or the policy whose approval waits
         case: String,
         /// What was decided over these records alone, by their keys
         #[arg(long, value_name = "KEY", num_args = 1..)]
@@ -59,6 +61,9 @@ pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure>
         Command::Decide(decide) => deciding::decided(decide, &session, context),
         Command::Cancel { case, only, reason } => {
             plain("--reason", reason)?;
+            if case.parse::<CaseId>().is_err() && session.policy(case).is_ok() {
+                return approval::cancel(case, only, reason, &session, context);
+            }
             let case = known(case, &session)?;
             let cancel = match only.is_empty() {
                 true => Change::Cancel(case.id, reason.clone()),

@@ -8,6 +8,7 @@ use crate::policy::fit;
 use crate::policy::rule::Policy;
 use crate::state::api::{Actor, Approval, Curve};
 use crate::state::bound_to;
+use crate::time::{After, Instant, StartValue, due};
 
 use super::plan::{self, Circumstances, DataPlan};
 use super::{Engine, EngineError, approvers, forecast};
@@ -122,6 +123,7 @@ pub fn give(
         identities,
         fingerprints: offer.plans.iter().map(|plan| plan.schema.fingerprint.clone()).collect(),
         curves,
+        cancelled: None,
     };
     is_news(engine, policy, by, &approval)?;
     engine.state.see_policy(now, &policy.id, &policy.hash, &policy.text)?;
@@ -180,6 +182,45 @@ fn is_news(engine: &Engine, policy: &Policy, by: &Actor, approval: &Approval) ->
         }
     }
     Ok(())
+}
+
+/// Takes the newest approval of a policy back while it still waits: for its waiting period to end, or for more people.
+/// Anybody may. The policy then only observes, until somebody approves it again.
+pub fn cancel(engine: &Engine, policy: &Policy, by: &Actor, reason: &str) -> Result<Approval, EngineError> {
+    let refused = |why: String| Err(EngineError::Refused(why));
+    let now = engine.clock.now();
+    let Some(approval) = engine.state.approval(&policy.id)? else {
+        return refused(format!("policy {} is not approved, so there is nothing to cancel", policy.id));
+    };
+    if let Some(cancelled) = &approval.cancelled {
+        return refused(format!(
+            "the approval of policy {} was cancelled already ({}): it only observes",
+            policy.id, cancelled.reason
+        ));
+    }
+    let people = approvers::of(&*engine.state, &policy.id, &approval.hash)?;
+    let complete = people.count(policy.approvers) >= policy.approvers as usize;
+    if complete && waits_until(policy, &approval).is_some_and(|ends| ends <= now) {
+        return refused(format!(
+            "the approval of policy {0} does not wait any more, and lets its runs act: `forfall pause {0}` stops them \
+             before the next batch",
+            policy.id
+        ));
+    }
+    if !engine.state.cancel_approval(now, by, &approval, reason)? {
+        return refused(format!(
+            "policy {0} was approved anew at this moment: look at `forfall policy show {0}`, and cancel that",
+            policy.id
+        ));
+    }
+    engine.state.checkpoint(engine.clock.now())?;
+    Ok(approval)
+}
+
+/// Until when an approval waits before anything is done (`wait`); `None` if that never ends.
+pub fn waits_until(policy: &Policy, approval: &Approval) -> Option<Instant> {
+    let Some(wait) = policy.wait else { return Some(approval.at) };
+    due(StartValue::Instant(approval.at), After::Period(wait), None, policy.zone)
 }
 
 fn curves_of(

@@ -64,17 +64,21 @@ pub fn of(state: &dyn StateStore, policy: &PolicyId, hash: &str) -> Result<Appro
     });
     // The same text again after another one was brought in anew.
     let of_this_text: Vec<&ApprovalGiven> = given.take_while(|given| given.hash == hash).collect();
-    let (Some(newest), Some(first)) = (of_this_text.first(), of_this_text.last()) else {
+    let Some(first) = of_this_text.iter().rfind(|given| given.cancelled.is_none()) else {
         return Ok(Approvers::default());
     };
     let mut approvers = Approvers {
         author: Some(first.author.as_ref().unwrap_or(&first.by).clone()),
-        people: BTreeSet::new(),
-        bound_to: newest.bound_to.clone(),
-        count: newest.count,
+        ..Approvers::default()
     };
-    let same = of_this_text.iter().filter(|given| approvers.said(&given.bound_to, given.count));
-    approvers.people = same.map(|given| given.by.clone()).collect();
+    // What was given before somebody cancelled it counts no more; who wrote the text has written it all the same.
+    let live = || of_this_text.iter().take_while(|given| given.cancelled.is_none());
+    if let Some(newest) = live().next() {
+        approvers.bound_to.clone_from(&newest.bound_to);
+        approvers.count = newest.count;
+        let same = live().filter(|given| approvers.said(&given.bound_to, given.count));
+        approvers.people = same.map(|given| given.by.clone()).collect();
+    }
     Ok(approvers)
 }
 
@@ -118,9 +122,14 @@ mod tests {
                 identities: Vec::new(),
                 fingerprints: Vec::new(),
                 curves: Vec::new(),
+                cancelled: None,
             };
             self.0.approve(at, &Actor(who.to_owned()), &given).unwrap();
-            of(&self.0, &given.policy, hash).unwrap()
+            self.read(hash)
+        }
+
+        fn read(&self, hash: &str) -> Approvers {
+            of(&self.0, &PolicyId::new("calls"), hash).unwrap()
         }
 
         fn author(&self, approvers: &Approvers) -> String {
@@ -159,5 +168,19 @@ mod tests {
             ("ola", 2),
             "nobody can change it afterwards"
         );
+    }
+
+    #[test]
+    fn what_was_cancelled_does_not_count_and_the_author_stays_the_author() {
+        let book = Book::new();
+        book.approve("ada", "one", 100, None);
+        book.approve("bo", "one", 100, None);
+        let newest = book.0.approval(&PolicyId::new("calls")).unwrap().unwrap();
+        assert!(book.0.cancel_approval(newest.at, &Actor("cy".to_owned()), &newest, "objection").unwrap());
+        let none = book.read("one");
+        assert_eq!((none.count(1), none.count(2), book.author(&none).as_str()), (0, 0, "ada"));
+        let again = book.approve("cy", "one", 100, None);
+        assert_eq!((again.count(2), book.author(&again).as_str()), (1, "ada"), "bo has to say so anew");
+        assert_eq!(book.approve("bo", "one", 100, None).count(2), 2);
     }
 }

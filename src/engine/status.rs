@@ -317,8 +317,11 @@ impl Standing {
             self.worse("paused", "paused: `forfall resume` lets it go on");
         }
         let approval = engine.state.approval(&policy.id)?;
-        if approval.is_none() {
-            self.worse("not approved", &format!("`forfall approve {}` lets it act", policy.id));
+        let cancelled = approval.as_ref().and_then(|approval| approval.cancelled.as_ref());
+        if approval.is_none() || cancelled.is_some() {
+            let why = cancelled
+                .map_or(String::new(), |one| format!("its approval was cancelled ({}); ", one.reason));
+            self.worse("not approved", &format!("{why}`forfall approve {}` lets it act", policy.id));
         }
         // An approval resolves a stop that came before it.
         let resolved = |run: &PastRun| approval.as_ref().is_some_and(|approval| approval.at > run.began);

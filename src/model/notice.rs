@@ -1,12 +1,14 @@
 //! What people are told: counts, policy ids, dates and codes. There is no place here for a record's key or value, nor
-//! for a sentence that somebody wrote, so that nothing of a person can get into a message.
+//! for a sentence that somebody wrote, so that nothing of a person can get into a message. The one exception is the
+//! question of an `escalate` stage, which was written for this into the policy.
 
 use std::fmt;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{HoldId, PolicyId, RunId, StoreName};
+use super::ids::{CaseId, HoldId, PolicyId, RunId, StoreName};
+use super::review::Verdict;
 use crate::time::Instant;
 
 /// The kinds of notices: what a recipient may choose among.
@@ -159,12 +161,18 @@ pub enum Notice {
     Review {
         /// The policy.
         policy: PolicyId,
-        /// The case; `None` where records of the policy wait without one.
-        case: Option<String>,
+        /// The case.
+        case: CaseId,
         /// Records that wait.
         records: u64,
         /// Since when.
         opened: Instant,
+        /// What is asked.
+        question: Option<String>,
+        /// What may be decided.
+        decisions: Vec<Verdict>,
+        /// Somebody has proposed a decision, and another person has to agree.
+        proposed: bool,
         /// Until when a decision is expected.
         deadline: Option<Instant>,
         /// It was told before.

@@ -156,6 +156,9 @@ pub struct Case {
     pub id: CaseId,
     /// When it was opened.
     pub opened: Instant,
+    /// When the last decision over it was taken back, so that it waits anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reopened: Option<Instant>,
     /// How far it has come.
     pub state: CaseState,
     /// What waits. After a decision this stays as the people who decided have seen it.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use chrono::Datelike as _;
 
 use crate::model::notice::{Digest, DigestLine, Lateness, Level, Notice, RunCounts};
+use crate::model::review::Verdict;
 use crate::notice::letter::{look_at, paragraphs};
 use crate::time::{Instant, Zone};
 
@@ -72,19 +73,7 @@ fn text(notice: &Notice, zone: Zone) -> String {
                  --reason KODE"
             )
         }
-        Notice::Review { policy, case, records, opened, deadline, reminder } => {
-            let again = if *reminder { "Dette er en påminnelse. " } else { "" };
-            let until = deadline.map_or_else(String::new, |deadline| {
-                format!(" Avgjørelsen ventes innen {}.", time(deadline, zone))
-            });
-            format!(
-                "{again}Etter regelen {policy} har {} ventet på en avgjørelse siden {}.{until} Alt beholdes til noen \
-                 har bestemt seg.\n\n    {}",
-                counted(*records),
-                time(*opened, zone),
-                look_at(case.as_deref(), policy)
-            )
-        }
+        Notice::Review { .. } => review(notice, zone),
         Notice::RunIncomplete { policy, run, ended, counts } => format!(
             "En kjøring av regelen {policy} ble avsluttet {} og er ufullstendig: {}. Den prøves igjen av seg \
              selv.\n\nSlik finner du årsaken:\n\n    forfall status {policy}\n    forfall audit list --run {run}",
@@ -144,6 +133,42 @@ fn text(notice: &Notice, zone: Zone) -> String {
                 .to_owned()
         }
     }
+}
+
+fn review(notice: &Notice, zone: Zone) -> String {
+    let Notice::Review { policy, case, records, opened, question, decisions, proposed, deadline, reminder } =
+        notice
+    else {
+        return String::new();
+    };
+    let again = if *reminder { "Dette er en påminnelse. " } else { "" };
+    let question = question.as_ref().map_or_else(String::new, |text| format!("\n\nSpørsmålet: {text}"));
+    let words: Vec<String> = decisions.iter().map(|verdict| meaning(*verdict)).collect();
+    let until = deadline
+        .map_or_else(String::new, |deadline| format!(" Avgjørelsen ventes innen {}.", time(deadline, zone)));
+    let proposed = match proposed {
+        true => " Noen har foreslått en avgjørelse; én til må avgjøre det samme.",
+        false => "",
+    };
+    format!(
+        "{again}I vurderingssaken {case} etter regelen {policy} har {} ventet på en avgjørelse siden {}.{until} Alt \
+         beholdes til saken er avgjort.{proposed}{question}\n\nMulige avgjørelser: {}.\n\n{}",
+        counted(*records),
+        time(*opened, zone),
+        words.join(", "),
+        look_at(*case, "KODE")
+    )
+}
+
+/// The word on the command line, and what it means.
+fn meaning(verdict: Verdict) -> String {
+    let means = match verdict {
+        Verdict::Delete => "slettes",
+        Verdict::Extend => "beholdes til videre",
+        Verdict::Preserve => "bevares",
+        Verdict::Transfer => "avleveres",
+    };
+    format!("{} ({means})", verdict.word())
 }
 
 fn overdue(

@@ -10,10 +10,12 @@ mod conditions;
 mod people;
 mod prior;
 
+use crate::audit::lint;
 use crate::engine::status::Standing;
 use crate::model::hold::Hold;
-use crate::model::ids::{PolicyId, StoreName};
+use crate::model::ids::{CaseId, PolicyId, StoreName};
 use crate::model::notice::{Kind, Notice};
+use crate::model::review::{Case, CaseState, Verdict};
 use crate::policy::rule::Policy;
 use crate::state::api::PastRun;
 use crate::state::outbox::{Alarm, Book, Mark, Recipient};
@@ -51,8 +53,8 @@ pub struct Sight<'a> {
 /// A review case that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Review {
-    /// The case; `None` where records of the policy wait without one.
-    pub case: Option<String>,
+    /// The case.
+    pub case: CaseId,
     /// The policy.
     pub policy: PolicyId,
     /// Records that wait.
@@ -65,6 +67,12 @@ pub struct Review {
     pub remind: Option<Period>,
     /// Who is told: roles.
     pub to: Vec<String>,
+    /// What is asked.
+    pub question: Option<String>,
+    /// What may be decided.
+    pub decisions: Vec<Verdict>,
+    /// Somebody has proposed a decision, and another person has to agree.
+    pub proposed: bool,
 }
 
 /// Everything that is seen at one moment.
@@ -94,9 +102,22 @@ pub struct View<'a> {
 }
 
 impl Review {
-    /// What tells it from other reviews.
-    pub fn subject(&self) -> String {
-        self.case.clone().unwrap_or_else(|| format!("of {}", self.policy))
+    /// What has to be told of a case; `None` for one that waits for nobody.
+    pub fn of(case: &Case) -> Option<Self> {
+        let (waiting, seat) = (&case.waiting, &case.waiting.seat);
+        case.is_open().then(|| Self {
+            case: case.id,
+            policy: seat.policy.clone(),
+            records: waiting.records,
+            opened: case.reopened.unwrap_or(case.opened),
+            deadline: waiting.deadline,
+            remind: waiting.remind.as_ref().and_then(|text| text.parse().ok()),
+            to: waiting.to.clone(),
+            // Written into a policy, but not for everybody who reads a message: nothing of a person goes out.
+            question: waiting.question.clone().filter(|text| lint::personal(text).is_none()),
+            decisions: waiting.decisions.clone(),
+            proposed: case.state == CaseState::Proposed,
+        })
     }
 }
 

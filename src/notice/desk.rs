@@ -9,13 +9,12 @@ use super::watch::Watch;
 use crate::config::NotifySettings;
 use crate::engine::status::Standing;
 use crate::engine::{Engine, EngineError};
-use crate::model::action::Action;
 use crate::model::ids::{PolicyId, StoreName};
 use crate::model::notice::Kind;
-use crate::policy::rule::{Data, Policy};
+use crate::policy::rule::Policy;
 use crate::state::api::StateError;
 use crate::state::outbox::{Book, Outbox, Post};
-use crate::time::{Instant, Zone};
+use crate::time::Zone;
 
 /// How many of the newest runs are looked through for one that has ended.
 const RUNS: usize = 3;
@@ -119,7 +118,7 @@ impl Desk {
             rhythm: &self.rhythm,
             sights: &sights,
             holds: &holds,
-            reviews: &reviews(&sights, &book, now),
+            reviews: &self.reviews()?,
             distrusted,
             gaps: &self.watch.gaps(),
             undelivered: self.outbox.undelivered()?,
@@ -137,6 +136,11 @@ impl Desk {
             return Ok(0);
         }
         Ok(self.outbox.post(now, &post)?)
+    }
+
+    /// The cases that wait for a person's decision. No store is asked: a run has seen what waits.
+    fn reviews(&self) -> Result<Vec<Review>, StateError> {
+        Ok(self.engine.state.cases(false)?.iter().filter_map(Review::of).collect())
     }
 
     /// How things stand, as far as anybody has looked.
@@ -166,48 +170,17 @@ impl Desk {
         let (state, now) = (&self.engine.state, self.engine.clock.now());
         let sight = |policy| {
             let ahead = decide::ahead(policy, book, now);
+            let in_force = state.approval(&policy.id)?.filter(|approval| approval.cancelled.is_none());
             Ok(Sight {
                 policy,
                 standing: self.watch.standing(&self.engine, policy)?,
                 last_run: state.runs(&policy.id, RUNS)?.into_iter().find(|run| run.ended.is_some()),
-                approved: state.approval(&policy.id)?.map(|approval| approval.at),
+                approved: in_force.map(|approval| approval.at),
                 ahead: ahead.and_then(|ahead| self.watch.counted(&policy.id, &ahead)),
             })
         };
         self.policies.iter().map(sight).collect()
     }
-}
-
-/// What waits for a person's decision: the records that `escalate` stages keep. A store that does not answer has
-/// decided nothing.
-fn reviews(sights: &[Sight<'_>], book: &Book, now: Instant) -> Vec<Review> {
-    let of = |sight: &Sight<'_>| {
-        let stages = sight.policy.data.iter().flat_map(Data::stages);
-        let escalate = stages.filter_map(|(_, stage)| match &stage.action {
-            Action::Escalate(escalate) => Some(escalate),
-            _ => None,
-        });
-        let escalate: Vec<_> = escalate.collect();
-        let mut review = Review {
-            case: None,
-            policy: sight.policy.id.clone(),
-            records: sight.standing.as_ref().map_or(0, |standing| standing.escalated),
-            opened: now,
-            deadline: None,
-            remind: escalate.iter().find_map(|escalate| escalate.remind),
-            to: escalate.iter().flat_map(|escalate| escalate.to.clone()).collect(),
-        };
-        let open = book.alarm(Kind::Review, &review.subject());
-        if sight.standing.as_ref().is_none_or(|standing| standing.unseen) {
-            review.remind = None;
-            open?;
-        } else if review.records == 0 {
-            return None;
-        }
-        review.opened = open.map_or(now, |open| open.since);
-        Some(review)
-    };
-    sights.iter().filter_map(of).collect()
 }
 
 /// Eight letters and digits that nobody mistakes for one another, as Crockford's base 32 has them.

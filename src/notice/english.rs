@@ -71,19 +71,7 @@ fn text(notice: &Notice, zone: Zone) -> String {
                  held until then:\n\n    forfall plan {policy}\n    forfall hold add --policy {policy} --reason CODE"
             )
         }
-        Notice::Review { policy, case, records, opened, deadline, reminder } => {
-            let again = if *reminder { "This is a reminder. " } else { "" };
-            let until = deadline.map_or_else(String::new, |deadline| {
-                format!(" A decision is expected by {}.", time(deadline, zone))
-            });
-            format!(
-                "{again}Under the policy {policy} {} for a decision since {}.{until} Until then everything is \
-                 kept.\n\n    {}",
-                plural(*records, "record has waited", "records have waited"),
-                time(*opened, zone),
-                look_at(case.as_deref(), policy)
-            )
-        }
+        Notice::Review { .. } => review(notice, zone),
         Notice::RunIncomplete { policy, run, ended, counts } => format!(
             "A run of the policy {policy} ended on {} and is incomplete: {}. It is tried again by itself.\n\nWhy it \
              is incomplete:\n\n    forfall status {policy}\n    forfall audit list --run {run}",
@@ -143,6 +131,31 @@ fn text(notice: &Notice, zone: Zone) -> String {
                 .to_owned()
         }
     }
+}
+
+fn review(notice: &Notice, zone: Zone) -> String {
+    let Notice::Review { policy, case, records, opened, question, decisions, proposed, deadline, reminder } =
+        notice
+    else {
+        return String::new();
+    };
+    let again = if *reminder { "This is a reminder. " } else { "" };
+    let question = question.as_ref().map_or_else(String::new, |text| format!("\n\nThe question: {text}"));
+    let words: Vec<&str> = decisions.iter().map(|verdict| verdict.word()).collect();
+    let until = deadline
+        .map_or_else(String::new, |deadline| format!(" A decision is expected by {}.", time(deadline, zone)));
+    let proposed = match proposed {
+        true => " Somebody has proposed a decision; another person has to decide the same.",
+        false => "",
+    };
+    format!(
+        "{again}In review case {case} of the policy {policy} {} for a decision since {}.{until} Until then everything is \
+         kept.{proposed}{question}\n\nMay be decided: {}.\n\n{}",
+        plural(*records, "record has waited", "records have waited"),
+        time(*opened, zone),
+        words.join(", "),
+        look_at(*case, "CODE")
+    )
 }
 
 fn overdue(

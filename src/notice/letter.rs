@@ -4,7 +4,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{bokmaal, english};
-use crate::model::ids::PolicyId;
+use crate::model::ids::CaseId;
 use crate::model::key::hex;
 use crate::model::notice::{Language, Notice};
 use crate::state::outbox::{Letter, Recipient};
@@ -71,9 +71,9 @@ fn id(notice: &Notice, period: &str, to: &Recipient) -> String {
     hex(&digest.finalize()[..16])
 }
 
-/// How somebody looks at what waits for a decision.
-pub(super) fn look_at(case: Option<&str>, policy: &PolicyId) -> String {
-    case.map_or_else(|| format!("forfall plan {policy}"), |case| format!("forfall review show {case}"))
+/// How somebody looks at a case, and decides it.
+pub(super) fn look_at(case: CaseId, reason: &str) -> String {
+    format!("    forfall review show {case}\n    forfall review decide {case} DECISION --reason {reason}")
 }
 
 /// Lines of at most 72 columns, as plain mail has them; a line that begins with a blank stands as it is.

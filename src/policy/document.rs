@@ -60,7 +60,8 @@ pub struct Document {
     /// The local hours in which it may act. Default: the configuration's, else the whole day.
     #[schemars(example = &"01:00-05:00")]
     pub window: Option<Spot<Written<Window>>>,
-    /// How long between approval and first action. Default: the configuration's, else none.
+    /// How long between approval and first action; until then anybody may cancel (`forfall review cancel`). Default: the
+    /// configuration's, else none.
     #[schemars(example = &"24 hours")]
     pub wait: Option<Spot<Written<Period>>>,
     /// How many people must approve and decide. From two on, the author of the text is none of them. Default: the

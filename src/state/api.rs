@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 
-pub use approval::{Approval, Curve};
+pub use approval::{Approval, Cancelled, Curve};
 pub use event::{Earlier, EventRecord, Withdrawn};
 pub use log::{Filter, Placed};
 pub(crate) use long::named_twice;
@@ -183,7 +183,17 @@ pub trait StateStore: ReviewBook + UnsettledBook + Send + Sync {
     /// Records an approval.
     fn approve(&self, now: Instant, by: &Actor, approval: &Approval) -> Result<(), StateError>;
 
-    /// The newest approval of a policy.
+    /// Takes the newest approval of a policy back; `false` if it is another one by now, or taken back already. None
+    /// that was given before it comes into force again.
+    fn cancel_approval(
+        &self,
+        now: Instant,
+        by: &Actor,
+        approval: &Approval,
+        reason: &str,
+    ) -> Result<bool, StateError>;
+
+    /// The newest approval of a policy, also one that was taken back.
     fn approval(&self, policy: &PolicyId) -> Result<Option<Approval>, StateError>;
 
     /// Every policy that was ever approved, in the order of their names.

@@ -37,6 +37,7 @@ macro_rules! state_contract {
             no_key_stands_in_the_log,
             a_policy_text_is_told_once,
             the_newest_approval_counts,
+            an_approval_is_taken_back_once_and_none_before_it_returns,
             events_are_listed_and_change_their_time,
             an_event_is_told_once_as_it_stands,
             a_withdrawn_event_counts_no_longer_and_is_remembered,

@@ -14,9 +14,9 @@ use chrono::NaiveDate;
 
 use self::remembered::{Done, Remembered, SECRET};
 use super::api::{
-    Actor, Approval, Curve, Earlier, Ended, EpochKey, EventRecord, Filter, IntentAnswer, Kept, Lease,
-    LongList, OpenIntent, PastRun, PauseScope, Placed, Planned, Release, SlotState, StateError, StateStore,
-    Withdrawn, named_twice,
+    Actor, Approval, Cancelled, Curve, Earlier, Ended, EpochKey, EventRecord, Filter, IntentAnswer, Kept,
+    Lease, LongList, OpenIntent, PastRun, PauseScope, Placed, Planned, Release, SlotState, StateError,
+    StateStore, Withdrawn, named_twice,
 };
 use super::notes::Covered;
 use super::{gate, hold, notes};
@@ -181,6 +181,25 @@ impl StateStore for MemoryState {
         inner.approvals.insert(approval.policy.clone(), Approval { author: None, ..approval.clone() });
         inner.keep_curves(&approval.policy, &approval.curves);
         Ok(())
+    }
+
+    fn cancel_approval(
+        &self,
+        now: Instant,
+        by: &Actor,
+        approval: &Approval,
+        reason: &str,
+    ) -> Result<bool, StateError> {
+        let mut inner = self.lock();
+        let newest = inner.approvals.get(&approval.policy).cloned();
+        let Some(newest) = newest.filter(|newest| newest == approval && newest.cancelled.is_none()) else {
+            return Ok(false);
+        };
+        let by = inner.pseudonym(by);
+        inner.append(now, notes::approval_cancelled(&newest, by, reason));
+        let cancelled = Some(Cancelled { at: now, reason: reason.to_owned() });
+        inner.approvals.insert(approval.policy.clone(), Approval { cancelled, ..newest });
+        Ok(true)
     }
 
     fn approved_policies(&self) -> Result<Vec<PolicyId>, StateError> {

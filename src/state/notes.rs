@@ -32,7 +32,18 @@ pub(super) fn approval(approval: &Approval, by: String, author: Option<String>) 
         count: approval.count,
         bound_to: bound_to(approval),
         author,
+        cancelled: None,
     })
+}
+
+/// That an approval was cancelled, by whom and why.
+pub(super) fn approval_cancelled(approval: &Approval, by: String, reason: &str) -> Body {
+    match self::approval(approval, by, None) {
+        Body::Approval(given) => {
+            Body::Approval(ApprovalGiven { cancelled: Some(reason.to_owned()), ..given })
+        }
+        other => other,
+    }
 }
 
 /// What stands for the secret parts of a hold's scope in the log.

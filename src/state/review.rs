@@ -106,6 +106,7 @@ fn seen(cases: &[Case], order: &Order<'_>, waiting: &Waiting) -> Changed {
             let case = Case {
                 id: CaseId::at(order.now),
                 opened: order.now,
+                reopened: None,
                 state: CaseState::Open,
                 waiting: waiting.clone(),
                 decision: None,

@@ -54,6 +54,7 @@ fn approval() -> Body {
         count: 9,
         bound_to: "00".into(),
         author: None,
+        cancelled: None,
     })
 }
 

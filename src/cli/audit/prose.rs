@@ -1,7 +1,7 @@
 //! What an entry means, in plain words.
 
 use super::upkeep;
-use crate::audit::entry::{Body, HoldNote, Intent, Outcome, Phase, ReviewNote, RunNote};
+use crate::audit::entry::{ApprovalGiven, Body, HoldNote, Intent, Outcome, Phase, ReviewNote, RunNote};
 use crate::cli::phrase;
 use crate::time::Zone;
 
@@ -13,6 +13,7 @@ pub(super) fn short(body: &Body) -> String {
         }
         Body::Genesis(_) => "the log begins".to_owned(),
         Body::Policy(seen) => format!("{}: new text", seen.policy),
+        Body::Approval(given) if given.cancelled.is_some() => format!("{}: approval cancelled", given.policy),
         Body::Approval(given) => format!("{}: {} due", given.policy, phrase::number(given.count)),
         Body::Run(note) => match note.state {
             None => format!("{}: began", note.policy),
@@ -53,6 +54,10 @@ pub(super) fn long(body: &Body, zone: Zone) -> Vec<String> {
         Body::Policy(seen) => vec![format!(
             "The text of policy {} was seen for the first time. Its SHA-256 is {}.",
             seen.policy, seen.hash
+        )],
+        Body::Approval(ApprovalGiven { cancelled: Some(reason), by, policy, hash, .. }) => vec![format!(
+            "{by} cancelled the approval of policy {policy}, whose text has the SHA-256 {hash}, before it let anything \
+             happen. The reason given: {reason}."
         )],
         Body::Approval(given) => vec![
             format!(

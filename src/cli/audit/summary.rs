@@ -97,6 +97,8 @@ impl Summary {
             Body::Approval(given) => {
                 self.policy = text(&given.policy);
                 self.count = Some(given.count);
+                self.action = given.cancelled.as_ref().map(|_| "cancel".to_owned());
+                self.reason.clone_from(&given.cancelled);
             }
             Body::Run(note) => {
                 self.policy = text(&note.policy);

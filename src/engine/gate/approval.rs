@@ -25,6 +25,13 @@ pub fn judge(
             policy.id
         ));
     };
+    if let Some(cancelled) = &approval.cancelled {
+        return Answer::Observe(format!(
+            "its approval was cancelled ({}), and none that was given before comes back: look at `forfall plan {1}`, then \
+             `forfall approve {1}`",
+            cancelled.reason, policy.id
+        ));
+    }
     if let Some(before) = before
         && before.footing() != approval.footing
     {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Begun, freed};
 use crate::engine::gate::Answer;
 use crate::engine::plan::{Circumstances, DataPlan};
-use crate::engine::{Engine, EngineError, approvers, forecast, gate, plan, review};
+use crate::engine::{Engine, EngineError, approve, approvers, forecast, gate, plan, review};
 use crate::model::action::Action;
 use crate::model::predicate::Predicate;
 use crate::model::run::RunState;
@@ -104,19 +104,16 @@ impl Begun<'_> {
 
     /// `wait`: a time between approval and action in which anybody may still object.
     fn waited(&self, approval: Option<&Approval>) -> Answer {
-        let (Some(wait), Some(approval)) = (self.policy.wait, approval) else { return Answer::Open };
-        let ends = crate::time::due(
-            crate::time::StartValue::Instant(approval.at),
-            crate::time::After::Period(wait),
-            None,
-            self.policy.zone,
-        );
+        let Some(approval) = approval else { return Answer::Open };
+        let ends = approve::waits_until(self.policy, approval);
         match ends {
             Some(ends) if ends <= self.now => Answer::Open,
             Some(ends) => Answer::Observe(format!(
-                "approved, and waiting until {} ({}) before it acts",
+                "approved, and waiting until {} ({}) before it acts; until then `forfall review cancel {}` takes the \
+                 approval back",
                 self.policy.zone.local(ends).format("%Y-%m-%d %H:%M:%S"),
-                self.policy.zone
+                self.policy.zone,
+                self.policy.id
             )),
             None => Answer::Observe("approved, and its waiting period never ends".to_owned()),
         }

@@ -12,44 +12,49 @@ const MORNING: NaiveTime = NaiveTime::from_hms_opt(8, 0, 0).expect("eight in the
 /// How often people are reminded of a hold whose review is due.
 const REMIND_OF_HOLD: TimeDelta = TimeDelta::days(7);
 
-/// Cases that were opened since the last look, and those of which somebody has to be reminded.
+/// Cases that were opened since the last look, and those of which somebody has to be reminded. One that was decided and
+/// waits again after the decision was taken back is told of anew.
 pub(super) fn reviews(view: &View<'_>, book: &Book, decision: &mut Decision) {
     for review in view.reviews {
-        let subject = review.subject();
-        let alarm = book.alarm(Kind::Review, &subject);
-        let number = match alarm {
+        let subject = review.case.to_string();
+        let known = book.alarm(Kind::Review, &subject).filter(|alarm| alarm.since == review.opened);
+        let own = view.sights.iter().find(|sight| sight.policy.id == review.policy);
+        let zone = own.map_or(view.zone, |sight| sight.policy.zone);
+        let number = match known {
             None => 0,
-            Some(alarm) if review.remind.is_some_and(|every| passed(alarm.told, every, view)) => {
+            Some(alarm) if review.remind.is_some_and(|every| passed(alarm.told, every, zone, view.now)) => {
                 alarm.level + 1
             }
             Some(_) => continue,
         };
         let notice = Notice::Review {
             policy: review.policy.clone(),
-            case: review.case.clone(),
+            case: review.case,
             records: review.records,
             opened: review.opened,
+            question: review.question.clone(),
+            decisions: review.decisions.clone(),
+            proposed: review.proposed,
             deadline: review.deadline,
             reminder: number > 0,
         };
         decision.tell(
             notice,
-            format!("{subject}/{}/{number}", review.opened.timestamp()),
+            format!("{subject}/{}/{number}", review.opened.timestamp_micros()),
             Audience::Roles(review.to.clone()),
         );
         decision.keep(Kind::Review, subject, number, review.opened, view.now);
     }
-    let open = |subject: &str| view.reviews.iter().any(|review| review.subject() == subject);
+    let open = |subject: &str| view.reviews.iter().any(|review| review.case.to_string() == subject);
     for alarm in book.alarms.iter().filter(|alarm| alarm.kind == Kind::Review && !open(&alarm.subject)) {
         decision.end(Kind::Review, &alarm.subject);
     }
 }
 
 /// Whether a calendar period has passed since an instant. One that lies ahead was written by a wrong clock.
-fn passed(since: Instant, every: Period, view: &View<'_>) -> bool {
-    since > view.now
-        || due(StartValue::Instant(since), After::Period(every), None, view.zone)
-            .is_some_and(|at| at <= view.now)
+fn passed(since: Instant, every: Period, zone: Zone, now: Instant) -> bool {
+    since > now
+        || due(StartValue::Instant(since), After::Period(every), None, zone).is_some_and(|at| at <= now)
 }
 
 /// Holds whose review day has come: told on that morning, then every week until the day is moved or the hold released.

@@ -20,7 +20,7 @@ pub(super) struct Bench {
     pub(super) approved: Option<Instant>,
     pub(super) ahead: Option<u64>,
     pub(super) holds: Vec<Hold>,
-    pub(super) reviews: Vec<Review>,
+    pub(super) cases: Vec<Case>,
     pub(super) distrusted: bool,
     pub(super) recipients: Vec<Recipient>,
     pub(super) rhythm: Rhythm,
@@ -65,7 +65,7 @@ impl Bench {
             approved: Some(at("2025-01-01T00:00:00Z")),
             ahead: None,
             holds: Vec::new(),
-            reviews: Vec::new(),
+            cases: Vec::new(),
             distrusted: false,
             recipients: Vec::new(),
             rhythm: Rhythm { digest: None, test_alarm: None, undetermined_above: 100 },
@@ -88,13 +88,15 @@ impl Bench {
             self.codes.set(self.codes.get() + 1);
             format!("code-{}", self.codes.get())
         };
+        let reviews: Vec<Review> =
+            self.cases.iter().filter(|case| case.opened <= now).filter_map(Review::of).collect();
         let view = View {
             now,
             zone: self.policy.zone,
             rhythm: &self.rhythm,
             sights: std::slice::from_ref(&sight),
             holds: &self.holds,
-            reviews: &self.reviews,
+            reviews: &reviews,
             distrusted: self.distrusted,
             gaps: &[],
             undelivered: 0,

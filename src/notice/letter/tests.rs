@@ -1,8 +1,9 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::model::ids::{HoldId, PolicyId, RunId, StoreName};
+use crate::model::ids::{CaseId, HoldId, PolicyId, RunId, StoreName};
 use crate::model::notice::{Digest, DigestLine, Kind, Lateness, Level, RunCounts};
+use crate::model::review::Verdict;
 use crate::state::outbox::Channel;
 
 fn at(text: &str) -> Instant {
@@ -45,11 +46,15 @@ fn samples() -> Vec<Notice> {
     let hold = "0199f3c2-5d00-7000-8000-000000000002".parse::<HoldId>().unwrap();
     let ended = at("2026-10-25T00:45:00Z");
     let counts = RunCounts { due: 1_204, done: 1_100, skipped: 4, failed: 100 };
+    let case = "0199f3c2-5d00-7000-8000-000000000003".parse::<CaseId>().unwrap();
     let review = |reminder: bool| Notice::Review {
         policy: policy(),
-        case: reminder.then(|| "2026-17".to_owned()),
+        case,
         records: 312,
         opened: at("2026-11-01T02:00:00Z"),
+        question: (!reminder).then(|| "Is there a reason to keep them?".to_owned()),
+        decisions: vec![Verdict::Delete, Verdict::Extend, Verdict::Preserve, Verdict::Transfer],
+        proposed: reminder,
         deadline: Some(at("2026-12-01T02:00:00Z")),
         reminder,
     };

@@ -32,6 +32,18 @@ pub struct Approval {
     pub fingerprints: Vec<String>,
     /// The forecast made at that moment.
     pub curves: Vec<Curve>,
+    /// Somebody has taken it back before it let anything happen: it is in force no more, and none before it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<Cancelled>,
+}
+
+/// When and why an approval was taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// When.
+    pub at: Instant,
+    /// Why: a code.
+    pub reason: String,
 }
 
 /// The forecast for one data binding, class and stage: how many unheld records will be due at each instant.

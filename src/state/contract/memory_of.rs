@@ -37,6 +37,24 @@ pub(crate) fn the_newest_approval_counts(state: &dyn StateStore) {
     assert_ne!(given[0].bound_to, given[1].bound_to, "an approval is bound to the stores' identities");
 }
 
+pub(crate) fn an_approval_is_taken_back_once_and_none_before_it_returns(state: &dyn StateStore) {
+    state.approve(noon(), &by(), &approval(3, Vec::new())).unwrap();
+    let first = state.approval(&policy()).unwrap().unwrap();
+    state.approve(later(1), &by(), &approval(5, Vec::new())).unwrap();
+    let second = state.approval(&policy()).unwrap().unwrap();
+    assert!(!state.cancel_approval(later(2), &by(), &first, "x").unwrap(), "it is not the newest");
+    assert!(state.cancel_approval(later(2), &by(), &second, "objection").unwrap());
+    let before = size(state);
+    assert!(!state.cancel_approval(later(3), &by(), &second, "again").unwrap());
+    assert_eq!(size(state), before, "once");
+    let newest = state.approval(&policy()).unwrap().unwrap();
+    assert_eq!((newest.count, newest.cancelled.unwrap().reason.as_str()), (5, "objection"));
+    let told = bodies(state).pop().unwrap();
+    assert!(matches!(told, Body::Approval(given) if given.cancelled.as_deref() == Some("objection")));
+    state.approve(later(4), &by(), &approval(7, Vec::new())).unwrap();
+    assert_eq!(state.approval(&policy()).unwrap().unwrap().cancelled, None);
+}
+
 pub(crate) fn runs_are_listed_newest_first(state: &dyn StateStore) {
     let (first, second) = (RunId::at(noon()), RunId::at(later(1)));
     state.begin_run(noon(), &started(first)).unwrap();

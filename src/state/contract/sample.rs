@@ -127,6 +127,7 @@ pub(crate) fn approval(count: u64, curves: Vec<Curve>) -> Approval {
         identities: Vec::new(),
         fingerprints: vec!["f".to_owned()],
         curves,
+        cancelled: None,
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn whole(mut case: Case, order: &Order<'_>, reason: &str) -> Result<C
     let apart = case.set_apart();
     case.parts.retain(|part| part.state == CaseState::Executed);
     recount(&mut case, apart);
-    reopen(&mut case, true);
+    reopen(&mut case, order, true);
     Ok(told(case, "cancel", order, Some(reason.to_owned())))
 }
 
@@ -59,7 +59,7 @@ pub(super) fn only(
             decision: None,
         });
     } else {
-        reopen(&mut case, false);
+        reopen(&mut case, order, false);
     }
     recount(&mut case, apart);
     let (case, note) = told(case, "cancel", order, Some(reason.to_owned()));
@@ -76,11 +76,12 @@ pub(super) fn only(
 }
 
 /// The rest of the case waits again, if there is anything that it could wait for.
-fn reopen(case: &mut Case, with_the_rest: bool) {
+fn reopen(case: &mut Case, order: &Order<'_>, with_the_rest: bool) {
     let decided_in_parts = case.state == CaseState::Decided && case.decision.is_none();
     let taken_back = with_the_rest && matches!(case.state, CaseState::Decided | CaseState::Proposed);
     if decided_in_parts || taken_back {
         case.state = CaseState::Open;
         case.decision = None;
+        case.reopened = Some(order.now);
     }
 }

@@ -260,6 +260,16 @@ impl StateStore for SqliteState {
         self.write(now, PATIENCE, |ledger| policies::approve(ledger, by, approval))
     }
 
+    fn cancel_approval(
+        &self,
+        now: Instant,
+        by: &Actor,
+        approval: &Approval,
+        reason: &str,
+    ) -> Result<bool, StateError> {
+        self.write(now, PATIENCE, |ledger| policies::cancel(ledger, now, by, approval, reason))
+    }
+
     fn approval(&self, policy: &PolicyId) -> Result<Option<Approval>, StateError> {
         self.read(|db| policies::approval(db, policy))
     }

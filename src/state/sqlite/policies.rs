@@ -8,8 +8,9 @@ use super::values::{json, parse};
 use super::{people, runs};
 use crate::audit::entry::{Body, PolicySeen};
 use crate::model::ids::PolicyId;
-use crate::state::api::{Actor, Approval};
+use crate::state::api::{Actor, Approval, Cancelled};
 use crate::state::notes;
+use crate::time::Instant;
 
 /// Keeps a text; an entry says so when it is new for this policy.
 pub(super) fn see(ledger: &Ledger<'_>, policy: &PolicyId, hash: &str, text: &str) -> Result<(), Failure> {
@@ -41,6 +42,30 @@ pub(super) fn approve(ledger: &Ledger<'_>, by: &Actor, approval: &Approval) -> R
         .execute(params![approval.policy.as_str(), json(approval)])?;
     let index = ledger.append(notes::approval(approval, by, author))?;
     runs::keep_curves(ledger.tx, &approval.policy, &approval.curves, index + 1)
+}
+
+/// Takes the newest approval back, if it is still this one.
+pub(super) fn cancel(
+    ledger: &Ledger<'_>,
+    now: Instant,
+    by: &Actor,
+    approval: &Approval,
+    reason: &str,
+) -> Result<bool, Failure> {
+    let newest = self::approval(ledger.tx, &approval.policy)?;
+    let Some(newest) = newest.filter(|newest| newest == approval && newest.cancelled.is_none()) else {
+        return Ok(false);
+    };
+    let by = people::pseudonym(ledger.tx, by)?;
+    ledger.append(notes::approval_cancelled(&newest, by, reason))?;
+    let cancelled = Approval { cancelled: Some(Cancelled { at: now, reason: reason.to_owned() }), ..newest };
+    ledger
+        .tx
+        .prepare_cached(
+            "UPDATE approval SET body = ?2 WHERE id = (SELECT max(id) FROM approval WHERE policy = ?1)",
+        )?
+        .execute(params![approval.policy.as_str(), json(&cancelled)])?;
+    Ok(true)
 }
 
 /// The newest approval.

@@ -9,7 +9,7 @@ use forfall::state::api::Actor;
 use forfall::state::review::{Change, Quorum, ReviewBook as _};
 use forfall::state::sqlite::SqliteState;
 
-use super::write_policy;
+use super::{edit_policy, write_policy};
 use crate::fixture::Fixture;
 
 const CASES: &str = r#"
@@ -256,4 +256,55 @@ fn a_decision_over_a_stage_that_is_gone_stops_the_run() {
 
 fn show(fixture: &Fixture, case: &str) -> serde_json::Value {
     fixture.run(&["review", "show", case]).expect(0).json()
+}
+
+#[test]
+fn an_approval_that_waits_can_be_cancelled_and_none_before_it_acts() {
+    let fixture = Fixture::new(3, 2);
+    fixture.approve("calls", 3);
+    // In force, and narrow: nothing is older than this yet.
+    edit_policy(&fixture, "calls", "30 days", "300 days");
+    fixture.approve("calls", 0);
+    let cancel = ["review", "cancel", "calls", "--reason", "objection"];
+    let said = fixture.run(&cancel).expect(11).err;
+    assert!(said.contains("does not wait any more") && said.contains("forfall pause calls"), "{said}");
+    edit_policy(&fixture, "calls", "title", "wait = \"7 days\"\ntitle");
+    edit_policy(&fixture, "calls", "300 days", "30 days");
+    fixture.approve("calls", 3);
+    let reason = |said: serde_json::Value| said["runs"][0]["reason"].as_str().unwrap().to_owned();
+    assert!(reason(fixture.run(&["run", "calls"]).expect(11).json()).contains("review cancel calls"));
+    let said = fixture.run(&["review", "cancel", "calls", "--reason", "ring 99887766"]).expect(2).err;
+    assert!(said.contains("telephone"), "{said}");
+    let told = fixture.run(&cancel).expect(0).json();
+    assert_eq!((told["policy"].as_str(), told["reason"].as_str()), (Some("calls"), Some("objection")));
+    assert!(
+        reason(fixture.run(&["run", "calls"]).expect(11).json())
+            .contains("its approval was cancelled (objection)")
+    );
+    // Not even where the text is again the one that an approval before it was for.
+    edit_policy(&fixture, "calls", "wait = \"7 days\"\n", "");
+    fixture.run(&["run", "calls"]).expect(11);
+    assert_eq!(fixture.calls(), 5);
+    let status = fixture.run(&["status"]).json();
+    let policies = status["policies"].as_array().unwrap();
+    let calls = policies.iter().find(|policy| policy["policy"] == "calls").unwrap();
+    assert_eq!(calls["state"], "not approved");
+    assert!(fixture.run(&cancel).expect(11).err.contains("was cancelled already"));
+    fixture.approve("calls", 3);
+    fixture.run(&["run", "calls"]).expect(0);
+    assert_eq!(fixture.calls(), 2);
+    assert_eq!(fixture.run(&["audit", "verify"]).expect(0).json()["ok"], true);
+}
+
+#[test]
+fn an_approval_that_waits_for_a_second_person_can_be_cancelled() {
+    let fixture = Fixture::new(3, 2);
+    edit_policy(&fixture, "calls", "title", "approvers = 2\ntitle");
+    fixture.run(&["approve", "calls", "--count", "3", "--author", "daemon"]).expect(0);
+    fixture.run(&["review", "cancel", "calls", "--reason", "objection"]).expect(0);
+    fixture.run(&["approve", "calls", "--count", "3"]).expect(0);
+    fixture.run(&["run", "calls"]).expect(11);
+    fixture.approve_as("calls", "somebody else");
+    fixture.run(&["run", "calls"]).expect(0);
+    assert_eq!(fixture.calls(), 2);
 }

@@ -8,11 +8,13 @@ use forfall::config::NotifySettings;
 use forfall::config::notify::{CommandSettings, Role};
 use forfall::engine::Engine;
 use forfall::model::notice::{Kind, Language};
+use forfall::model::review::{Decision, Verdict};
 use forfall::model::value::Value;
 use forfall::notice::desk::Desk;
 use forfall::state::api::{Actor, PauseScope};
 use forfall::state::memory::MemoryState;
 use forfall::state::outbox::{Asked, Outbox};
+use forfall::state::review::{Change, Quorum, ReviewBook as _};
 use forfall::time::{Instant, Zone};
 
 use crate::engine::world::{CALLS, World, now};
@@ -128,6 +130,7 @@ fn what_waits_for_a_decision_is_told_to_those_who_decide_and_they_are_reminded()
     let world = World::new(ESCALATES, 5, 3);
     let state = Arc::new(MemoryState::new(now()));
     let engine = Engine { state: Arc::<MemoryState>::clone(&state), ..world.engine.clone() };
+    let world = World { engine: engine.clone(), ..world };
     let outbox: Arc<dyn Outbox> = Arc::<MemoryState>::clone(&state);
     let mut settings = settings();
     settings.roles[0].name = "archive".to_owned();
@@ -152,9 +155,13 @@ fn what_waits_for_a_decision_is_told_to_those_who_decide_and_they_are_reminded()
     let first = desk(&engine);
     first.look().unwrap();
     first.decide(false).unwrap();
+    assert!(subjects().is_empty(), "no run has opened a case yet");
+    world.run();
+    first.decide(false).unwrap();
     assert_eq!(subjects(), ["[forfall] review calls: 5 records wait for a decision"]);
 
-    // A restart, and a store that does not answer, end nothing and tell nothing anew.
+    // Another run, a restart, and a store that does not answer, end nothing and tell nothing anew.
+    world.run();
     let gone = Engine { stores: Arc::default(), ..engine.clone() };
     for engine in [&engine, &gone] {
         let again = desk(engine);
@@ -169,6 +176,29 @@ fn what_waits_for_a_decision_is_told_to_those_who_decide_and_they_are_reminded()
     later.look().unwrap();
     later.decide(false).unwrap();
     assert_eq!(subjects()[1], "[forfall] review calls: 5 records still wait for a decision");
+    let case = state.cases(false).unwrap().remove(0).id;
+    let letters = state.letters(Asked::All, now(), 100).unwrap();
+    assert!(letters.iter().all(|posted| posted.letter.body.contains(&format!("review decide {case}"))));
+
+    // A decision stops the reminders.
+    let decision = Decision {
+        verdict: Verdict::Preserve,
+        reason: "history".to_owned(),
+        reference: None,
+        valid: (None, None),
+        until: None,
+        receipt: None,
+        by: Vec::new(),
+        at: now(),
+        effective: now(),
+    };
+    let change = Change::Decide(case, decision, Quorum { people: 1, author: None });
+    state.change_case(now(), Some(&Actor("kari".to_owned())), &change).unwrap();
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_hours(24 * 14));
+        later.decide(false).unwrap();
+    }
+    assert_eq!(subjects().len(), 2);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use chrono::{Datelike as _, TimeDelta, Weekday};
 
 use super::*;
 use crate::engine::unsettled;
+use crate::model::review::{Seat, Waiting};
 use crate::state::unsettled::{Followed, Place, Unsettled};
 use crate::time::StartValue;
 
@@ -17,6 +18,41 @@ const DOWN: [(&str, &str); 3] = [
     ("2026-07-01T12:00:00Z", "2026-07-03T12:00:00Z"),
     ("2026-10-23T12:00:00Z", "2026-10-27T12:00:00Z"),
 ];
+
+/// A case that a run opened then.
+fn case(policy: &Policy, opened: Instant) -> Case {
+    let seat = Seat {
+        policy: policy.id.clone(),
+        store: StoreName::new("hr"),
+        collection: "files".to_owned(),
+        class: None,
+        stage: 1,
+    };
+    let waiting = Waiting {
+        seat,
+        seen: opened,
+        records: 9,
+        oldest: None,
+        newest: None,
+        oldest_due: None,
+        deadline: None,
+        to: vec!["archive".to_owned()],
+        question: Some("Is there a reason to keep them?".to_owned()),
+        remind: Some("14 days".to_owned()),
+        decisions: vec![Verdict::Delete],
+        needs: None,
+    };
+    Case {
+        id: CaseId::at(opened),
+        opened,
+        reopened: None,
+        state: CaseState::Open,
+        waiting,
+        decision: None,
+        parts: Vec::new(),
+        parts_made: 0,
+    }
+}
 
 fn is_down(now: Instant) -> bool {
     DOWN.iter().any(|(from, to)| at(from) <= now && now < at(to))
@@ -56,15 +92,9 @@ fn everything_comes_at_its_local_time_all_year_round() {
     let mut one = hold(crate::model::hold::HoldScope::default());
     one.review = Some("2026-10-25".parse().unwrap());
     bench.holds = vec![one];
-    bench.reviews = vec![Review {
-        case: Some("2026-1".to_owned()),
-        policy: bench.policy.id.clone(),
-        records: 9,
-        opened: at("2026-01-15T09:00:00Z"),
-        deadline: None,
-        remind: Some(sample::period("14 days")),
-        to: vec!["archive".to_owned()],
-    }];
+    // A run opens the case in January; it is decided in December.
+    bench.cases = vec![case(&bench.policy, at("2026-01-15T02:00:20Z"))];
+    let decided = at("2026-12-01T12:00:00Z");
     bench.policy.stale_after = Some(sample::period("6 months"));
     let followed = [waiting_since("2026-01-01T02:00:00Z")];
     let zone = bench.policy.zone;
@@ -72,6 +102,9 @@ fn everything_comes_at_its_local_time_all_year_round() {
     let mut levels = Vec::new();
     let mut now = at("2026-01-01T00:00:00Z");
     while now < at("2027-01-01T00:00:00Z") {
+        if now >= decided {
+            bench.cases[0].state = CaseState::Decided;
+        }
         let late = oldest_due(&bench, now);
         let stale = unsettled::stale(&bench.policy, &followed, now);
         let overdue = u64::from(late.is_some());
@@ -101,9 +134,11 @@ fn everything_comes_at_its_local_time_all_year_round() {
     }
     assert!(alarms.contains(&at("2026-10-25T00:30:00Z")));
 
-    let reminders = &seen["review"];
-    assert_eq!(reminders.len(), 27, "opened, and every fourteen days");
-    assert!(reminders.iter().all(|at| local(at) == "Thu 01:00"), "{reminders:?}");
+    let reviews = &seen["review"];
+    assert_eq!(reviews.len(), 23, "opened, and every fourteen days until it was decided");
+    assert!(reviews.iter().all(|at| local(at) == "Thu 03:30"), "{reviews:?}");
+    assert_eq!(reviews.first(), Some(&at("2026-01-15T02:30:00Z")));
+    assert_eq!(reviews.last(), Some(&at("2026-11-19T02:30:00Z")), "summer time has come and gone");
 
     let priors = &seen["prior"];
     assert!((52..=54).contains(&priors.len()), "{}", priors.len());
@@ -157,4 +192,29 @@ fn the_levels_are_exact(levels: &[(Instant, Level, Option<Lateness>)]) {
     }
     // Due on Friday at 03:05, two days before the clocks change, with a deadline on Sunday at 03:05.
     assert_eq!(hours, [47, 48, 49]);
+}
+
+#[test]
+fn a_case_is_told_once_and_again_when_it_waits_anew() {
+    let mut bench = Bench::new();
+    let told = |bench: &mut Bench, now: &str| -> Vec<(String, bool)> {
+        let told = bench.look(at(now)).into_iter();
+        told.map(|told| (told.period, matches!(told.notice, Notice::Review { reminder: true, .. }))).collect()
+    };
+    bench.cases = vec![case(&bench.policy, at("2026-01-15T02:00:00Z"))];
+    let first = told(&mut bench, "2026-01-15T02:01:00Z");
+    assert_eq!(first.len(), 1);
+    bench.cases[0].waiting.records = 10;
+    assert!(told(&mut bench, "2026-01-16T02:01:00Z").is_empty(), "growing is no news");
+    bench.cases[0].state = CaseState::Decided;
+    assert!(told(&mut bench, "2026-01-29T02:01:00Z").is_empty(), "a decision stops the reminders");
+    (bench.cases[0].state, bench.cases[0].reopened) = (CaseState::Open, Some(at("2026-01-30T08:00:00Z")));
+    let again = told(&mut bench, "2026-01-30T08:01:00Z");
+    assert!(again.len() == 1 && again[0].0 != first[0].0 && !again[0].1, "{again:?}");
+    let reminded = told(&mut bench, "2026-02-13T08:01:00Z");
+    assert!(reminded.len() == 1 && reminded[0].1, "{reminded:?}");
+    bench.cases[0].waiting.question = Some("Ask Kari on 99887766?".to_owned());
+    bench.cases[0].reopened = Some(at("2026-02-20T08:00:00Z"));
+    let told = bench.look(at("2026-02-20T08:01:00Z"));
+    assert!(matches!(&told[0].notice, Notice::Review { question: None, .. }), "{told:?}");
 }
