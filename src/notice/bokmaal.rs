@@ -156,7 +156,7 @@ fn review(notice: &Notice, zone: Zone) -> String {
         counted(*records),
         time(*opened, zone),
         words.join(", "),
-        look_at(*case, "KODE")
+        look_at(*case, "AVGJØRELSE", "KODE")
     )
 }
 

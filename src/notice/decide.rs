@@ -114,11 +114,17 @@ impl Review {
             remind: waiting.remind.as_ref().and_then(|text| text.parse().ok()),
             to: waiting.to.clone(),
             // Written into a policy, but not for everybody who reads a message: nothing of a person goes out.
-            question: waiting.question.clone().filter(|text| lint::personal(text).is_none()),
+            question: waiting.question.as_deref().filter(|text| lint::personal(text).is_none()).map(one_line),
             decisions: waiting.decisions.clone(),
             proposed: case.state == CaseState::Proposed,
         })
     }
+}
+
+/// A text without anything that could pass for a line of the message's own.
+fn one_line(text: &str) -> String {
+    let plain: String = text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Who hears of it.

@@ -154,7 +154,7 @@ fn review(notice: &Notice, zone: Zone) -> String {
         plural(*records, "record has waited", "records have waited"),
         time(*opened, zone),
         words.join(", "),
-        look_at(*case, "CODE")
+        look_at(*case, "DECISION", "CODE")
     )
 }
 

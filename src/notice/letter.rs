@@ -72,8 +72,8 @@ fn id(notice: &Notice, period: &str, to: &Recipient) -> String {
 }
 
 /// How somebody looks at a case, and decides it.
-pub(super) fn look_at(case: CaseId, reason: &str) -> String {
-    format!("    forfall review show {case}\n    forfall review decide {case} DECISION --reason {reason}")
+pub(super) fn look_at(case: CaseId, decision: &str, reason: &str) -> String {
+    format!("    forfall review show {case}\n    forfall review decide {case} {decision} --reason {reason}")
 }
 
 /// Lines of at most 72 columns, as plain mail has them; a line that begins with a blank stands as it is.
