@@ -192,7 +192,11 @@ fn companions_of(
         let of = format!("{}{}", data.index, gate::ALONG);
         // The record's own batch was let through by what is recorded: what goes along belongs to it. Holds are asked
         // for again.
-        let planned = Planned { holds: assignment.planned.holds.clone(), ..Planned::default() };
+        let planned = Planned {
+            log: assignment.planned.log,
+            holds: assignment.planned.holds.clone(),
+            ..Planned::default()
+        };
         let assignment = Assignment {
             label,
             of: &of,

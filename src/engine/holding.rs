@@ -68,6 +68,12 @@ pub fn compiled(when: &str, data: &Data, schema: &Schema) -> Result<Predicate, S
         let help = error.help.map_or(String::new(), |help| format!(" ({help})"));
         format!("{}{help}", error.message)
     })?;
+    let mut asks_events = false;
+    predicate.visit(&mut |part| asks_events |= matches!(part, Predicate::Event { .. }));
+    if asks_events {
+        // A plan knows the events that its policy asks for, and no others.
+        return Err("a hold asks the records themselves: `event` is no part of its condition".to_owned());
+    }
     let wrong = condition::check(&predicate, schema).into_iter().find(|one| one.severity == Severity::Error);
     match wrong {
         Some(finding) => Err(format!(

@@ -63,6 +63,7 @@ macro_rules! state_contract {
             what_a_hold_covered_is_kept_for_a_day_after_its_end,
             an_event_after_the_plan_outdates_it,
             a_decision_taken_back_after_the_plan_outdates_it,
+            an_approval_cancelled_after_the_plan_outdates_it,
             a_hold_that_only_the_store_can_apply_outdates_the_plan,
             a_pause_of_each_scope_stops_its_work_only,
             an_intent_waits_for_its_one_outcome,

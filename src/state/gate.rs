@@ -14,7 +14,7 @@ use crate::time::Instant;
 pub const ALONG: &str = "/with";
 
 /// The kinds of entries that can outdate a plan.
-pub(super) const NEWS: [&str; 2] = ["event", "review"];
+pub(super) const NEWS: [&str; 3] = ["approval", "event", "review"];
 
 /// A batch that asks to begin.
 pub(super) struct Asking<'a> {
@@ -81,7 +81,7 @@ fn in_force<'a>(asking: &Asking<'_>, known: &Known<'a>) -> Result<Vec<&'a Hold>,
     if let Some(pause) = known.pauses.iter().find(|pause| covers(pause, label)) {
         return Err(IntentAnswer::Paused(pause.clone()));
     }
-    if let Some(news) = known.since.iter().find_map(|body| overtakes(asking.planned, body)) {
+    if let Some(news) = known.since.iter().find_map(|body| overtakes(asking, body)) {
         return Err(IntentAnswer::Outdated(news));
     }
     let holds: Vec<&Hold> = known.holds.iter().copied().filter(|hold| hold.keeps(asking.now)).collect();
@@ -111,8 +111,12 @@ pub(super) fn names<'a>(
 }
 
 /// Whether an entry says something that the batch was planned without.
-fn overtakes(planned: &Planned, body: &Body) -> Option<News> {
+fn overtakes(asking: &Asking<'_>, body: &Body) -> Option<News> {
+    let planned = asking.planned;
     match body {
+        Body::Approval(note) if note.policy == asking.intent.label.policy => {
+            note.cancelled.is_some().then_some(News::Cancelled)
+        }
         Body::Event(note) if planned.events.contains(&note.name) => Some(News::Event(note.name.clone())),
         Body::Review(note) if planned.decided == Some(note.case) => {
             // What a run itself writes of a case takes no decision back.

@@ -38,6 +38,8 @@ pub enum IntentAnswer {
 pub enum News {
     /// An event of this name was recorded or withdrawn.
     Event(String),
+    /// The policy's approval was cancelled.
+    Cancelled,
     /// The decision in this case was changed or taken back.
     Decision(CaseId),
     /// This hold was put in force, and only the store can tell which records it means.
@@ -52,6 +54,7 @@ impl fmt::Display for News {
                 "an event ({name}) was recorded or withdrawn meanwhile, and what is due may be something else now; the \
                  next run goes on"
             ),
+            Self::Cancelled => f.write_str("the policy's approval was cancelled meanwhile"),
             Self::Decision(case) => {
                 write!(f, "the decision in review case {case} was changed or taken back meanwhile")
             }

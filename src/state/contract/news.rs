@@ -64,6 +64,17 @@ pub(crate) fn a_decision_taken_back_after_the_plan_outdates_it(state: &dyn State
     assert!(goes(state, &Planned { decided: None, ..planned }));
 }
 
+pub(crate) fn an_approval_cancelled_after_the_plan_outdates_it(state: &dyn StateStore) {
+    state.approve(noon(), &by(), &approval(2, Vec::new())).unwrap();
+    let given = state.approval(&policy()).unwrap().unwrap();
+    let known = Planned { log: size(state), ..Planned::default() };
+    assert!(goes(state, &known));
+    assert!(state.cancel_approval(later(1), &other(), &given, "objection").unwrap());
+    assert_eq!(answer(state, &known), IntentAnswer::Outdated(News::Cancelled));
+    state.approve(later(2), &by(), &approval(2, Vec::new())).unwrap();
+    assert!(goes(state, &Planned { log: size(state), ..Planned::default() }), "it was given anew");
+}
+
 pub(crate) fn a_hold_that_only_the_store_can_apply_outdates_the_plan(state: &dyn StateStore) {
     let cameras = HoldScope { store: Some(StoreName::new("cameras")), ..HoldScope::default() };
     let scopes = [

@@ -125,6 +125,7 @@ fn what_could_keep_nothing_is_refused() {
     refused(&fixture, &on_calls(&["--when", "color == 'red'"]), 2, "has no field `color`");
     refused(&fixture, &on_calls(&["--when", "caller = 'x'"]), 2, "--when cannot be asked of call_log");
     refused(&fixture, &on_calls(&["--when", "id == 'x'"]), 2, "not in force");
+    refused(&fixture, &on_calls(&["--when", "event('closed')"]), 2, "`event` is no part of its condition");
     refused(&fixture, &["--all-stores", "--between", "2026-02-02", "2026-02-01"], 2, "ends before it begins");
     refused(&fixture, &["--all-stores", "--between", "soon", "2026-02-01"], 2, "--between");
     refused(&fixture, &["--store", "calls", "--until", "2026-01-01"], 2, "has passed already");
