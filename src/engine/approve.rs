@@ -119,6 +119,7 @@ pub fn give(
         footing: policy.footing(),
         at: now,
         author,
+        asked: asked(engine, policy)?,
         count: offer.count,
         identities,
         fingerprints: offer.plans.iter().map(|plan| plan.schema.fingerprint.clone()).collect(),
@@ -154,9 +155,24 @@ fn author_of(
     }
 }
 
+/// How many people have to approve the text: a text that asks fewer than the one before it is brought in by as many as
+/// that one asked for. Else one person could abolish the rule of two.
+fn asked(engine: &Engine, policy: &Policy) -> Result<u32, EngineError> {
+    let Some(before) = engine.state.approval(&policy.id)? else { return Ok(policy.approvers) };
+    if before.hash == policy.hash {
+        return Ok(policy.approvers.max(before.asked));
+    }
+    let of_text = (engine.recompile)(&policy.id, &before.text).map_or(before.asked, |text| text.approvers);
+    let asked = of_text.max(before.asked);
+    let given = approvers::of(&*engine.state, &policy.id, &before.hash)?;
+    // What that text had inherited itself is settled once so many have approved it.
+    let settled = given.count(asked) >= asked as usize;
+    Ok(policy.approvers.max(if settled { of_text } else { asked }))
+}
+
 /// Where several people are asked, neither the author nor the same person again has anything to add.
 fn is_news(engine: &Engine, policy: &Policy, by: &Actor, approval: &Approval) -> Result<(), EngineError> {
-    let (state, asked) = (&*engine.state, policy.approvers);
+    let (state, asked) = (&*engine.state, approval.asked);
     if asked < 2 {
         return Ok(());
     }
@@ -199,7 +215,8 @@ pub fn cancel(engine: &Engine, policy: &Policy, by: &Actor, reason: &str) -> Res
         ));
     }
     let people = approvers::of(&*engine.state, &policy.id, &approval.hash)?;
-    let complete = people.count(policy.approvers) >= policy.approvers as usize;
+    let asked = policy.approvers.max(approval.asked);
+    let complete = people.count(asked) >= asked as usize;
     if complete && waits_until(policy, &approval).is_some_and(|ends| ends <= now) {
         return refused(format!(
             "the approval of policy {0} does not wait any more, and lets its runs act: `forfall pause {0}` stops them \

@@ -118,6 +118,7 @@ mod tests {
                 footing: String::new(),
                 at,
                 author: author.map(|name| Actor(name.to_owned())),
+                asked: 1,
                 count,
                 identities: Vec::new(),
                 fingerprints: Vec::new(),

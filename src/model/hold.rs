@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{HoldId, PolicyId, StoreName};
 use super::key::Key;
+use super::pattern::Pattern;
 use super::predicate::Predicate;
 use super::target::Target;
 use crate::time::Instant;
@@ -109,6 +110,18 @@ pub struct HoldScope {
     /// Records whose starting point lies in this window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub between: Option<Window>,
+    /// What lay under the policy when the hold was put in force: it is held too when another policy binds it later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
+}
+
+/// A collection of a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The store.
+    pub store: StoreName,
+    /// The collection.
+    pub collection: String,
 }
 
 /// A window of time, both ends included.
@@ -141,7 +154,8 @@ impl HoldScope {
 
     /// Whether it reaches into this collection at all.
     pub fn touches(&self, policy: &PolicyId, store: &StoreName, collection: &str) -> bool {
-        self.policy.as_ref().is_none_or(|held| held == policy)
+        let place = |place: &Place| place.store == *store && place.collection == collection;
+        self.policy.as_ref().is_none_or(|held| held == policy || self.places.iter().any(place))
             && self.store.as_ref().is_none_or(|held| held == store)
             && self.collection.as_ref().is_none_or(|held| held == collection)
     }
@@ -225,7 +239,13 @@ pub fn along<'a>(
     store: &StoreName,
     collection: &str,
 ) -> bool {
-    let named = |hold: &Hold| hold.scope.key.is_none() || hold.scope.collection.is_some();
+    // A path says by itself that it is one of the files that go along, whatever policy it was held under.
+    let pattern = Pattern::parse(collection).ok().filter(|_| collection.contains(['{', '*']));
+    let is_one = |key: &Key| pattern.as_ref().is_some_and(|pattern| pattern.matches(key.as_bytes()));
+    let named = |hold: &Hold| match &hold.scope.key {
+        None => true,
+        Some(key) => hold.scope.collection.is_some() || (hold.scope.store.is_some() && is_one(key)),
+    };
     let by_key = |hold: &Hold| !hold.scope.asks_the_store();
     holds.into_iter().any(|hold| named(hold) && by_key(hold) && hold.scope.touches(policy, store, collection))
 }
@@ -246,5 +266,40 @@ mod key_hex {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Key>, D::Error> {
         let digits: Option<String> = Option::deserialize(from)?;
         digits.map(|digits| unhex(&digits).map(Key::from_encoded).map_err(D::Error::custom)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file is held by its path alone, whatever binds it: also as something that goes with a record.
+    #[test]
+    fn a_held_path_is_found_among_what_goes_along() {
+        let id = "019a3f6e-0000-7000-8000-000000000001".parse().unwrap();
+        let store = StoreName::new("cctv");
+        let scope = HoldScope {
+            store: Some(store.clone()),
+            key: Some(Key::from_path(b"thumbs/20260101.jpg")),
+            ..HoldScope::default()
+        };
+        let hold = Hold {
+            id,
+            kind: HoldKind::Legal,
+            scope,
+            reason: String::new(),
+            matter: None,
+            authority: None,
+            since: chrono::DateTime::UNIX_EPOCH,
+            review: None,
+            until: None,
+            released: None,
+        };
+        let policy = PolicyId::new("cctv");
+        let found = |store: &StoreName, collection: &str| along([&hold], &policy, store, collection);
+        assert!(found(&store, "thumbs/{recorded}.jpg"));
+        assert!(!found(&store, "clips/{recorded}.jpg"), "it is none of these");
+        assert!(!found(&store, "comment"), "a table");
+        assert!(!found(&StoreName::new("other"), "thumbs/{recorded}.jpg"));
     }
 }

@@ -85,6 +85,7 @@ macro_rules! state_contract {
             the_author_is_none_of_several_people,
             a_part_is_decided_by_itself,
             a_part_is_taken_back_and_waits,
+            a_proposal_stays_over_what_its_proposer_saw,
             two_people_decide_over_the_same_part,
             a_decision_is_taken_back_or_carried_out_once,
             a_transfer_waits_for_its_receipt

@@ -10,9 +10,10 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::cli::{Context, actor, phrase};
 use crate::engine::{EngineError, holding};
-use crate::model::hold::{Hold, HoldKind, HoldScope};
+use crate::model::hold::{Hold, HoldKind, HoldScope, Place};
 use crate::model::ids::{HoldId, PolicyId, StoreName};
 use crate::state::retention::LOG;
+use crate::time::{Instant, Zone};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Add {
@@ -74,6 +75,7 @@ pub(super) fn put(add: &Add, session: &Session, context: &Context) -> Result<Exi
     let now = context.clock.now();
     let named = scope(add, session)?;
     let until = add.until.as_ref().map(|text| window::end(text, now, session.zone())).transpose()?;
+    ends_and_reviews(add, until, session.zone(), now)?;
     let scope = match &add.key {
         None => named.clone(),
         Some(text) => {
@@ -113,6 +115,26 @@ pub(super) fn put(add: &Add, session: &Session, context: &Context) -> Result<Exi
     Ok(Exit::Done)
 }
 
+/// A day of review that reminds of nothing, and an end that nobody was told of, are refused.
+fn ends_and_reviews(add: &Add, until: Option<Instant>, zone: Zone, now: Instant) -> Result<(), Failure> {
+    if matches!(add.kind, Kind::Restriction) && until.is_some() {
+        return Err(Failure::usage(
+            "a restriction of processing does not end by itself: the person concerned is told before it is lifted (GDPR \
+             article 18(3)). Use --review, and release it then",
+        ));
+    }
+    let Some(review) = add.review else { return Ok(()) };
+    if review <= zone.local(now).date() {
+        return Err(Failure::usage(format!("--review {review} is not to come: give a later day")));
+    }
+    match until {
+        Some(end) if review > zone.local(end).date() => Err(Failure::usage(format!(
+            "--review {review} comes after the end of the hold: give an earlier day, or leave it out"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// What the order covers, as far as it can be told without looking for a key; refused where it would keep nothing.
 fn scope(add: &Add, session: &Session) -> Result<HoldScope, Failure> {
     if add.policy.is_none() && add.store.is_none() && !add.all_stores {
@@ -143,7 +165,11 @@ fn scope(add: &Add, session: &Session) -> Result<HoldScope, Failure> {
         session.known_store(store)?;
     }
     if of_log
-        && (add.when.is_some() || add.between.is_some() || add.key.is_some() || add.collection.is_some())
+        && (add.policy.is_some()
+            || add.when.is_some()
+            || add.between.is_some()
+            || add.key.is_some()
+            || add.collection.is_some())
     {
         return Err(Failure::usage(format!(
             "the store {LOG} is the audit log itself, and is held as a whole"
@@ -156,18 +182,45 @@ fn scope(add: &Add, session: &Session) -> Result<HoldScope, Failure> {
         Some(ends) => Some(window::read(&ends[0], &ends[1], session.zone())?),
         None => None,
     };
-    let scope = HoldScope {
+    let mut scope = HoldScope {
         policy: add.policy.as_deref().map(PolicyId::new),
         store: add.store.as_deref().map(StoreName::new),
         collection: add.collection.clone(),
         key: None,
         when: add.when.clone(),
         between,
+        places: Vec::new(),
     };
+    if scope.policy.is_some() {
+        scope.places = places(&scope, session)?;
+    }
     if let Some(when) = &scope.when {
         check_condition(when, &scope, session)?;
     }
     Ok(scope)
+}
+
+/// What lies under the policy now: it is held wherever it is bound later.
+fn places(scope: &HoldScope, session: &Session) -> Result<Vec<Place>, Failure> {
+    let mut places = Vec::new();
+    for policy in session.in_force()? {
+        for target in policy.data.iter().map(|data| &data.target) {
+            let own = std::iter::once((&target.store, target.collection.as_str()));
+            let all = own.chain(target.goes_along());
+            let covered = all.filter(|(store, collection)| scope.touches(&policy.id, store, collection));
+            places.extend(covered.map(|(store, collection)| Place {
+                store: store.clone(),
+                collection: collection.to_owned(),
+            }));
+        }
+    }
+    if places.is_empty() && session.is_valid() {
+        return Err(Failure::usage(
+            "no data lies there under that policy, so the hold would keep nothing and is not in force: `forfall policy \
+             show` tells what a policy binds",
+        ));
+    }
+    Ok(places)
 }
 
 /// A condition must be one that every collection of the scope can be asked; else it would hold all of it, which nobody

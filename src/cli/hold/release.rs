@@ -29,6 +29,12 @@ pub(in crate::cli) struct Reviewed {
 }
 
 #[derive(Serialize)]
+struct ReviewedHold {
+    hold: String,
+    review: NaiveDate,
+}
+
+#[derive(Serialize)]
 struct Released {
     hold: String,
     /// Until then what it covered is kept.
@@ -44,6 +50,10 @@ pub(super) fn reviewed(order: &Reviewed, session: &Session, context: &Context) -
     }
     if !session.state.review_hold(now, &actor::present(), &id, order.next)? {
         return Err(unknown(&order.id));
+    }
+    if context.output.is_json() {
+        context.output.json(&ReviewedHold { hold: id.to_string(), review: order.next })?;
+        return Ok(Exit::Done);
     }
     context.output.say(format!("Hold {id} stays in force, to be reviewed by {}.", order.next));
     Ok(Exit::Done)

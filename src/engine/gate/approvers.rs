@@ -3,10 +3,12 @@
 use super::Answer;
 use crate::engine::approvers::Approvers;
 use crate::policy::rule::Policy;
+use crate::state::api::Approval;
 
-/// Whether as many different people as the policy wants gave the approval that is in force.
-pub fn judge(given: &Approvers, policy: &Policy) -> Answer {
-    let (count, asked) = (given.count(policy.approvers), policy.approvers);
+/// Whether as many different people as are asked gave the approval that is in force.
+pub fn judge(given: &Approvers, policy: &Policy, approval: &Approval) -> Answer {
+    let asked = policy.approvers.max(approval.asked);
+    let count = given.count(asked);
     if count >= asked as usize {
         return Answer::Open;
     }

@@ -45,7 +45,7 @@ impl Begun<'_> {
         .and_then(|| self.waited(approval));
         if let (Answer::Open, Some(approval)) = (&answer, approval) {
             let given = approvers::of(&*self.engine.state, &self.policy.id, &approval.hash)?;
-            answer = gate::approvers::judge(&given, self.policy)
+            answer = gate::approvers::judge(&given, self.policy, approval)
                 .and_then(|| review::judge(self.policy, plan, &circumstances.cases, &given, self.now))
                 .and_then(|| gate::limits::judge(&self.policy.limit, plan.due(), plan.total));
         }

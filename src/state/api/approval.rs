@@ -24,6 +24,9 @@ pub struct Approval {
     /// Who answers for the text as its author. It goes into the log as a pseudonym and is read from there.
     #[serde(skip)]
     pub author: Option<Actor>,
+    /// So many people have to approve it: as many as its text asks for, or the text before it if that was more.
+    #[serde(default)]
+    pub asked: u32,
     /// How many records were due.
     pub count: u64,
     /// The identity of each store.

@@ -237,6 +237,27 @@ pub(crate) fn a_part_is_taken_back_and_waits(state: &dyn StateStore) {
     assert_eq!((all.state, all.parts.len(), all.waiting.records), (CaseState::Open, 0, 9));
 }
 
+pub(crate) fn a_proposal_stays_over_what_its_proposer_saw(state: &dyn StateStore) {
+    let case = see(state, 9, noon()).id;
+    decide_only(state, "alone", case, &[1], Verdict::Preserve).unwrap();
+    let quorum = Quorum { people: 1, author: None };
+    let ending = Decision { until: Some(later(6)), ..decision(Verdict::Extend) };
+    let extend = Change::DecideOnly(case, keys(&[2]), ending, quorum);
+    state.change_case(later(5), Some(&Actor("alone".to_owned())), &extend).unwrap();
+    let proposed = decide(state, "kari", case, Verdict::Delete, 2).unwrap();
+    assert_eq!((proposed.state, proposed.waiting.records), (CaseState::Proposed, 7));
+    // What is taken out of its own decision, or whose extension ends, waits: nobody meant it.
+    let back = Change::CancelOnly(case, keys(&[1]), "oops".to_owned());
+    state.change_case(later(6), Some(&Actor("ola".to_owned())), &back).unwrap();
+    let change = Change::Decide(case, decision(Verdict::Delete), Quorum { people: 2, author: None });
+    let decided = state.change_case(later(9), Some(&Actor("ola".to_owned())), &change).unwrap();
+    assert_eq!((decided.state, decided.waiting.records), (CaseState::Decided, 7));
+    let going: Vec<_> =
+        decided.rulings(later(9)).into_iter().map(|one| (one.matter.part, one.records)).collect();
+    assert_eq!(going, [(None, 7)]);
+    assert_eq!(decided.parts.len(), 2, "both still keep their records out of it");
+}
+
 pub(crate) fn two_people_decide_over_the_same_part(state: &dyn StateStore) {
     let case = see(state, 9, noon()).id;
     let first = decide_only(state, "kari", case, &[1, 2], Verdict::Delete).unwrap();

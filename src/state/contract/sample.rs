@@ -118,6 +118,7 @@ pub(crate) fn curve(of: &str, made: Instant, count: u64) -> Curve {
 pub(crate) fn approval(count: u64, curves: Vec<Curve>) -> Approval {
     Approval {
         author: None,
+        asked: 1,
         policy: policy(),
         hash: "ab".repeat(32),
         text: "title = \"x\"".to_owned(),

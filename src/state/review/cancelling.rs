@@ -47,8 +47,8 @@ pub(super) fn only(
     case.leave(&keys);
     let commitments = sorted(keys.iter().map(|key| (order.commit)(&case.id, key)).collect());
     let count = keys.len() as u64;
-    if case.state == CaseState::Decided && case.decision.is_some() {
-        // Nobody who decided over the rest has meant these.
+    if case.decision.is_some() && matches!(case.state, CaseState::Decided | CaseState::Proposed) {
+        // Nobody who decided over the rest, or proposed to, has meant these.
         case.parts_made += 1;
         case.parts.push(Part {
             number: case.parts_made,

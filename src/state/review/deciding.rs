@@ -19,10 +19,13 @@ pub(super) fn whole(
     let by = person(&case, order, quorum)?;
     let people = joined(&case, case.decision.as_ref(), &by, decision, quorum)?;
     case.state = state(&people, quorum);
-    // An extension that has come to its end has given its records back to the rest.
-    let apart = case.set_apart();
-    case.parts.retain(|part| part.state != CaseState::Decided || part.standing(order.now).is_some());
-    recount(&mut case, apart);
+    if case.decision.is_none() {
+        // An extension that has come to its end has given its records back to the rest. Once somebody has proposed
+        // something over the rest, it stays what that person saw.
+        let apart = case.set_apart();
+        case.parts.retain(|part| part.state != CaseState::Decided || part.standing(order.now).is_some());
+        recount(&mut case, apart);
+    }
     case.decision = Some(Decision { by: people, ..decision.clone() });
     let change = word(case.state);
     Ok(told(case, change, order, Some(decision.reason.clone())))

@@ -26,7 +26,8 @@ pub(super) fn add(ledger: &Ledger<'_>, by: &Actor, hold: &Hold, covered: Covered
         )?
         .execute(params![
             hold.id.to_string(),
-            hold.scope.policy.as_ref().map(ToString::to_string),
+            // Under another policy it may mean the same places: those are compared one by one.
+            hold.scope.policy.as_ref().filter(|_| hold.scope.places.is_empty()).map(ToString::to_string),
             hold.scope.store.as_ref().map(ToString::to_string),
             hold.scope.collection,
             covered.key,

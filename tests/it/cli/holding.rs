@@ -76,6 +76,27 @@ fn a_hold_on_a_record_outlives_its_policys_name() {
     assert_eq!(fixture.calls(), 3, "the two young ones and the held one");
 }
 
+/// Where its data lies is held too, under whatever policy it is bound later.
+#[test]
+fn a_hold_on_a_policy_keeps_what_is_moved_to_another_one() {
+    let fixture = Fixture::new(3, 2);
+    let calls = fs_err::read_to_string(fixture.path("policies/calls.toml")).unwrap();
+    let clips =
+        "[[data]]\nstore = \"cameras\"\ncollection = \"cam{camera}/*.mp4\"\nstart.field = \"modified\"\n";
+    fs_err::remove_file(fixture.path("policies/clips.toml")).unwrap();
+    write_policy(&fixture, "calls", &calls.replace("[[stage]]", &format!("{clips}\n[[stage]]")));
+    hold(&fixture, &["--policy", "calls"], 0);
+    write_policy(&fixture, "calls", &calls);
+    write_policy(
+        &fixture,
+        "clips",
+        &format!("title = \"c\"\nowner = \"o\"\n{clips}[[stage]]\nafter = \"7 days\"\naction = \"delete\"\n"),
+    );
+    fixture.approve("clips", 0);
+    forfall(&fixture, &["run", "clips"]).expect(0);
+    assert_eq!(fixture.clips(), 5);
+}
+
 #[test]
 fn a_hold_that_keeps_nothing_stops_approvals() {
     let fixture = Fixture::new(3, 2);

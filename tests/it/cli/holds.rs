@@ -129,6 +129,17 @@ fn what_could_keep_nothing_is_refused() {
     refused(&fixture, &["--all-stores", "--between", "2026-02-02", "2026-02-01"], 2, "ends before it begins");
     refused(&fixture, &["--all-stores", "--between", "soon", "2026-02-01"], 2, "--between");
     refused(&fixture, &["--store", "calls", "--until", "2026-01-01"], 2, "has passed already");
+    refused(&fixture, &["--store", "calls", "--review", "2026-01-01"], 2, "is not to come");
+    refused(
+        &fixture,
+        &["--store", "calls", "--until", "2998-01-01", "--review", "2999-01-01"],
+        2,
+        "after the end",
+    );
+    let restriction = ["--store", "calls", "--kind", "restriction", "--until", "2999-01-01"];
+    refused(&fixture, &restriction, 2, "does not end by itself");
+    refused(&fixture, &["--policy", "calls", "--store", "cameras"], 2, "no data lies there");
+    refused(&fixture, &["--policy", "calls", "--store", "audit-log"], 2, "held as a whole");
     refused(&fixture, &["--store", "telephones"], 2, "telephones");
     refused(
         &fixture,

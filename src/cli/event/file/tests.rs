@@ -133,3 +133,12 @@ fn names_in_a_column_are_held_against_the_policies() {
     assert!(lines[0].1.contains("did you mean closed?"), "{lines:?}");
     assert!(lines[1].1.contains("is no event name"), "{lines:?}");
 }
+
+#[test]
+fn lines_are_counted_as_a_spreadsheet_counts_them() {
+    for end in ["\n", "\r\n"] {
+        let text = ["key,at", "17,2026-01-31", "18,soon", "17,2026-02-01", ""].join(end);
+        let lines: Vec<u64> = bad_lines(&text).into_iter().map(|(line, _)| line).collect();
+        assert_eq!(lines, [3, 4], "{end:?}");
+    }
+}

@@ -47,6 +47,29 @@ fn who_becomes_the_author_after_deciding_has_not_decided() {
     assert_eq!(fixture.calls(), 5);
 }
 
+/// One person could abolish the rule of two otherwise.
+#[test]
+fn a_text_that_asks_fewer_people_is_brought_in_by_as_many_as_before() {
+    let fixture = Fixture::new(3, 2);
+    let text = fs_err::read_to_string(fixture.path("policies/calls.toml")).unwrap();
+    write_policy(&fixture, "calls", &format!("approvers = 2\n{text}"));
+    fixture.run(&["approve", "calls", "--count", "3", "--author", "daemon"]).expect(0);
+    fixture.approve_as("calls", "somebody else");
+    write_policy(&fixture, "calls", &text.replace("30 days", "2 days"));
+    fixture.run(&["approve", "calls", "--count", "5", "--author", "daemon"]).expect(0);
+    let said = fixture.run(&["run", "calls"]).expect(11).json();
+    let reason = said["runs"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("approved by 1 of 2 people"), "{reason}");
+    assert_eq!(fixture.calls(), 5);
+    fixture.approve_as("calls", "somebody else");
+    run(&fixture);
+    assert_eq!(fixture.calls(), 0);
+    // From now on the new text counts.
+    write_policy(&fixture, "calls", &text.replace("30 days", "1 day"));
+    fixture.approve("calls", 0);
+    run(&fixture);
+}
+
 fn two_people() -> String {
     CASES.replace("title", "approvers = 2\ntitle")
 }
