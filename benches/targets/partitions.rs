@@ -31,9 +31,9 @@ fn fill(server: &server::Server, rows: u64, partitions: u64, days: u64) -> u64 {
     let mut made = String::new();
     for place in 0..partitions {
         let edge = |place: u64| {
-            // The last due one ends 31 days ago at midnight.
+            // The last due one ends 30 days ago at midnight.
             format!(
-                "date_trunc('day', now()) - interval '31 days' - interval '{days} days' * ({due} - {place})"
+                "date_trunc('day', now()) - interval '30 days' - interval '{days} days' * ({due} - {place})"
             )
         };
         let (from, to) = (edge(place), edge(place + 1));
@@ -67,7 +67,7 @@ pub(crate) fn deletion(dir: &Path, rows: u64, partitions: u64, days: u64) {
     let due = fill(server, rows, partitions, days);
     let dir = dir.join(format!("forfall-bench-partitions-{}", std::process::id()));
     let raw_sql =
-        "SET timezone = 'UTC'; DELETE FROM visits WHERE at < date_trunc('day', now()) - interval '31 days'";
+        "SET timezone = 'UTC'; DELETE FROM visits WHERE at < date_trunc('day', now()) - interval '30 days'";
     let (mut raw, mut ours, mut peak) = ([0.0; 3], [0.0; 3], 0.0_f64);
     for round in 0..3 {
         raw[round] = raw_delete(server, raw_sql);
