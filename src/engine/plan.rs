@@ -131,11 +131,10 @@ pub fn plan(
     circumstances: &Circumstances,
 ) -> Result<DataPlan, StoreError> {
     let identity = store.identity()?;
-    let schema = store.probe(&data.target)?;
-    let data = &with_references(data, &schema);
-    let all_changes = changes_of(data, &schema)?;
+    let Selected { schema, data, changes: all_changes, selections } =
+        selected(store, policy, data, circumstances.now)?;
+    let data = &data;
     let changes = |stage: &Stage| all_changes.of(stage);
-    let selections = select::selections(policy, data, &changes, circumstances.now);
     let selections =
         review::with_decisions(policy, data, selections, &circumstances.cases, circumstances.now);
     let held = holding::held(policy, data, &schema, circumstances.holds.iter());
@@ -190,6 +189,32 @@ pub fn plan(
         remarks: counted.remarks,
         selections,
     })
+}
+
+/// What a policy selects in one `[[data]]` as the store has it now.
+pub(super) struct Selected {
+    /// The collection as it is.
+    pub(super) schema: Schema,
+    /// The data with the references that the store itself keeps.
+    pub(super) data: Data,
+    /// What each stage changes.
+    pub(super) changes: Changes,
+    /// The selections, decisions of reviews aside.
+    pub(super) selections: Selections,
+}
+
+/// Probes a collection and says what the policy selects in it.
+pub(super) fn selected(
+    store: &dyn Inspect,
+    policy: &Policy,
+    data: &Data,
+    now: Instant,
+) -> Result<Selected, StoreError> {
+    let schema = store.probe(&data.target)?;
+    let data = with_references(data, &schema);
+    let changes = changes_of(&data, &schema)?;
+    let selections = select::selections(policy, &data, &|stage| changes.of(stage), now);
+    Ok(Selected { schema, data, changes, selections })
 }
 
 /// The questions, in the order in which [`plan`] reads the answers.

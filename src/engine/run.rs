@@ -22,9 +22,6 @@ use super::{Engine, EngineError, along, plan, recover, review, unsettled};
 
 pub use abandoned::abandon;
 
-/// How many entries of the log are read at once.
-const EVENTS: usize = 1_000;
-
 /// So many runs that only observed or were stopped may follow one that left something to be settled.
 const LOOKED_BACK: usize = 30;
 

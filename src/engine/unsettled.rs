@@ -8,7 +8,7 @@ use super::{Engine, EngineError, run};
 use crate::adapter::api::{Group, Inspect, Scope, StoreError};
 use crate::model::predicate::Predicate;
 use crate::policy::rule::{Data, Policy};
-use crate::policy::select::{self, Selections};
+use crate::policy::select::Selections;
 use crate::state::unsettled::{Followed, Look, Place, Unsettled};
 use crate::time::{After, Instant, StartValue, due};
 
@@ -114,11 +114,8 @@ impl<'a> Asked<'a> {
         circumstances: &Circumstances,
     ) -> Result<Self, StoreError> {
         let store = engine.inspect(&data.target.store)?;
-        let schema = store.probe(&data.target)?;
-        let data = &plan::with_references(data, &schema);
-        let changes = plan::changes_of(data, &schema)?;
-        let selections = select::selections(policy, data, &|stage| changes.of(stage), circumstances.now);
-        Ok(Self { store, scope: plan::scope(data, circumstances), selections })
+        let plan::Selected { data, selections, .. } = plan::selected(store, policy, data, circumstances.now)?;
+        Ok(Self { store, scope: plan::scope(&data, circumstances), selections })
     }
 
     /// Shows every record that is so. Whether those were all.

@@ -1,6 +1,6 @@
 //! The records that wait for their start: where, for what, how many, since when they were first seen so.
 
-use super::plan::{self};
+use super::plan;
 use super::unsettled::{self, Stale};
 use super::{Engine, EngineError, run};
 use crate::adapter::api::{Group, StoreError, Tally};
@@ -8,7 +8,6 @@ use crate::model::key::KeyForm;
 use crate::model::predicate::Predicate;
 use crate::model::start::{Start, StartSource};
 use crate::policy::rule::{Data, Policy};
-use crate::policy::select;
 use crate::state::unsettled::{Followed, Unsettled};
 use crate::time::Instant;
 
@@ -84,10 +83,8 @@ fn found(
     let circumstances = run::circumstances(engine, policy, engine.clock.now())?;
     let ask = || {
         let store = engine.inspect(&data.target.store)?;
-        let schema = store.probe(&data.target)?;
-        let data = &plan::with_references(data, &schema);
-        let changes = plan::changes_of(data, &schema)?;
-        let selections = select::selections(policy, data, &|stage| changes.of(stage), circumstances.now);
+        let plan::Selected { schema, data, selections, .. } =
+            plan::selected(store, policy, data, circumstances.now)?;
         let predicate = match why {
             Unsettled::Waiting => selections.waiting,
             Unsettled::Undetermined => selections.undetermined,
@@ -96,7 +93,7 @@ fn found(
             return Ok(Found { records: 0, samples: Vec::new() });
         }
         let group = Group { predicate, start: None, samples };
-        let counted = store.count(&plan::scope(data, &circumstances), &[group])?;
+        let counted = store.count(&plan::scope(&data, &circumstances), &[group])?;
         let Tally { count, samples, .. } = counted.tallies.into_iter().next().unwrap_or_default();
         Ok(Found { records: count, samples: texts(&samples, schema.key_form) })
     };

@@ -1,5 +1,7 @@
 //! What a new hold came too late for: records of its scope that are gone, or that a batch under way has already taken.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::record;
@@ -8,12 +10,13 @@ use crate::cli::exit::Failure;
 use crate::cli::session::Session;
 use crate::cli::{Context, phrase};
 use crate::model::hold::{Hold, HoldScope};
+use crate::model::ids::BatchId;
 use crate::state::api::{Filter, Placed};
 use crate::time::Instant;
 
 /// Entries read at once.
 const PAGE: usize = 1_000;
-/// The newest batches that are looked at.
+/// The newest entries that are looked at.
 const LOOKED_AT: usize = 20_000;
 /// Those that are named one by one.
 const NAMED: usize = 20;
@@ -27,7 +30,7 @@ pub(super) struct TooLate {
     in_running_batches: Vec<Gone>,
     /// How many batches acted within the scope.
     batches: u64,
-    /// How many records they acted on.
+    /// How many records they acted on; of one under way, how many it has announced.
     records: u64,
     /// Older batches were not looked at.
     older_not_looked_at: bool,
@@ -97,7 +100,6 @@ pub(super) fn too_late(
 fn within(hold: &Hold, session: &Session, take: &mut impl FnMut(Gone)) -> Result<bool, Failure> {
     let scope = &hold.scope;
     let filter = Filter {
-        kind: Some("intent".to_owned()),
         policy: scope.policy.clone(),
         store: scope.store.clone(),
         // What began in the window cannot have gone before it.
@@ -105,19 +107,31 @@ fn within(hold: &Hold, session: &Session, take: &mut impl FnMut(Gone)) -> Result
         newest_first: true,
         ..Filter::default()
     };
-    let mut before = None;
-    let mut looked_at = 0;
+    let (mut before, mut looked_at) = (None, 0);
+    let mut done: HashMap<BatchId, u64> = HashMap::new();
     loop {
         let page: Vec<Placed> = session.state.find(&filter, before, PAGE)?;
         for placed in &page {
-            let Body::Intent(intent) = &placed.entry.body else { continue };
+            let intent = match &placed.entry.body {
+                // Newest first: the outcome is read before what it is of.
+                Body::Outcome(outcome) => {
+                    done.insert(outcome.batch, outcome.done);
+                    continue;
+                }
+                Body::Intent(intent) => intent,
+                _ => continue,
+            };
+            let records = done.remove(&intent.label.batch).unwrap_or(intent.count);
+            if records == 0 {
+                continue;
+            }
             let label = &intent.label;
             let own = scope.touches(&label.policy, &label.store, &label.collection);
             let along = |one: &crate::audit::entry::Companion| {
                 scope.touches(&label.policy, &label.store, &one.collection)
             };
             if own || intent.companions.iter().any(along) {
-                take(Gone::of(intent, placed.entry.time));
+                take(Gone { records, ..Gone::of(intent, placed.entry.time) });
             }
         }
         looked_at += page.len();

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Begun, EVENTS};
+use super::Begun;
 use crate::adapter::api::Group;
 use crate::audit::entry::Body;
 use crate::engine::plan::{Circumstances, DataPlan};
@@ -14,6 +14,9 @@ use crate::model::predicate::{Predicate, StartIs};
 use crate::policy::rule::Data;
 use crate::state::api::{Curve, Filter};
 use crate::time::Instant;
+
+/// How many entries of the log are read at once.
+const ENTRIES: usize = 1_000;
 
 /// How many records of a stage are needed no longer since the curve was made, because we disposed of what needed them.
 pub(super) fn since(
@@ -55,7 +58,7 @@ fn disposed_of(begun: &Begun<'_>, plan: &DataPlan, since: Instant) -> Result<u64
     };
     let (mut gone, mut after) = (0, None);
     loop {
-        let page = begun.engine.state.find(&filter, after, EVENTS)?;
+        let page = begun.engine.state.find(&filter, after, ENTRIES)?;
         for placed in &page {
             let Body::Intent(intent) = &placed.entry.body else { continue };
             if intent.label.store != plan.target.store || intent.label.action != Action::Delete.word() {
@@ -66,7 +69,7 @@ fn disposed_of(begun: &Begun<'_>, plan: &DataPlan, since: Instant) -> Result<u64
             gone += own.chain(along).filter(|(of, _)| keeps(of)).map(|(_, count)| count).sum::<u64>();
         }
         match page.last() {
-            Some(last) if page.len() == EVENTS => after = Some(last.index),
+            Some(last) if page.len() == ENTRIES => after = Some(last.index),
             _ => return Ok(gone),
         }
     }

@@ -1,9 +1,11 @@
 //! Holds by condition and by window, how they end, and what they say of what they came too late for.
 
 use chrono::TimeDelta;
+use forfall::audit::entry::{Body, Outcome};
 use forfall::model::hold::{Hold, HoldKind, HoldScope};
-use forfall::model::ids::{HoldId, StoreName};
-use forfall::state::api::{Actor, StateStore as _};
+use forfall::model::ids::{BatchId, HoldId, StoreName};
+use forfall::model::key::Key;
+use forfall::state::api::{Actor, Filter, Planned, StateStore as _};
 use forfall::state::sqlite::SqliteState;
 use serde_json::Value;
 
@@ -211,11 +213,35 @@ fn a_restriction_is_lifted_when_the_person_was_told() {
     forfall(&fixture, &["hold", "release", &hold, "--informed"]).expect(0);
 }
 
+/// A batch that was announced and taken back: nothing of it is gone.
+fn a_batch_that_did_nothing(fixture: &Fixture) {
+    let state = SqliteState::open(&fixture.path("state/state.db"), now()).unwrap();
+    let filter = Filter { kind: Some("intent".to_owned()), ..Filter::default() };
+    let Body::Intent(mut intent) = state.find(&filter, None, 1).unwrap().remove(0).entry.body else {
+        panic!("only intents were asked for");
+    };
+    intent.label.batch = BatchId::at(now());
+    let keys: Vec<Key> = (91..=93).map(Key::from_int).collect();
+    state.record_intent(now(), &intent, "0/-/1", &keys, b"", &Planned::default()).unwrap();
+    let outcome = Outcome {
+        batch: intent.label.batch,
+        run: intent.label.run,
+        policy: intent.label.policy,
+        done: 0,
+        skipped: 3,
+        failed: 0,
+        not_done: Vec::new(),
+        basis: "marked".to_owned(),
+    };
+    state.record_outcome(now(), None, &outcome).unwrap();
+}
+
 #[test]
 fn the_answer_names_what_it_came_too_late_for() {
     let fixture = Fixture::new(3, 2);
     fixture.approve("calls", 3);
     fixture.run(&["run", "calls"]).expect(0);
+    a_batch_that_did_nothing(&fixture);
     let whole = add(&fixture, &["--store", "calls", "--until", "2999-12-31"]);
     assert_eq!((whole["batches"].as_u64(), whole["records"].as_u64()), (Some(1), Some(3)));
     let batch = &whole["already_gone"][0];
