@@ -126,10 +126,11 @@ fn archiver(server: &Server) -> Command {
     command
 }
 
-fn ours(dir: &Path, server: &Server, due: &str, round: usize) -> (f64, f64) {
-    let dir: PathBuf = dir.join(format!("ours-{round}"));
+fn ours(dir: &Path, server: &Server, due: &str, round: usize, parallel: usize) -> (f64, f64) {
+    let dir: PathBuf = dir.join(format!("ours-{round}-{parallel}"));
     let url = format!("mariadb://root@127.0.0.1:{}/bench", server.port);
-    configure(&dir, &format!("[store.calls]\nadapter = \"mariadb\"\nurl = \"{url}\"\n"), POLICY);
+    let store = format!("[store.calls]\nadapter = \"mariadb\"\nurl = \"{url}\"\nparallel = {parallel}\n");
+    configure(&dir, &store, POLICY);
     forfall(&dir, &["approve", "bench", "--count", due]);
     let took = forfall(&dir, &["run", "bench"]);
     assert!(took.output.contains("\"complete\""), "{}", took.output);
@@ -144,15 +145,15 @@ pub(crate) fn deletion(dir: &Path, rows: u64) {
     let server = Server::start(&dir);
     fill(&server, rows);
     let due = server.sql(&format!("SELECT COUNT(*) FROM template WHERE {DUE}"));
-    let names = ["one raw DELETE", "forfall run", "pt-archiver"];
-    let (mut took, mut purged, mut peak) = ([[0.0; 3]; 3], [[0.0; 3]; 3], 0.0_f64);
+    let names = ["one raw DELETE", "forfall run", "with parallel = 2", "pt-archiver"];
+    let (mut took, mut purged, mut peak) = ([[0.0; 3]; 4], [[0.0; 3]; 4], 0.0_f64);
     for round in 0..3 {
         for (which, (took, purged)) in took.iter_mut().zip(&mut purged).enumerate() {
             server.restore();
             took[round] = match which {
                 0 => timed(server.client("bench", &format!("DELETE FROM calls WHERE {DUE}"))),
-                1 => {
-                    let (seconds, memory) = ours(&dir, &server, &due, round);
+                1 | 2 => {
+                    let (seconds, memory) = ours(&dir, &server, &due, round, which);
                     peak = peak.max(memory);
                     seconds
                 }
@@ -167,10 +168,18 @@ pub(crate) fn deletion(dir: &Path, rows: u64) {
     println!("MariaDB, {rows} rows, {due} due, medians of three, and with the server's own purge:");
     let medians = took.map(median);
     for ((name, took), purged) in names.iter().zip(medians).zip(purged.map(median)) {
-        println!("  {name:<15} {took:6.2} s  {:9.0} rows/s  {purged:6.2} s", number / took);
+        println!("  {name:<17} {took:6.2} s  {:9.0} rows/s  {purged:6.2} s", number / took);
     }
-    println!("  ratio to the DELETE   {:5.2}    (target: at least 1.0)", medians[0] / medians[1]);
-    println!("  ratio to pt-archiver  {:5.2}    (target: at least 3)", medians[2] / medians[1]);
+    for (place, parallel) in [(1, 1), (2, 2)] {
+        println!(
+            "  over {parallel} connections, ratio to the DELETE   {:5.2}  (target: at least 1.0)",
+            medians[0] / medians[place]
+        );
+        println!(
+            "  over {parallel} connections, ratio to pt-archiver  {:5.2}  (target: at least 3)",
+            medians[3] / medians[place]
+        );
+    }
     println!("  peak {peak:.1} MiB (target: at most 64)");
     drop(server);
     fs_err::remove_dir_all(dir).unwrap();

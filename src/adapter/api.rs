@@ -25,6 +25,8 @@ pub struct Capabilities {
     pub changes_fields: bool,
     /// Records can link to rows of other collections.
     pub links: bool,
+    /// The store can be read while batches are open, and neither is slower for it.
+    pub reads_beside: bool,
     /// How keys are spelled.
     pub key_form: KeyForm,
 }

@@ -130,10 +130,6 @@ pub(super) fn server(
         let fault = Fault::new(format!("{parallel} connections at once are too many"));
         wrong.push((written.span(), fault.with_help(format!("write a number from 1 to {MOST_PARALLEL}"))));
     }
-    if let Some(written) = table.parallel.as_ref().filter(|_| parallel > 1 && schemes.contains(&"mysql")) {
-        let fault = Fault::new("`parallel` is not available yet for MySQL and MariaDB");
-        wrong.push((written.span(), fault.with_help("remove it: one run uses one connection")));
-    }
     if let Some(lag) = table.max_replica_lag.as_ref().filter(|_| schemes.contains(&"mysql")) {
         let fault = Fault::new(
             "`max-replica-lag` is not available yet for MySQL and MariaDB: replicas are not looked at",

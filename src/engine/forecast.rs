@@ -32,6 +32,18 @@ pub struct Forecast {
     pub gaps: Vec<Gap>,
 }
 
+impl Forecast {
+    /// A forecast that was made before the records that were due went, as it is now that `left` of them are there.
+    #[must_use]
+    pub fn after_all(mut self, left: u64) -> Self {
+        let due = std::mem::replace(&mut self.left, left);
+        for (_, count) in &mut self.curve.points {
+            *count = count.saturating_sub(due) + left;
+        }
+        self
+    }
+}
+
 /// The instants of a curve after `now`.
 pub fn instants(policy: &Policy, now: Instant) -> Vec<Instant> {
     let second_slot = policy

@@ -18,7 +18,7 @@ use crate::policy::{fieldwork, timing};
 use crate::time::{Instant, StartSet, StartValue};
 
 /// The plan for one `[[data]]` of a policy.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DataPlan {
     /// Which `[[data]]`, from 0.
     pub index: usize,

@@ -84,6 +84,19 @@ impl<'a> MySql<'a> {
             // The only one that is none lies before every range.
             Axis::Instant | Axis::Number(_) => String::new(),
         };
+        if let (true, true, [(from, to)]) = (asked.inverted, guard.is_empty(), asked.ranges.as_slice()) {
+            // Outside one range: an index finds both sides and NULL.
+            let sides = [("<", from), (">", to)].map(|(sign, end)| {
+                end.as_ref().map(|end| format!("{column} {sign} {}", self.bind(value::edge(*end))))
+            });
+            let null = (!asked.null).then(|| format!("{column} IS NULL"));
+            let parts: Vec<String> = sides.into_iter().flatten().chain(null).collect();
+            return match (parts.is_empty(), need) {
+                (true, _) => "FALSE".to_owned(),
+                (false, Need::Truth) => format!("({})", parts.join(" OR ")),
+                (false, Need::Exact) => format!("(({}) IS TRUE)", parts.join(" OR ")),
+            };
+        }
         let mut parts: Vec<String> = asked
             .ranges
             .into_iter()

@@ -4,6 +4,7 @@
 //! itself says whether the batch was committed. MariaDB tells with its DELETE which rows went; otherwise they are
 //! locked and read first.
 
+mod ahead;
 mod batch;
 mod catalogue;
 mod count;
@@ -94,7 +95,14 @@ impl MySqlStore {
 
 impl Inspect for MySqlStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { transactional: true, changes_fields: true, links: true, key_form: KeyForm::Columns }
+        Capabilities {
+            transactional: true,
+            changes_fields: true,
+            links: true,
+            // InnoDB would put together the old version of every row that was changed meanwhile.
+            reads_beside: false,
+            key_form: KeyForm::Columns,
+        }
     }
 
     fn identity(&self) -> Result<Identity, StoreError> {
@@ -164,7 +172,9 @@ impl Dispose for MySqlStore {
     }
 
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
-        Ok(Box::new(walk::MySqlWalk::begin(self.writing()?, job, self.returning)?))
+        let more = || self.writing();
+        let walk = walk::MySqlWalk::begin(self.writing()?, job, self.returning, self.server.parallel, &more)?;
+        Ok(Box::new(walk))
     }
 
     fn resolve(&self, label: &BatchLabel, _: &Target, spool: &[u8]) -> Result<Fate, StoreError> {

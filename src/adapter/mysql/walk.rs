@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::ahead::{self, Workers};
 use super::batch::Frozen;
 use super::catalogue::Entry;
 use super::dialect::{self, MySql, Question};
@@ -18,12 +19,14 @@ use super::schema::{self, Bound};
 use super::session::Session;
 use super::value::Bind;
 use crate::adapter::api::{Act, Gap, Job, Prepared, StoreError, StoreErrorKind, Walk};
+use crate::adapter::sql::ahead::WORTH_RANGES;
 use crate::adapter::sql::{Work, links_of, starts};
 use crate::model::batch::BatchLabel;
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, KeyPart};
 use crate::model::predicate::Predicate;
 use crate::model::schema::Schema;
+use crate::model::target::Target;
 
 /// Rows named one by one make a long statement: no more than these in one batch.
 const MOST_NAMED: usize = 5_000;
@@ -48,6 +51,8 @@ pub(super) struct MySqlWalk {
     order: Order,
     /// The tables as they were when the walk began.
     fingerprint: String,
+    /// Workers, until all keys are done.
+    workers: Option<Workers>,
     /// The batch that was committed last: its outcome is written by the time the next one is asked for.
     pub(super) settled: Option<BatchId>,
     /// Where the last committed batch ended.
@@ -98,8 +103,15 @@ pub(super) enum Stretch {
 }
 
 impl MySqlWalk {
-    /// Begins. Without `returning` rows are read before they go.
-    pub(super) fn begin(session: Session, job: Job, returning: bool) -> Result<Self, StoreError> {
+    /// Begins with one connection. Without `returning` rows are read before they go; `more` gives other connections, of
+    /// which `parallel` are used where much is due.
+    pub(super) fn begin(
+        session: Session,
+        job: Job,
+        returning: bool,
+        parallel: usize,
+        more: &dyn Fn() -> Result<Session, StoreError>,
+    ) -> Result<Self, StoreError> {
         session.require_primary()?;
         session.require_marks()?;
         session.role()?.require_sight(&session)?;
@@ -130,7 +142,14 @@ impl MySqlWalk {
             Some(Examined { reader: Reader::new(&bound, &needs)?, work, links })
         };
         let order = if at_once { order(&session, &bound, &job, &question)? } else { Order::Key };
+        let workers = if examined.is_none() && order == Order::Key && job.expected >= WORTH_RANGES as u64 {
+            let known = (&job.scope.target, probed.fingerprint.as_str());
+            Workers::start(&session, &bound, known, job.expected, parallel, more)?
+        } else {
+            None
+        };
         Ok(Self {
+            workers,
             spool: Spool::open(&session)?,
             fingerprint: probed.fingerprint,
             settled: None,
@@ -152,13 +171,7 @@ impl MySqlWalk {
     /// No trigger, reference or column came or went since the walk began. Asked inside the batch's transaction, after
     /// its statement: from then on nobody changes the tables.
     pub(super) fn check_tables(&self) -> Result<(), StoreError> {
-        if schema::fingerprint_of(&self.session, &self.job.scope.target)? == self.fingerprint {
-            return Ok(());
-        }
-        Err(self
-            .session
-            .trouble(StoreErrorKind::Changed, "its tables changed while the run was under way")
-            .with_help("Nothing of the batch was done. Look at `forfall store show`, then approve again"))
+        require_same_tables(&self.session, &self.job.scope.target, &self.fingerprint)
     }
 
     /// The condition that only rows of the stretch meet. It binds behind what the question binds.
@@ -253,6 +266,14 @@ impl MySqlWalk {
         parts_of(&self.session, &key_of(&self.session, row, &self.bound.key)?)
     }
 
+    /// Waits for the next batch of the workers; false when they are through.
+    fn look_ahead(&mut self, want: usize, without: &HashSet<Key>) -> Result<bool, StoreError> {
+        let asked = ahead::asked(&self.question);
+        let Some(workers) = &mut self.workers else { return Ok(false) };
+        workers.hold_view()?;
+        workers.ahead.look(want, asked, without)
+    }
+
     /// At the end the last mark has done its work.
     fn finish(&mut self) {
         if let Some(settled) = self.settled.take() {
@@ -260,6 +281,20 @@ impl MySqlWalk {
             let _ = self.session.unmark(&settled);
         }
     }
+}
+
+/// No trigger, reference or column came or went since `fingerprint` was taken.
+pub(super) fn require_same_tables(
+    session: &Session,
+    target: &Target,
+    fingerprint: &str,
+) -> Result<(), StoreError> {
+    if schema::fingerprint_of(session, target)? == fingerprint {
+        return Ok(());
+    }
+    Err(session
+        .trouble(StoreErrorKind::Changed, "its tables changed while the run was under way")
+        .with_help("Nothing of the batch was done. Look at `forfall store show`, then approve again"))
 }
 
 /// The columns of a key that was just read.
@@ -280,6 +315,16 @@ impl Walk for MySqlWalk {
             self.job.predicate.clone().and(Predicate::KeyIn(Arc::new(without.clone())).negated())
         };
         self.question = dialect::question(&self.bound, &self.job.scope.events, &predicate)?;
+        if self.workers.as_ref().is_some_and(|workers| want >= WORTH_RANGES || workers.ahead.is_under_way()) {
+            if self.look_ahead(want, without)? {
+                return Ok(self.workers.as_mut().map(|workers| workers.ahead.hand_over(batch.batch)));
+            }
+            if let Some(workers) = self.workers.take() {
+                workers.ahead.finish()?;
+            }
+            // What was moved behind the workers is found by one more pass.
+            (self.cursor, self.passes) = (None, 1);
+        }
         let Some(stretch) = self.next_stretch(want.max(1))? else {
             self.finish();
             return Ok(None);

@@ -102,7 +102,13 @@ fn identity(session: &Session) -> Result<Identity, StoreError> {
 
 impl Inspect for PostgresStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { transactional: true, changes_fields: true, links: true, key_form: KeyForm::Columns }
+        Capabilities {
+            transactional: true,
+            changes_fields: true,
+            links: true,
+            reads_beside: true,
+            key_form: KeyForm::Columns,
+        }
     }
 
     fn identity(&self) -> Result<Identity, StoreError> {

@@ -8,7 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ahead::{self, Ahead, Size};
+use super::ahead::{Asked, PageHand};
 use super::batch::Frozen;
 use super::catalogue::quoted;
 use super::dialect::{self, Question};
@@ -22,6 +22,7 @@ use super::session::Session;
 use super::value::Bind;
 use crate::adapter::api::{Act, Gap, Job, Prepared, Scope, StoreError, StoreErrorKind, Walk, Whole};
 use crate::adapter::place::Server as Place;
+use crate::adapter::sql::ahead::{Ahead, Sharing, Size, WORTH_RANGES};
 use crate::adapter::sql::{Work, links_of, starts};
 use crate::model::batch::BatchLabel;
 use crate::model::key::Key;
@@ -44,7 +45,7 @@ pub(super) struct PostgresWalk {
     signature: String,
     tables: Vec<Bind>,
     /// Workers, until all pages are done.
-    ahead: Option<Ahead>,
+    ahead: Option<Ahead<Asked>>,
     /// Partitions that may go as a whole, until the first batch; `None` before they were looked for.
     whole: Option<VecDeque<Partition>>,
     /// A replica further behind pauses the walk.
@@ -333,7 +334,7 @@ impl Walk for PostgresWalk {
 
     fn prepare<'a>(
         &'a mut self,
-        _: &BatchLabel,
+        batch: &BatchLabel,
         want: usize,
         without: &HashSet<Key>,
     ) -> Result<Option<Box<dyn Prepared + 'a>>, StoreError> {
@@ -343,11 +344,12 @@ impl Walk for PostgresWalk {
             self.job.predicate.clone().and(Predicate::KeyIn(Arc::new(without.clone())).negated())
         };
         self.question = dialect::question(&self.bound, &self.job.scope.events, &predicate)?;
-        if want >= ahead::WORTH_PAGES || self.ahead.as_ref().is_some_and(Ahead::is_under_way) {
+        if want >= WORTH_RANGES || self.ahead.as_ref().is_some_and(Ahead::is_under_way) {
             let (question, ahead) = (&self.question, self.ahead.as_mut());
-            let is_there = ahead.map(|ahead| ahead.look(want, question, without)).transpose()?;
+            let asked = (question.sql.clone(), question.bound.clone());
+            let is_there = ahead.map(|ahead| ahead.look(want, asked, without)).transpose()?;
             if is_there == Some(true) {
-                return Ok(self.ahead.as_mut().map(Ahead::hand_over));
+                return Ok(self.ahead.as_mut().map(|ahead| ahead.hand_over(batch.batch)));
             }
             if self.ahead.take().is_some() {
                 // What was moved behind the workers is found by one more pass.
@@ -437,23 +439,38 @@ pub(super) fn tables_changed(session: &Session) -> StoreError {
         .with_help("Nothing of the batch was done. Look at `forfall store show`, then approve again")
 }
 
+/// The most rows that one page can hold.
+const FULLEST_PAGE: f64 = 300.0;
+
 /// Reading ahead with workers, where much goes by one statement in one plain table.
 fn ahead(
     walk: &PostgresWalk,
     parallel: usize,
     more: &dyn Fn() -> Result<Session, StoreError>,
-) -> Result<Option<Ahead>, StoreError> {
+) -> Result<Option<Ahead<Asked>>, StoreError> {
     if walk.examined.is_some() || walk.order != Order::Pages || walk.bound.entry.partitioned {
         return Ok(None);
     }
-    let pages = pages(&walk.session, &walk.bound)?;
-    let (rows, due) = (walk.bound.entry.estimate.unwrap_or(walk.job.expected as f64), walk.job.expected);
-    if due < ahead::WORTH_PAGES as u64 {
+    let due = walk.job.expected;
+    if due < WORTH_RANGES as u64 {
         return Ok(None);
     }
-    let sessions = (0..parallel.max(1)).map(|_| more()).collect::<Result<Vec<_>, _>>()?;
-    let signature = (CHECK, walk.tables.as_slice(), walk.signature.as_str());
-    Ok(Some(Ahead::new(sessions, &walk.bound, signature, walk.server.clone(), &Size { pages, rows, due })))
+    let size = Size {
+        places: pages(&walk.session, &walk.bound)?,
+        fullest: FULLEST_PAGE,
+        records: walk.bound.entry.estimate.unwrap_or(due as f64),
+        due,
+    };
+    let hand = |session| PageHand {
+        session,
+        bound: walk.bound.clone(),
+        server: walk.server.clone(),
+        check: CHECK,
+        checked: walk.tables.clone(),
+        signature: walk.signature.clone(),
+    };
+    let hands = (0..parallel.max(1)).map(|_| more().map(hand)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(Ahead::new(hands, Sharing::InTurn, &size)))
 }
 
 /// One clear sentence before the first statement, instead of an error in the middle of a batch.

@@ -5,6 +5,7 @@
 //! asked for: those are questions of a dialect. So do the parts of which every server needs the same: what a foreign
 //! key means, which ranges a start is asked in, what is read of a row.
 
+pub(crate) mod ahead;
 mod compare;
 mod dialect;
 pub(crate) mod effects;

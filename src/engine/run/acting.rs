@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Begun, Part, outside_window};
-use crate::adapter::api::{Act, Group, Inspect, Job, Scope, StoreError};
+use crate::adapter::api::{Act, Job, Scope, StoreError};
 use crate::audit::entry::StageDone;
 use crate::engine::execute::{Assignment, AuditLost, Executed, Halt};
 use crate::engine::plan::{Circumstances, DataPlan};
@@ -36,6 +36,7 @@ impl Begun<'_> {
         progress: &dyn Progress,
         stop: &Stop,
     ) -> Result<Part, EngineError> {
+        let survey = self.survey_beside(data, plan, circumstances);
         let mut incomplete: Vec<String> =
             plan.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)).collect();
         let mut changed = false;
@@ -94,7 +95,7 @@ impl Begun<'_> {
             incomplete.extend(self.settle(&plan.target));
         }
         match stop.is_asked() {
-            false => self.recount(data, plan, circumstances, curves, &mut incomplete)?,
+            false => self.recount(data, plan, circumstances, survey, curves, &mut incomplete)?,
             true if incomplete.is_empty() => {
                 incomplete.push("stopped before it was counted again; the next run goes on".to_owned());
             }
@@ -247,7 +248,7 @@ impl Begun<'_> {
     }
 
     /// What a stage would act on: due, not needed and not held.
-    fn question(
+    pub(super) fn question(
         &self,
         data: &Data,
         plan: &DataPlan,
@@ -276,68 +277,4 @@ impl Begun<'_> {
         }
         decided.map_or(Ok(None), |case| self.taken_back(case, circumstances))
     }
-
-    /// Counts again what is due and unheld, and makes the next forecast, in one pass for each stage.
-    fn recount(
-        &self,
-        data: &Data,
-        plan: &DataPlan,
-        circumstances: &Circumstances,
-        curves: &mut Vec<Curve>,
-        incomplete: &mut Vec<String>,
-    ) -> Result<(), EngineError> {
-        let store = self.engine.inspect(&data.target.store)?;
-        // Holds that came during the run keep their records: they are not left over.
-        let fresh = Circumstances {
-            holds: Arc::new(along::holds(self.engine, self.policy)?),
-            ..circumstances.clone()
-        };
-        for (place, stage) in plan.stages.iter().enumerate() {
-            if !stage.action.changes_the_store() {
-                continue;
-            }
-            if plan.selections.stages[place].decided.is_some() {
-                match exactly_left(store, &self.question(data, plan, place, &fresh)) {
-                    Ok(0) => {}
-                    Ok(left) => incomplete.push(format!("counted again, {left} records are still there")),
-                    Err(error) => incomplete.push(format!("could not be counted again: {error}")),
-                }
-                continue;
-            }
-            match forecast::forecast(store, self.policy, data, plan, place, &fresh) {
-                Ok(Some(forecast)) => {
-                    incomplete
-                        .extend(forecast.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
-                    if forecast.left > 0 {
-                        let question = self.question(data, plan, place, &fresh);
-                        match exactly_left(store, &question) {
-                            Ok(0) => {}
-                            Ok(left) => incomplete.push(format!(
-                                "counted again, {left} records are still due and not held{}",
-                                why_left(store, &question)
-                            )),
-                            Err(error) => incomplete.push(format!("could not be counted again: {error}")),
-                        }
-                    }
-                    // What this run has done is in the counts already: only what comes after is added to them.
-                    curves.push(Curve { made: self.engine.clock.now(), ..forecast.curve });
-                }
-                Ok(None) => {}
-                Err(error) => incomplete.push(format!("could not be counted again: {error}")),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The recount by the whole predicate: the survey also counts what meanwhile belongs to a later stage.
-fn exactly_left(store: &dyn Inspect, (scope, predicate): &(Scope, Predicate)) -> Result<u64, StoreError> {
-    let group = Group { predicate: predicate.clone(), start: None, samples: 0 };
-    Ok(store.count(scope, &[group])?.tallies.first().map_or(0, |tally| tally.count))
-}
-
-/// Why records were left, as far as the store can tell: nothing could be proven of one without a key, so it stays.
-fn why_left(store: &dyn Inspect, (scope, predicate): &(Scope, Predicate)) -> String {
-    let page = store.scan(scope, predicate, None, 1).unwrap_or_default();
-    page.gaps.first().map_or_else(String::new, |gap| format!(" ({}: {})", gap.place, gap.reason))
 }

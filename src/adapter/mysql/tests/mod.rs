@@ -1,5 +1,6 @@
 //! Tests against a real server.
 
+mod ahead;
 mod cutting;
 mod fixture;
 mod traps;

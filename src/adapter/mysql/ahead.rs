@@ -1,0 +1,172 @@
+//! Deleting much: a range of whole-number keys in one statement of one transaction.
+
+use std::sync::Arc;
+
+use super::dialect::Question;
+use super::fate::Spool;
+use super::rows::key_of;
+use super::schema::Bound;
+use super::session::Session;
+use super::value::Bind;
+use super::walk::require_same_tables;
+use crate::adapter::api::StoreError;
+use crate::adapter::sql::ahead::{Ahead, Hand, Places, Sharing, Size, Struck};
+use crate::model::ids::BatchId;
+use crate::model::schema::ColumnKind;
+use crate::model::target::Target;
+
+/// What goes, and what that binds.
+pub(super) type Asked = (String, Vec<Bind>);
+
+/// After so many batches the server may tidy up what they have deleted.
+const BATCHES: u32 = 64;
+
+/// Workers, and what keeps the server from working against them.
+#[derive(Debug)]
+pub(super) struct Workers {
+    pub(super) ahead: Ahead<Asked>,
+    view: View,
+}
+
+/// A view of the tables as they are now. While it is held, InnoDB's purge leaves alone what was deleted since, as it
+/// does during one large DELETE; otherwise the two would get into each other's way on every page.
+#[derive(Debug)]
+struct View {
+    session: Session,
+    is_held: bool,
+    batches: u32,
+}
+
+impl View {
+    /// Held for the next batches: taken anew from time to time, so that the server's history never becomes long.
+    fn hold(&mut self) -> Result<(), StoreError> {
+        self.batches += 1;
+        if self.is_held && !self.batches.is_multiple_of(BATCHES) {
+            return Ok(());
+        }
+        self.session.run("ROLLBACK")?;
+        self.session.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
+        self.is_held = true;
+        Ok(())
+    }
+
+    fn let_go(&mut self) -> Result<(), StoreError> {
+        self.is_held = false;
+        self.session.run("ROLLBACK")
+    }
+}
+
+impl Workers {
+    /// Workers for a table whose key is one whole number by which its rows lie; `None` for any other, or an empty one.
+    pub(super) fn start(
+        session: &Session,
+        bound: &Bound,
+        (target, fingerprint): (&Arc<Target>, &str),
+        due: u64,
+        parallel: usize,
+        more: &dyn Fn() -> Result<Session, StoreError>,
+    ) -> Result<Option<Self>, StoreError> {
+        if bound.key != [ColumnKind::Int] || bound.frame.own.key != bound.entry.key {
+            return Ok(None);
+        }
+        let key = bound.key_list();
+        let ends: Vec<(Option<i64>, Option<i64>)> =
+            session.asked(&format!("SELECT MIN({key}), MAX({key}) FROM {}", bound.from()), &[])?;
+        let Some((Some(first), Some(last))) = ends.into_iter().next() else { return Ok(None) };
+        let size = Size {
+            places: last.abs_diff(first).saturating_add(1),
+            fullest: 1.0,
+            records: bound.entry.estimate.unwrap_or(0).max(due) as f64,
+            due,
+        };
+        let hand = |session: Session| {
+            Ok::<_, StoreError>(KeyHand {
+                spool: Spool::open(&session)?,
+                session,
+                bound: bound.clone(),
+                target: Arc::clone(target),
+                fingerprint: fingerprint.to_owned(),
+                first: first.into(),
+                settled: None,
+            })
+        };
+        let hands = (0..parallel.max(1)).map(|_| hand(more()?)).collect::<Result<Vec<_>, _>>()?;
+        let session = more()?;
+        session.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+        let view = View { session, is_held: false, batches: 0 };
+        Ok(Some(Self { ahead: Ahead::new(hands, Sharing::Apart, &size), view }))
+    }
+
+    /// Before the next batch.
+    pub(super) fn hold_view(&mut self) -> Result<(), StoreError> {
+        self.view.hold()
+    }
+
+    /// While nobody works, nothing stays locked and nothing holds the server up.
+    pub(super) fn rest(&mut self) -> Result<(), StoreError> {
+        self.ahead.rest()?;
+        self.view.let_go()
+    }
+}
+
+/// One connection that deletes stretch by stretch of the key.
+struct KeyHand {
+    session: Session,
+    bound: Bound,
+    target: Arc<Target>,
+    /// The tables as they were.
+    fingerprint: String,
+    /// The key at place 0.
+    first: i128,
+    spool: Spool,
+    /// The batch that this connection committed last: when it commits the next, the outcome of this one is written.
+    settled: Option<BatchId>,
+}
+
+impl Hand for KeyHand {
+    type Question = Asked;
+
+    fn strike(&mut self, places: &Places, (condition, bound): &Asked) -> Result<Struck, StoreError> {
+        self.session.run("START TRANSACTION READ WRITE")?;
+        let list = self.bound.key_list();
+        let [first, past] = [places.start, places.end].map(|place| self.first + i128::from(place));
+        let sql = format!(
+            "DELETE FROM {} WHERE {list} >= {first} AND {list} < {past} AND {condition} RETURNING {list}",
+            self.bound.from()
+        );
+        let mut records = Vec::new();
+        self.session.each(&sql, bound, |row| {
+            records.push(key_of(&self.session, row, &self.bound.key)?);
+            Ok(())
+        })?;
+        require_same_tables(&self.session, &self.target, &self.fingerprint)?;
+        Ok(Struck { records, spool: self.spool.encode(&[]) })
+    }
+
+    fn commit(&mut self, batch: &BatchId) -> Result<(), StoreError> {
+        if let Err(error) = self.session.mark(batch, self.settled.as_ref()) {
+            // Without its mark nobody could tell later that it was done.
+            drop(self.session.run("ROLLBACK"));
+            return Err(error);
+        }
+        self.session.run("COMMIT")?;
+        self.settled = Some(*batch);
+        Ok(())
+    }
+
+    fn roll_back(&mut self) -> Result<(), StoreError> {
+        self.session.run("ROLLBACK")
+    }
+
+    fn settle(&mut self) {
+        if let Some(settled) = self.settled.take() {
+            // It is pruned after a year in any case; an error here is no reason to call the run incomplete.
+            let _ = self.session.unmark(&settled);
+        }
+    }
+}
+
+/// What a question asks, for the workers.
+pub(super) fn asked(question: &Question) -> Asked {
+    (question.sql.clone(), question.bound.clone())
+}

@@ -1,0 +1,96 @@
+//! Many records at once, over several connections.
+
+use std::collections::HashSet;
+
+use super::{World, deletion, label, now, number, run_all, target, world};
+use crate::adapter::api::{Dispose as _, Job};
+use crate::model::batch::{BatchLabel, Fate};
+use crate::model::ids::BatchId;
+use crate::model::key::Key;
+use crate::model::predicate::Predicate;
+
+/// Two thirds of `MANY` rows are due.
+const MANY: i64 = 30_000;
+
+fn many() -> (World, Job) {
+    let mut world = world("CREATE TABLE records (id BIGINT PRIMARY KEY, at TIMESTAMP NULL, KEY (at))");
+    run_all(
+        &world.other,
+        &format!(
+            "INSERT INTO records SELECT CAST(seq AS SIGNED) * 3 - 50, IF(seq % 3 = 0, '2026-10-31', '2026-01-01') FROM seq_1_to_{MANY}
+             ANALYZE TABLE records"
+        ),
+    );
+    world.store.server.parallel = 3;
+    let mut job = deletion(target(), Predicate::Always(true));
+    job.expected = MANY as u64 * 2 / 3;
+    (world, job)
+}
+
+fn called() -> BatchLabel {
+    BatchLabel { batch: BatchId::at(now()), ..label() }
+}
+
+#[test]
+fn several_connections_delete_everything_that_is_due_once() {
+    let (world, job) = many();
+    let mut walk = world.store.walk(job).unwrap();
+    let mut gone: Vec<Key> = Vec::new();
+    let mut batches = 0;
+    while let Some(batch) = walk.prepare(&called(), 1_000, &HashSet::new()).unwrap() {
+        batches += 1;
+        if batches % 4 == 0 {
+            batch.abort().unwrap();
+        } else {
+            gone.extend_from_slice(batch.records());
+            batch.commit().unwrap();
+        }
+    }
+    let all = gone.len();
+    gone.sort_unstable();
+    gone.dedup();
+    assert_eq!((gone.len(), all), (MANY as usize * 2 / 3, MANY as usize * 2 / 3));
+    assert_eq!(number(&world, "SELECT COUNT(*) FROM records"), MANY / 3);
+    assert_eq!(number(&world, "SELECT COUNT(*) FROM records WHERE at < '2026-10-01'"), 0);
+    assert_eq!(
+        number(&world, "SELECT COUNT(*) FROM forfall_batch WHERE LENGTH(batch) = 16"),
+        0,
+        "no mark is left"
+    );
+}
+
+#[test]
+fn what_was_begun_ahead_is_taken_back_with_the_walk() {
+    let (world, job) = many();
+    let mut walk = world.store.walk(job).unwrap();
+    let first = called();
+    let batch = walk.prepare(&first, 1_000, &HashSet::new()).unwrap().unwrap();
+    let (records, spool) = (batch.records().len(), batch.spool());
+    batch.commit().unwrap();
+    let second = called();
+    let open = walk.prepare(&second, 1_000, &HashSet::new()).unwrap().unwrap().spool();
+    drop(walk);
+    assert_eq!(number(&world, "SELECT COUNT(*) FROM records"), MANY - records as i64);
+    assert_eq!(
+        world.store.resolve(&first, &target(), &spool).unwrap(),
+        Fate::Done,
+        "its mark stays until then"
+    );
+    assert_eq!(world.store.resolve(&second, &target(), &open).unwrap(), Fate::NotDone);
+}
+
+#[test]
+fn a_record_that_is_held_comes_in_no_batch_though_it_was_begun() {
+    let (world, job) = many();
+    let mut walk = world.store.walk(job).unwrap();
+    let first = walk.prepare(&called(), 1_000, &HashSet::new()).unwrap().unwrap();
+    let held: HashSet<Key> = first.records().iter().take(3).cloned().collect();
+    first.abort().unwrap();
+    let mut done = 0;
+    while let Some(batch) = walk.prepare(&called(), 1_000, &held).unwrap() {
+        assert!(batch.records().iter().all(|key| !held.contains(key)));
+        done += batch.records().len();
+        batch.commit().unwrap();
+    }
+    assert_eq!(done, MANY as usize * 2 / 3 - 3);
+}

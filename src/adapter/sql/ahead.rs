@@ -1,0 +1,293 @@
+//! Deleting much: range by range, each worker with a connection and a transaction of its own.
+//!
+//! While one batch waits for its intent, the server already works on the next: the table is given out in small ranges
+//! of places, such as pages or whole-number keys, and batches are handed over in the order of their ranges. A batch
+//! that is taken back gives its range back.
+
+mod worker;
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use worker::{Answer, Order, Worker, lost};
+pub(crate) use worker::{Hand, Struck};
+
+use crate::adapter::api::{Basis, Prepared, StoreError};
+use crate::model::batch::Applied;
+use crate::model::ids::BatchId;
+use crate::model::key::Key;
+
+/// A batch of fewer records than this is found row by row: ranges are too coarse for it.
+pub(crate) const WORTH_RANGES: usize = 1_000;
+
+/// Where so many places hold nothing that goes for every one that does, the ranges grow no further.
+const SPARSE: f64 = 5_000.0;
+
+/// Places, the first in it, the last not.
+pub(crate) type Places = std::ops::Range<u64>;
+
+/// How workers share the places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// Each takes the next range, so that all are read in their order.
+    InTurn,
+    /// Each keeps to a region of its own, because a statement also locks the first record behind its range.
+    Apart,
+}
+
+/// A region that has no more ranges than this is not divided any further.
+const REGION: u64 = 4;
+
+/// The workers of one walk.
+pub(crate) struct Ahead<Q> {
+    workers: Vec<Worker<Q>>,
+    sharing: Sharing,
+    /// The workers in the order in which they were given their places.
+    turn: VecDeque<usize>,
+    /// Places that nobody is at.
+    left: VecDeque<Places>,
+    /// Records that go, for each place, as far as is known.
+    density: f64,
+    /// All records for each place.
+    most: f64,
+    /// The batch that is handed over next.
+    found: Option<Found<Q>>,
+}
+
+impl<Q> std::fmt::Debug for Ahead<Q> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ahead({} workers, {:?} left)", self.workers.len(), self.left)
+    }
+}
+
+/// The table's size, as far as it decides about the ranges.
+pub(crate) struct Size {
+    /// How many places it has.
+    pub(crate) places: u64,
+    /// The most records that one place can hold.
+    pub(crate) fullest: f64,
+    /// All records.
+    pub(crate) records: f64,
+    /// Those that go.
+    pub(crate) due: u64,
+}
+
+impl<Q: Send + Sync + 'static> Ahead<Q> {
+    /// Starts a worker for each hand.
+    pub(crate) fn new<H: Hand<Question = Q>>(hands: Vec<H>, sharing: Sharing, size: &Size) -> Self {
+        let places = size.places.max(1) as f64;
+        let most = (size.records / places).clamp(1.0 / places, size.fullest);
+        Self {
+            workers: hands.into_iter().map(Worker::start).collect(),
+            sharing,
+            turn: VecDeque::new(),
+            left: std::iter::once(0..size.places).collect(),
+            density: (size.due as f64 / places).max(most / SPARSE),
+            most,
+            found: None,
+        }
+    }
+
+    /// Gives every worker that has nothing to do the next places.
+    fn feed(&mut self, want: usize, question: &Arc<Q>) -> Result<(), StoreError> {
+        for place in 0..self.workers.len() {
+            if self.workers[place].at.is_some() {
+                continue;
+            }
+            let Some(places) = self.next_places(place, self.wanted(want)) else { continue };
+            self.workers[place]
+                .order(Order::Strike { places: places.clone(), question: Arc::clone(question) })?;
+            self.workers[place].came_to = Some(places.end);
+            self.workers[place].at = Some(places);
+            self.turn.push_back(place);
+        }
+        Ok(())
+    }
+
+    /// So many places that about `want` records go, and not many more if they are fuller than those before.
+    fn wanted(&self, want: usize) -> u64 {
+        let wanted = (want as f64 / self.density).min(want as f64 * 2.0 / self.most).max(1.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a positive count; what is too large becomes the largest"
+        )]
+        let wanted = wanted as u64;
+        wanted
+    }
+
+    /// The range that a worker is given next; `None` if nothing is left, or nothing at this moment.
+    fn next_places(&mut self, worker: usize, wanted: u64) -> Option<Places> {
+        let (at, start) = match self.sharing {
+            Sharing::InTurn => (0, self.left.front()?.start),
+            Sharing::Apart => self.own_region(worker, wanted)?,
+        };
+        let region = self.left[at].clone();
+        let end = start.saturating_add(wanted).min(region.end);
+        if self.sharing == Sharing::Apart && self.touches_another(&(start..end)) {
+            return None;
+        }
+        let rest = [region.start..start, end..region.end];
+        self.left.remove(at);
+        for places in rest.into_iter().rev().filter(|places| !places.is_empty()) {
+            self.left.insert(at, places);
+        }
+        Some(start..end)
+    }
+
+    /// Where a worker goes on in its own region, or begins one in the middle of the largest that is left.
+    fn own_region(&self, worker: usize, wanted: u64) -> Option<(usize, u64)> {
+        let came_to = self.workers[worker].came_to;
+        if let Some(at) = self.left.iter().position(|places| Some(places.start) == came_to) {
+            return Some((at, self.left[at].start));
+        }
+        let width = |places: &Places| places.end - places.start;
+        let (at, largest) = self.left.iter().enumerate().max_by_key(|(_, places)| width(places))?;
+        let is_wide = self.workers.len() > 1 && width(largest) / REGION > wanted;
+        Some((at, if is_wide { largest.start + width(largest) / 2 } else { largest.start }))
+    }
+
+    /// Whether somebody is at work right before or behind these places.
+    fn touches_another(&self, places: &Places) -> bool {
+        let at_work = || self.workers.iter().filter_map(|worker| worker.at.as_ref());
+        at_work().any(|other| other.end == places.start || other.start == places.end)
+    }
+
+    /// Whether anybody is at work.
+    pub(crate) fn is_under_way(&self) -> bool {
+        !self.turn.is_empty()
+    }
+
+    /// Waits for the next batch with records in it; false when all places are done.
+    pub(crate) fn look(
+        &mut self,
+        want: usize,
+        question: Q,
+        without: &HashSet<Key>,
+    ) -> Result<bool, StoreError> {
+        let question = Arc::new(question);
+        loop {
+            self.feed(want, &question)?;
+            let Some(place) = self.turn.pop_front() else { return Ok(false) };
+            let answer = self.workers[place].answer()?;
+            let places = self.workers[place].at.take().unwrap_or(0..0);
+            let struck = match answer {
+                Answer::Struck(Ok(struck)) => struck,
+                Answer::Struck(Err(error)) => {
+                    self.left.push_front(places);
+                    return Err(error);
+                }
+                Answer::Ended(_) => return Err(lost()),
+            };
+            let found = struck.records.len() as f64 / (places.end - places.start).max(1) as f64;
+            self.density = (0.5 * self.density + 0.5 * found).max(self.most / SPARSE);
+            let is_held = !without.is_empty() && struck.records.iter().any(|key| without.contains(key));
+            if struck.records.is_empty() || is_held {
+                self.workers[place].end(Order::Abort)?;
+                if is_held {
+                    // It was begun before this was known.
+                    self.left.push_front(places);
+                }
+                continue;
+            }
+            self.found = Some(Found { place, places, struck, want, question });
+            return Ok(true);
+        }
+    }
+
+    /// The batch that was waited for.
+    pub(crate) fn hand_over(&mut self, batch: BatchId) -> Box<dyn Prepared + '_> {
+        let found = self.found.take().expect("a batch was waited for");
+        Box::new(Batch { open: true, batch, ahead: self, found })
+    }
+
+    /// Takes back what was begun and not handed over: nothing stays locked while nobody works.
+    pub(crate) fn rest(&mut self) -> Result<(), StoreError> {
+        while let Some(place) = self.turn.pop_front() {
+            let answer = self.workers[place].answer()?;
+            self.left.extend(self.workers[place].at.take());
+            if let Answer::Struck(Ok(_)) = answer {
+                self.workers[place].end(Order::Abort)?;
+            }
+        }
+        self.left.make_contiguous().sort_unstable_by_key(|places| places.start);
+        Ok(())
+    }
+
+    /// Ends the workers, once the outcomes of all their batches are written.
+    pub(crate) fn finish(mut self) -> Result<(), StoreError> {
+        self.rest()?;
+        self.workers.iter().try_for_each(|worker| worker.end(Order::Settle))
+    }
+}
+
+/// What a worker has deleted.
+struct Found<Q> {
+    place: usize,
+    places: Places,
+    struck: Struck,
+    want: usize,
+    question: Arc<Q>,
+}
+
+/// A batch of one worker, deleted and not committed.
+struct Batch<'a, Q: Send + Sync + 'static> {
+    ahead: &'a mut Ahead<Q>,
+    batch: BatchId,
+    found: Found<Q>,
+    open: bool,
+}
+
+impl<Q: Send + Sync + 'static> Batch<'_, Q> {
+    fn take_back(&mut self) -> Result<(), StoreError> {
+        self.open = false;
+        self.ahead.left.push_front(self.found.places.clone());
+        self.ahead.workers[self.found.place].end(Order::Abort)
+    }
+}
+
+impl<Q: Send + Sync + 'static> Prepared for Batch<'_, Q> {
+    fn records(&self) -> &[Key] {
+        &self.found.struck.records
+    }
+
+    fn companions(&self) -> Vec<(String, Vec<Key>)> {
+        Vec::new()
+    }
+
+    fn spool(&self) -> Vec<u8> {
+        self.found.struck.spool.clone()
+    }
+
+    fn basis(&self) -> Basis {
+        Basis::Marked
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<Applied, StoreError> {
+        self.open = false;
+        self.ahead.workers[self.found.place].end(Order::Commit(self.batch))?;
+        // The worker goes on while the outcome is written.
+        let (want, question) = (self.found.want, Arc::clone(&self.found.question));
+        let done = self.found.struck.records.len() as u64;
+        if let Err(error) = self.ahead.feed(want, &question) {
+            // This batch is done all the same; the next one will say what is wrong.
+            tracing::debug!(%error, "the next batch was not begun");
+        }
+        Ok(Applied { done, ..Applied::default() })
+    }
+
+    fn abort(mut self: Box<Self>) -> Result<(), StoreError> {
+        self.take_back()
+    }
+}
+
+impl<Q: Send + Sync + 'static> Drop for Batch<'_, Q> {
+    fn drop(&mut self) {
+        if self.open {
+            drop(self.take_back());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

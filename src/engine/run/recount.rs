@@ -1,0 +1,147 @@
+//! The recount at the end of a run, and the next forecast.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use super::Begun;
+use crate::adapter::api::{Group, Inspect, Scope, StoreError};
+use crate::engine::forecast::{self, Forecast};
+use crate::engine::plan::{Circumstances, DataPlan};
+use crate::engine::{Engine, EngineError, run};
+use crate::model::predicate::Predicate;
+use crate::policy::rule::{Data, Policy};
+use crate::state::api::Curve;
+
+/// Forecasts that are made beside the walk, by the place of their stage: what will be due later can be counted while
+/// what is due goes. Dropping it waits for nothing.
+pub(super) struct Beside(Option<JoinHandle<Vec<(usize, Forecast)>>>);
+
+impl Begun<'_> {
+    /// Begins to survey what will be due later, where the store may be read while a batch is open.
+    pub(super) fn survey_beside(
+        &self,
+        data: &Data,
+        plan: &DataPlan,
+        circumstances: &Circumstances,
+    ) -> Beside {
+        let acts = |place: usize| {
+            let (stage, selection) = (&plan.stages[place], &plan.selections.stages[place]);
+            // A record that others need may be free when the run is over.
+            stage.action.changes_the_store()
+                && selection.decided.is_none()
+                && selection.needed == Predicate::Always(false)
+        };
+        let places: Vec<usize> = (0..plan.stages.len()).filter(|place| acts(*place)).collect();
+        let is_readable =
+            self.engine.inspect(&data.target.store).is_ok_and(|store| store.capabilities().reads_beside);
+        if !is_readable || plan.due() < WORTHWHILE {
+            return Beside(None);
+        }
+        let (engine, policy) = (self.engine.clone(), self.policy.clone());
+        let (data, plan, circumstances) = (data.clone(), plan.clone(), circumstances.clone());
+        Beside(Some(std::thread::spawn(move || {
+            survey(&engine, &policy, &data, &plan, &places, &circumstances)
+        })))
+    }
+
+    /// Counts again what is due and unheld, and makes the next forecast.
+    pub(super) fn recount(
+        &self,
+        data: &Data,
+        plan: &DataPlan,
+        circumstances: &Circumstances,
+        beside: Beside,
+        curves: &mut Vec<Curve>,
+        incomplete: &mut Vec<String>,
+    ) -> Result<(), EngineError> {
+        let store = self.engine.inspect(&data.target.store)?;
+        // Holds that came during the run keep their records: they are not left over.
+        let news = run::circumstances(self.engine, self.policy, circumstances.now)?;
+        let fresh = Circumstances { holds: Arc::clone(&news.holds), ..circumstances.clone() };
+        let mut surveyed = if same(&news, circumstances) { beside.finished() } else { Vec::new() };
+        for (place, stage) in plan.stages.iter().enumerate() {
+            if !stage.action.changes_the_store() {
+                continue;
+            }
+            let question = || self.question(data, plan, place, &fresh);
+            if plan.selections.stages[place].decided.is_some() {
+                match exactly_left(store, &question()) {
+                    Ok(0) => {}
+                    Ok(left) => incomplete.push(format!("counted again, {left} records are still there")),
+                    Err(error) => incomplete.push(format!("could not be counted again: {error}")),
+                }
+                continue;
+            }
+            let early = surveyed.iter().position(|(of, _)| *of == place).map(|at| surveyed.swap_remove(at).1);
+            let made = match early {
+                Some(early) => exactly_left(store, &question()).map(|left| Some(early.after_all(left))),
+                None => forecast::forecast(store, self.policy, data, plan, place, &fresh),
+            };
+            match made {
+                Ok(Some(forecast)) => {
+                    incomplete
+                        .extend(forecast.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
+                    if forecast.left > 0 {
+                        match exactly_left(store, &question()) {
+                            Ok(0) => {}
+                            Ok(left) => incomplete.push(format!(
+                                "counted again, {left} records are still due and not held{}",
+                                why_left(store, &question())
+                            )),
+                            Err(error) => incomplete.push(format!("could not be counted again: {error}")),
+                        }
+                    }
+                    // What this run has done is in the counts already: only what comes after is added to them.
+                    curves.push(Curve { made: self.engine.clock.now(), ..forecast.curve });
+                }
+                Ok(None) => {}
+                Err(error) => incomplete.push(format!("could not be counted again: {error}")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// So few records are walked before a thread could help.
+const WORTHWHILE: u64 = 10_000;
+
+impl Beside {
+    /// What was surveyed; nothing where it was not begun or did not succeed.
+    fn finished(self) -> Vec<(usize, Forecast)> {
+        self.0.and_then(|survey| survey.join().ok()).unwrap_or_default()
+    }
+}
+
+/// The forecasts of these stages; none for a stage that cannot be surveyed now: it is surveyed again in the end.
+fn survey(
+    engine: &Engine,
+    policy: &Policy,
+    data: &Data,
+    plan: &DataPlan,
+    places: &[usize],
+    circumstances: &Circumstances,
+) -> Vec<(usize, Forecast)> {
+    let Ok(store) = engine.inspect(&data.target.store) else { return Vec::new() };
+    let one = |place: &usize| {
+        let made = forecast::forecast(store, policy, data, plan, *place, circumstances).ok()??;
+        made.gaps.is_empty().then_some((*place, made))
+    };
+    places.iter().filter_map(one).collect()
+}
+
+/// Nothing was recorded since that decides which records are due.
+fn same(news: &Circumstances, then: &Circumstances) -> bool {
+    (&news.events, &news.holds, &news.cases) == (&then.events, &then.holds, &then.cases)
+}
+
+/// The recount by the whole predicate: the survey also counts what meanwhile belongs to a later stage.
+fn exactly_left(store: &dyn Inspect, (scope, predicate): &(Scope, Predicate)) -> Result<u64, StoreError> {
+    let group = Group { predicate: predicate.clone(), start: None, samples: 0 };
+    Ok(store.count(scope, &[group])?.tallies.first().map_or(0, |tally| tally.count))
+}
+
+/// Why records were left, as far as the store can tell: nothing could be proven of one without a key, so it stays.
+fn why_left(store: &dyn Inspect, (scope, predicate): &(Scope, Predicate)) -> String {
+    let page = store.scan(scope, predicate, None, 1).unwrap_or_default();
+    page.gaps.first().map_or_else(String::new, |gap| format!(" ({}: {})", gap.place, gap.reason))
+}
