@@ -97,6 +97,7 @@ fn bare(place: &Path, rows: u64) -> (f64, f64, f64) {
         start: selection.start.clone().unwrap(),
         due: selection.due.clone(),
         act: Act::Delete,
+        aggregate: None,
         expected: plan.stages[0].due,
     };
     let mut walk = store.walk(job).unwrap();

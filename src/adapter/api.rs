@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use thiserror::Error;
 
 use crate::model::action::Change;
+use crate::model::aggregate::Aggregate;
 use crate::model::batch::{Applied, BatchLabel, Fate};
 use crate::model::key::{Key, KeyForm, KeyList};
 use crate::model::predicate::{EventBook, Predicate};
@@ -176,6 +177,12 @@ pub trait Inspect: Send + Sync {
         Ok(())
     }
 
+    /// Whether each record that goes can be counted so in the same transaction: an error says what stands in the way,
+    /// such as a table that is not there, and what would serve. Changes nothing.
+    fn can_aggregate(&self, target: &Target, _aggregate: &Aggregate) -> Result<(), StoreError> {
+        Err(cannot_aggregate(target))
+    }
+
     /// All records.
     fn total(&self, target: &Target) -> Result<Total, StoreError>;
 
@@ -247,6 +254,15 @@ pub struct Use {
     pub deletes: bool,
     /// The columns that change; `None` for all of them.
     pub changes: Option<Vec<String>>,
+    /// Into what records are counted before they go.
+    pub aggregates: Vec<Arc<Aggregate>>,
+}
+
+/// The answer of a store in which nothing can be counted in the transaction of a deletion.
+pub fn cannot_aggregate(target: &Target) -> StoreError {
+    let what = format!("{} in store {}", target.collection, target.store);
+    StoreError::new(StoreErrorKind::Unsupported, what, "records cannot be counted here before they go")
+        .with_help("`aggregate` is for tables of SQLite, PostgreSQL, MariaDB and MySQL")
 }
 
 /// What a run wants done to every record for which the whole predicate is true.
@@ -262,6 +278,8 @@ pub struct Job {
     pub due: StartSet,
     /// What is done.
     pub act: Act,
+    /// Of a deletion: each record is counted so, in the transaction in which it goes.
+    pub aggregate: Option<Arc<Aggregate>>,
     /// How many the planner counted.
     pub expected: u64,
 }
@@ -283,6 +301,12 @@ pub trait Dispose: Inspect {
     /// Makes the store recognisable and ready: a marker file, a table of batch marks. Called by the first approval,
     /// and harmless when repeated. Refuses to adopt a store that carries a foreign mark.
     fn adopt(&self, target: &Target) -> Result<Identity, StoreError>;
+
+    /// Makes ready what counting before a deletion needs of ours: the table in which small cells wait. Called by the
+    /// first approval after [`Dispose::adopt`], and harmless when repeated.
+    fn adopt_aggregate(&self, target: &Target, _aggregate: &Aggregate) -> Result<(), StoreError> {
+        Err(cannot_aggregate(target))
+    }
 
     /// Begins to walk the records of a job.
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError>;

@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used, reason = "the suite is test code that integration tests need as well")]
 
 pub mod changing;
+pub mod counting;
 pub mod disposing;
 pub mod linking;
 pub mod proxy;
@@ -48,6 +49,12 @@ pub trait Fixture {
     /// The ids of the children that are there now.
     fn children_left(&self) -> Vec<u32> {
         Vec::new()
+    }
+
+    /// Says something in SQL behind the adapter's back, and gives the values of all rows as texts; `None` where the
+    /// storage understands none.
+    fn ask(&self, _sql: &str) -> Option<Vec<Vec<String>>> {
+        None
     }
 
     /// The adapter, connected.
@@ -221,6 +228,15 @@ macro_rules! contract {
                 a_change_that_the_column_cannot_hold_is_refused
                 a_value_that_the_method_cannot_read_stays
                 an_aborted_change_changes_nothing);
+            $crate::contract_cases!($make, counting:
+                what_goes_is_counted_once
+                small_cells_are_seen_together
+                an_aborted_batch_counts_nothing
+                what_is_held_is_not_counted
+                an_earlier_history_stays
+                a_sum_that_is_too_large_takes_the_batch_back
+                companions_are_not_counted
+                a_table_that_cannot_receive_is_refused);
             $crate::contract_cases!($make, linking:
                 a_linked_field_is_read_and_missing_rows_are_unknown
                 the_start_may_stand_in_the_linked_row

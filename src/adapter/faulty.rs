@@ -11,6 +11,7 @@ use super::api::{
     Scope, StoreError, StoreErrorKind, Surveyed, Total, Walk,
 };
 use crate::model::action::Change;
+use crate::model::aggregate::Aggregate;
 use crate::model::batch::{Applied, BatchLabel, Fate};
 use crate::model::key::Key;
 use crate::model::predicate::Predicate;
@@ -143,6 +144,10 @@ impl Inspect for Faulty {
         self.plan.call("can_change", || self.inner.can_change(target, changes))
     }
 
+    fn can_aggregate(&self, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
+        self.plan.call("can_aggregate", || self.inner.can_aggregate(target, aggregate))
+    }
+
     fn going_along(&self, scope: &Scope, predicate: &Predicate) -> Result<Vec<Option<u64>>, StoreError> {
         self.plan.call("going_along", || self.inner.going_along(scope, predicate))
     }
@@ -169,6 +174,10 @@ impl Dispose for Faulty {
 
     fn adopt(&self, target: &Target) -> Result<Identity, StoreError> {
         self.plan.call("adopt", || self.inner.adopt(target))
+    }
+
+    fn adopt_aggregate(&self, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
+        self.plan.call("adopt_aggregate", || self.inner.adopt_aggregate(target, aggregate))
     }
 
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {

@@ -309,6 +309,9 @@ impl Dispose for MemoryStore {
     }
 
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
+        if job.aggregate.is_some() {
+            return Err(crate::adapter::api::cannot_aggregate(&job.scope.target));
+        }
         Ok(Box::new(walk::MemoryWalk::begin(self, job)?))
     }
 

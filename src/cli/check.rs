@@ -1,5 +1,6 @@
 //! `forfall check`: everything that is wrong, all at once; and each policy read back as a sentence.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -18,7 +19,7 @@ use crate::model::predicate::Predicate;
 use crate::model::schema::Schema;
 use crate::policy::condition::untested_nullable;
 use crate::policy::diagnostic::{Diagnostic, Severity};
-use crate::policy::rule::{Data, Policy};
+use crate::policy::rule::{Branch, Data, Policy, Stage};
 use crate::policy::{fit, sentence};
 use crate::time::Instant;
 
@@ -111,6 +112,13 @@ pub(super) fn of_stores(policies: &[Policy], stores: &Stores, now: Instant) -> V
                     let diagnostic = Diagnostic::error(&policy.file, of_collection, text);
                     found.push(diagnostic.with_help(error.help.unwrap_or_default()));
                 }
+                if fits.iter().all(|found| found.severity != Severity::Error)
+                    && let Err((stage, error)) = plan::can_aggregate(store, data)
+                {
+                    let text = format!("`aggregate`: {}: {}", error.what, error.why);
+                    let diagnostic = Diagnostic::error(&policy.file, place_of(policy, data, stage), text);
+                    found.push(diagnostic.with_help(error.help.unwrap_or_default()));
+                }
                 found.extend(fits);
                 found.extend(empty);
             }
@@ -131,6 +139,18 @@ pub(super) fn of_stores(policies: &[Policy], stores: &Stores, now: Instant) -> V
         }
     }
     found
+}
+
+/// Where a stage stands in the policy's text.
+fn place_of(policy: &Policy, data: &Data, stage: &Stage) -> Range<usize> {
+    // The policy's own stages come first among the places, and last among the branches.
+    let own = data.branches.len() - 1;
+    let holds = |branch: &Branch| branch.stages.iter().any(|other| std::ptr::eq(other, stage));
+    let place = data.branches.iter().position(holds).and_then(|index| {
+        let of_branch = if index == own { 0 } else { index + 1 };
+        policy.places.stages.get(of_branch)?.get(stage.number - 1).cloned()
+    });
+    place.unwrap_or_default()
 }
 
 /// What belongs to the records in other stores must be there too: otherwise no record ever goes.

@@ -205,6 +205,7 @@ fn use_of(data: &Data) -> Use {
         } else {
             Some(changes.collect())
         },
+        aggregates: data.stages().filter_map(|(_, stage)| stage.aggregate.clone()).collect(),
     }
 }
 

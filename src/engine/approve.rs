@@ -58,7 +58,9 @@ pub fn offer(engine: &Engine, policy: &Policy, samples: usize) -> Result<Offer, 
                 unfit.join("; ")
             )));
         }
-        plan::can_change(engine.inspect(&data.target.store)?, data, &plan.schema)?;
+        let store = engine.inspect(&data.target.store)?;
+        plan::can_change(store, data, &plan.schema)?;
+        plan::can_aggregate(store, data).map_err(|(_, error)| error)?;
         plans.push(plan);
     }
     let count = plans.iter().map(DataPlan::due).sum();
@@ -82,7 +84,11 @@ pub fn give(
 ) -> Result<Approval, EngineError> {
     let author = author_of(engine, policy, by, author)?;
     for data in &policy.data {
-        engine.dispose(&data.target.store)?.adopt(&data.target)?;
+        let store = engine.dispose(&data.target.store)?;
+        store.adopt(&data.target)?;
+        for aggregate in data.stages().filter_map(|(_, stage)| stage.aggregate.as_deref()) {
+            store.adopt_aggregate(&data.target, aggregate)?;
+        }
         for there in data.target.elsewhere() {
             engine.dispose(&there.store)?.adopt(&there)?;
         }

@@ -323,7 +323,15 @@ fn job(with: &With, names: &BTreeSet<Name>, circumstances: &Circumstances) -> Op
     let scope = Scope { target, events: Arc::clone(&circumstances.events), now: circumstances.now };
     let expected = names.len() as u64;
     let due = StartSet::empty();
-    Some(Job { scope, predicate, start: Arc::new(no_start()), due, act: Act::Delete, expected })
+    Some(Job {
+        scope,
+        predicate,
+        start: Arc::new(no_start()),
+        due,
+        act: Act::Delete,
+        aggregate: None,
+        expected,
+    })
 }
 
 /// Companions have no clock of their own: they go with their record.

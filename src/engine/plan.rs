@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{holding, review};
 use crate::adapter::api::{Gap, Group, Inspect, Scope, StoreError, StoreErrorKind, Tally, Total};
 use crate::model::action::{Action, Change, Fieldwork};
+use crate::model::aggregate::Aggregate;
 use crate::model::hold::{Held, Hold};
 use crate::model::ids::StoreName;
 use crate::model::key::Key;
@@ -59,6 +60,8 @@ pub struct StagePlan {
     pub action: Action,
     /// What is done to each field, for actions that change fields.
     pub changes: Vec<Change>,
+    /// How its records are counted before they go.
+    pub aggregate: Option<Arc<Aggregate>>,
     /// The period as written.
     pub after: String,
     /// The last start that is due now, if it is one bound.
@@ -158,6 +161,8 @@ pub fn plan(
             class: selection.class.clone(),
             action: if selection.decided.is_some() { Action::Delete } else { stage.action.clone() },
             changes: changes(stage),
+            // What somebody decided is no end of the stage that counts.
+            aggregate: stage.aggregate.clone().filter(|_| selection.decided.is_none()),
             after: stage.after.map(|after| after.to_string()).unwrap_or_default(),
             cutoff: selection.due.bound(),
             due: due.count,
@@ -172,7 +177,12 @@ pub fn plan(
     }
     for (stage, selection) in stages.iter_mut().zip(&selections.stages) {
         if stage.action.changes_the_store() && stage.due > 0 {
-            stage.route = store.route(&scope, &selection.acts, selection.start.as_ref())?;
+            stage.route = match &stage.aggregate {
+                Some(aggregate) => {
+                    Some(format!("each record locked and counted in {} before it goes", aggregate.into))
+                }
+                None => store.route(&scope, &selection.acts, selection.start.as_ref())?,
+            };
         }
     }
     Ok(DataPlan {
@@ -315,6 +325,15 @@ pub fn changes_of(data: &Data, schema: &Schema) -> Result<Changes, StoreError> {
 pub fn can_change(store: &dyn Inspect, data: &Data, schema: &Schema) -> Result<(), StoreError> {
     let changes = changes_of(data, schema)?;
     changes.0.iter().try_for_each(|(_, changes)| store.can_change(&data.target, changes))
+}
+
+/// Whether the store lets the records of every stage be counted as it says; the first stage of which it does not, with
+/// the reason.
+pub fn can_aggregate<'d>(store: &dyn Inspect, data: &'d Data) -> Result<(), (&'d Stage, StoreError)> {
+    let counting = data.branches.iter().flat_map(|branch| &branch.stages);
+    counting.filter_map(|stage| Some((stage, stage.aggregate.as_deref()?))).try_for_each(|(stage, counts)| {
+        store.can_aggregate(&data.target, counts).map_err(|error| (stage, error))
+    })
 }
 
 /// The changes of every stage that changes fields.

@@ -4,6 +4,8 @@
 //! and both give the same three-valued answer.
 
 pub mod action;
+pub mod aggregate;
+pub mod amount;
 pub mod batch;
 pub mod evaluate;
 pub mod hold;

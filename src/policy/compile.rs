@@ -3,6 +3,7 @@
 //! What only the stores can tell (columns, types, formats that are missing) is checked later, against their schemas.
 
 mod action;
+mod aggregate;
 mod companions;
 mod data;
 mod defaults;
@@ -124,6 +125,7 @@ fn compiled(
     let branches = branches(document, place, notes);
     order::check(document, &branches, minimum, notes);
     protect::check(document, place, &branches, notes);
+    aggregate::check(document, place, &branches, notes);
     branches
 }
 

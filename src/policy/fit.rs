@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::condition::{Finding, check, column};
 use super::diagnostic::{Diagnostic, Severity};
-use super::fieldwork;
-use super::rule::{Data, Policy};
+use super::rule::{Data, Policy, Stage};
+use super::{aggregate, fieldwork};
 use crate::model::action::Action;
 use crate::model::schema::{Column, ColumnKind, Schema};
 use crate::model::start::{Format, Start};
@@ -20,6 +20,7 @@ pub fn fit(policy: &Policy, data: &Data, schema: &Schema) -> Vec<Diagnostic> {
     fitting.starts();
     fitting.fieldwork();
     fitting.partitions();
+    fitting.aggregates();
     fitting.found
 }
 
@@ -142,20 +143,36 @@ impl Fitting<'_> {
         self.tell(self.collection(), error(message, help));
     }
 
-    fn fieldwork(&mut self) {
-        let protected = fieldwork::protected(self.data, self.schema);
+    fn aggregates(&mut self) {
+        for (place, stage) in self.placed() {
+            let Some(aggregate) = &stage.aggregate else { continue };
+            for finding in aggregate::unfit(aggregate, self.schema) {
+                self.tell(place.clone(), finding);
+            }
+        }
+    }
+
+    /// Every stage with its place in the policy's text.
+    fn placed(&self) -> Vec<(Range<usize>, Stage)> {
         // The policy's own stages come first among the places, and last among the branches.
         let own = self.data.branches.len() - 1;
-        for (index, branch) in self.data.branches.iter().enumerate() {
-            let of_branch = if index == own { 0 } else { index + 1 };
-            for stage in &branch.stages {
-                let Some(work) = stage.action.fieldwork() else { continue };
-                let places = self.policy.places.stages.get(of_branch);
-                let place =
-                    places.and_then(|places| places.get(stage.number - 1)).cloned().unwrap_or_default();
-                for finding in fieldwork::expand(work, self.schema, &protected).err().into_iter().flatten() {
-                    self.tell(place.clone(), finding);
-                }
+        let places = |index: usize| self.policy.places.stages.get(if index == own { 0 } else { index + 1 });
+        let branches = self.data.branches.iter().enumerate();
+        branches
+            .flat_map(|(index, branch)| branch.stages.iter().map(move |stage| (index, stage)))
+            .map(|(index, stage)| {
+                let place = places(index).and_then(|places| places.get(stage.number - 1)).cloned();
+                (place.unwrap_or_default(), stage.clone())
+            })
+            .collect()
+    }
+
+    fn fieldwork(&mut self) {
+        let protected = fieldwork::protected(self.data, self.schema);
+        for (place, stage) in self.placed() {
+            let Some(work) = stage.action.fieldwork() else { continue };
+            for finding in fieldwork::expand(work, self.schema, &protected).err().into_iter().flatten() {
+                self.tell(place.clone(), finding);
             }
         }
     }

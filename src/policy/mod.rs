@@ -1,5 +1,6 @@
 //! The policy language: what is written, what it means, and what it decides for a record. Pure: no I/O, no clock.
 
+pub mod aggregate;
 pub mod change;
 pub mod compile;
 pub mod condition;

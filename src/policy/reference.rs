@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::document::{
-    ClassTable, DataTable, Document, ExpectTable, ExtendTable, LimitTable, LinkTable, MethodTable,
-    StageTable, StartTable, TestTable, WithTable,
+    AggregateTable, ClassTable, DataTable, Document, ExpectTable, ExtendTable, LimitTable, LinkTable,
+    MethodTable, StageTable, StartTable, TestTable, WithTable,
 };
 use super::schema;
 
@@ -52,6 +52,7 @@ fn tables() -> Vec<Table> {
         table::<StageTable>("`[[stage]]` and `[[class.stage]]`", ""),
         table::<MethodTable>("`fields.NAME`", ""),
         table::<ExtendTable>("`extend`", "extend."),
+        table::<AggregateTable>("`aggregate`", "aggregate."),
         table::<ClassTable>("`[[class]]`", ""),
         table::<TestTable>("`[[test]]`", ""),
         table::<ExpectTable>("`expect`", "expect."),
@@ -171,7 +172,7 @@ mod tests {
             let around = match table.heading {
                 "`start`" => "[[data]]\n",
                 "`fields.NAME`" => "[[stage]]\n[stage.fields.caller]\n",
-                "`extend`" => "[[stage]]\n",
+                "`extend`" | "`aggregate`" => "[[stage]]\n",
                 "`expect`" => "[[test]]\n",
                 "Top level" => "",
                 "`[[data.link]]`" => "[[data]]\n[[data.link]]\n",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::action::Action;
+use crate::model::aggregate::Aggregate;
 use crate::model::ids::PolicyId;
 use crate::model::predicate::Predicate;
 use crate::model::start::{Start, StartSource};
@@ -115,6 +116,8 @@ pub struct Stage {
     pub at_latest: Option<Period>,
     /// What happens.
     pub action: Action,
+    /// What is counted, and where, before records go; only of a stage that deletes.
+    pub aggregate: Option<Arc<Aggregate>>,
     /// Its start: the nearest of stage, class and data. `None` only where no stage of the branch needs one.
     pub start: Option<Arc<Start>>,
     /// The open question that keeps this stage from running.

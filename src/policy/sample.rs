@@ -67,6 +67,7 @@ pub(crate) fn stage(after: &str, action: Action) -> Stage {
         after: Some(after.parse().unwrap()),
         at_latest: None,
         action,
+        aggregate: None,
         start: Some(Arc::new(start("called_at"))),
         unresolved: None,
     }

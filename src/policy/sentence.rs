@@ -68,7 +68,7 @@ fn clause(policy: &Policy, stage: &Stage, main: Option<&Arc<Start>>) -> String {
         return format!("{} is undecided ({question}) and does not happen", effect::noun(&stage.action));
     }
     let Some(after) = stage.after else {
-        return effect::of(&stage.action);
+        return effect::of(stage);
     };
     // The statutory minimum binds every stage.
     let minimum = policy.keep_at_least.filter(|minimum| minimum.is_certainly_longer_than(after.period()));
@@ -90,9 +90,9 @@ fn clause(policy: &Policy, stage: &Stage, main: Option<&Arc<Start>>) -> String {
         After::AtOnce => format!("after {latest}"),
     });
     match latest {
-        Some(latest) => format!("{when}, at latest {latest}, {}", effect::of(&stage.action)),
-        None if own.is_some() => format!("{when}, {}", effect::of(&stage.action)),
-        None => format!("{when} {}", effect::of(&stage.action)),
+        Some(latest) => format!("{when}, at latest {latest}, {}", effect::of(stage)),
+        None if own.is_some() => format!("{when}, {}", effect::of(stage)),
+        None => format!("{when} {}", effect::of(stage)),
     }
 }
 

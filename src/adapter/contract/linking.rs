@@ -87,7 +87,15 @@ pub fn the_start_may_stand_in_the_linked_row(make: Make<'_>) {
     assert_eq!(survey.counts, [3]);
     let predicate = ask(StartIs::In(due()));
     let scope = suite.scope.clone();
-    let job = Job { scope, predicate, start: Arc::clone(&start), due: due(), act: Act::Delete, expected: 3 };
+    let job = Job {
+        scope,
+        predicate,
+        start: Arc::clone(&start),
+        due: due(),
+        act: Act::Delete,
+        aggregate: None,
+        expected: 3,
+    };
     assert_eq!(suite.carry_out(job, 2).unwrap().ids(), BTreeSet::from([1, 3, 6]));
 }
 

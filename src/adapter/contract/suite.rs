@@ -227,7 +227,15 @@ impl Suite {
     pub fn job(&self, predicate: Predicate, due: StartSet, act: Act) -> Job {
         let predicate = predicate.and(self.starts_in(due.clone()));
         let expected = self.expected(&predicate).len() as u64;
-        Job { scope: self.scope.clone(), predicate, start: Arc::clone(&self.start), due, act, expected }
+        Job {
+            scope: self.scope.clone(),
+            predicate,
+            start: Arc::clone(&self.start),
+            due,
+            act,
+            aggregate: None,
+            expected,
+        }
     }
 
     /// The label of a new batch.

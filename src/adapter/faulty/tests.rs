@@ -41,7 +41,8 @@ fn run(store: &dyn Dispose) -> Result<(), StoreError> {
     let scope = Scope { target: Arc::new(target()), events: Arc::default(), now: now() };
     let predicate = Predicate::Always(true);
     let (start, due) = (Arc::new(start), StartSet { instants: Vec::new(), dates_through: None });
-    let mut walk = store.walk(Job { scope, predicate, start, due, act: Act::Delete, expected: 1 })?;
+    let mut walk =
+        store.walk(Job { scope, predicate, start, due, act: Act::Delete, aggregate: None, expected: 1 })?;
     let label = BatchLabel {
         batch: BatchId::at(now()),
         run: RunId::at(now()),

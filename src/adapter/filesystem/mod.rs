@@ -38,7 +38,7 @@ use self::record::FileRow;
 use self::tree::{Meta, Tree, directory_of};
 use super::api::{
     Act, Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Outline, Page, Row, Scope, StoreError,
-    StoreErrorKind, Surveyed, Total, Walk,
+    StoreErrorKind, Surveyed, Total, Walk, cannot_aggregate,
 };
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::StoreName;
@@ -268,6 +268,9 @@ impl Dispose for FilesystemStore {
             let why = "files are deleted whole; anonymize works on databases";
             return Err(StoreError::new(StoreErrorKind::Unsupported, what, why)
                 .with_help("Use `delete` for files, or correct the policy's store"));
+        }
+        if job.aggregate.is_some() {
+            return Err(cannot_aggregate(&job.scope.target));
         }
         Ok(Box::new(walk::FileWalk::begin(self, job)?))
     }

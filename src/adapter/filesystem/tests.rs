@@ -92,7 +92,7 @@ impl Place {
         let due = StartSet { instants: vec![(None, last)], dates_through: None };
         let predicate = Predicate::Start { start: Arc::clone(&start), is: StartIs::In(due.clone()) };
         let scope = Scope { target: Arc::new(target), ..Self::scope("*") };
-        Job { scope, predicate, start, due, act: Act::Delete, expected: 0 }
+        Job { scope, predicate, start, due, act: Act::Delete, aggregate: None, expected: 0 }
     }
 
     /// Disposes of everything from before 2026.

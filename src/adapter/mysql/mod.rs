@@ -172,6 +172,9 @@ impl Dispose for MySqlStore {
     }
 
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
+        if job.aggregate.is_some() {
+            return Err(crate::adapter::api::cannot_aggregate(&job.scope.target));
+        }
         let more = || self.writing();
         let walk = walk::MySqlWalk::begin(self.writing()?, job, self.returning, self.server.parallel, &more)?;
         Ok(Box::new(walk))

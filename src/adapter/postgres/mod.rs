@@ -184,6 +184,9 @@ impl Dispose for PostgresStore {
     }
 
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
+        if job.aggregate.is_some() {
+            return Err(crate::adapter::api::cannot_aggregate(&job.scope.target));
+        }
         let more = || self.writing();
         let walk = walk::PostgresWalk::begin(self.writing()?, job, &self.server, &more)?;
         Ok(Box::new(walk))

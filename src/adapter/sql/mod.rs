@@ -7,6 +7,7 @@
 
 pub(crate) mod ahead;
 mod compare;
+pub(crate) mod counts;
 mod dialect;
 pub(crate) mod effects;
 mod fingerprint;
@@ -15,6 +16,7 @@ mod key;
 mod limits;
 mod lower;
 mod question;
+pub(crate) mod receiver;
 mod record;
 pub(crate) mod seen;
 pub(crate) mod starts;

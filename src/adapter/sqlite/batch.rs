@@ -1,13 +1,13 @@
 //! One batch: a transaction that is open until the intent is durable, and never spans more than its own records.
 
-use super::statements::{changed, check_starts, delete_companions, keys_of, sorted, starts, strike};
+use super::statements::{changed, check_starts, delete_companions, keys_of, sorted, starts, strike, table};
 use super::strike::{Next, Strike};
 use super::telling::Telling;
 use super::walk::SqliteWalk;
 use crate::adapter::api::{Act, Basis, Prepared, StoreError};
 use crate::adapter::sql::unfit;
-use crate::model::batch::Applied;
-use crate::model::ids::BatchId;
+use crate::model::batch::{Applied, BatchLabel};
+use crate::model::ids::{BatchId, PolicyId};
 use crate::model::key::Key;
 
 /// A batch whose changes are made and not committed.
@@ -28,7 +28,7 @@ impl<'a> Frozen<'a> {
     /// Opens the transaction and does everything but commit.
     pub(super) fn freeze(
         walk: &'a mut SqliteWalk,
-        batch: BatchId,
+        batch: &BatchLabel,
         strike: Strike,
         forget: bool,
         telling: Option<Telling>,
@@ -37,7 +37,7 @@ impl<'a> Frozen<'a> {
         walk.session.run("BEGIN IMMEDIATE")?;
         let mut frozen = Self {
             walk,
-            batch,
+            batch: batch.batch,
             strike: Some(strike),
             records: Vec::new(),
             struck: 0,
@@ -46,7 +46,7 @@ impl<'a> Frozen<'a> {
         };
         // From here on an error drops `frozen`, which takes everything back.
         frozen.walk.check_schema()?;
-        frozen.act()?;
+        frozen.act(&batch.policy)?;
         frozen.walk.session.mark(&frozen.batch, frozen.walk.settled.as_ref())?;
         if forget {
             frozen.walk.session.forget_old_marks(frozen.walk.job.scope.now)?;
@@ -66,7 +66,7 @@ impl<'a> Frozen<'a> {
         Ok(())
     }
 
-    fn act(&mut self) -> Result<(), StoreError> {
+    fn act(&mut self, policy: &PolicyId) -> Result<(), StoreError> {
         let walk = &*self.walk;
         let mut values = walk.values.clone();
         let place = self
@@ -92,8 +92,18 @@ impl<'a> Frozen<'a> {
             Some(works) => keys_of(walk, &format!("{whole} AND NOT ({works})"), &values)?,
             None => Vec::new(),
         };
+        let counted = match &walk.counting {
+            Some(counting) => Some((counting, counting.read(walk, &table(walk), &whole, &values)?)),
+            None => None,
+        };
         self.records = strike(walk, &whole, &values)?;
         self.struck = self.records.len();
+        if let Some((counting, counted)) = counted {
+            if counted.records() != self.struck {
+                return Err(changed(walk, "the statement touched other records than were counted"));
+            }
+            counting.write(&walk.session, policy, counted)?;
+        }
         self.records.extend(unfit);
         if announced.is_some_and(|announced| sorted(announced) != sorted(self.records.clone())) {
             return Err(changed(walk, "rows that go with a record decide whether it goes")

@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row};
 use super::marks::MARKS;
 use super::open::Session;
 use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::sql::counts::CELLS;
 
 /// A table as the catalogue has it.
 #[derive(Clone, Debug)]
@@ -144,7 +145,8 @@ impl Session {
         let sql = "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' ORDER BY name";
         let mut listed = self.rows(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         listed.retain(|(name, _, _): &(String, String, bool)| {
-            !name.to_ascii_lowercase().starts_with("sqlite_") && !name.eq_ignore_ascii_case(MARKS)
+            !name.to_ascii_lowercase().starts_with("sqlite_")
+                && ![MARKS, CELLS].iter().any(|ours| name.eq_ignore_ascii_case(ours))
         });
         Ok(listed)
     }

@@ -10,6 +10,7 @@ mod catalogue;
 mod change;
 mod changeable;
 mod count;
+mod counts;
 mod dialect;
 mod driver;
 mod effects;
@@ -48,6 +49,7 @@ use crate::adapter::api::{
     StoreErrorKind, Surveyed, Total, Walk,
 };
 use crate::model::action::Change;
+use crate::model::aggregate::Aggregate;
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::StoreName;
 use crate::model::key::{Key, KeyForm};
@@ -142,6 +144,10 @@ impl Inspect for SqliteStore {
         changeable::check(&self.reading()?, target, changes)
     }
 
+    fn can_aggregate(&self, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
+        counts::check(&self.reading()?, target, aggregate)
+    }
+
     fn going_along(&self, scope: &Scope, predicate: &Predicate) -> Result<Vec<Option<u64>>, StoreError> {
         follow::count(&self.reading()?, scope, predicate)
     }
@@ -170,6 +176,10 @@ impl Dispose for SqliteStore {
         let session = self.writing()?;
         session.adopt()?;
         marks::identity(&self.path, &session)
+    }
+
+    fn adopt_aggregate(&self, _: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
+        counts::adopt(&self.writing()?, aggregate)
     }
 
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {

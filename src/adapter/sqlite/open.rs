@@ -151,6 +151,11 @@ impl Session {
         Ok(())
     }
 
+    /// The database as messages name it.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
     /// An error of our own about this database.
     pub(super) fn trouble(&self, kind: StoreErrorKind, why: impl Into<String>) -> StoreError {
         StoreError::new(kind, self.place.clone(), why)

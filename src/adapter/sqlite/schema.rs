@@ -84,6 +84,11 @@ pub(super) fn bind(session: &Session, target: &Target) -> Result<Bound, StoreErr
 }
 
 fn table_of(entry: &Entry, key: Vec<String>) -> Table {
+    Table { name: entry.name.clone(), columns: columns_of(entry), key }
+}
+
+/// The columns as the model has them.
+pub(super) fn columns_of(entry: &Entry) -> Vec<Column> {
     let row_number = entry.row_number_column().map(|column| column.name.clone());
     let columns = entry.columns.iter().map(|column| Column {
         name: column.name.clone(),
@@ -95,7 +100,7 @@ fn table_of(entry: &Entry, key: Vec<String>) -> Table {
         indexed: entry.is_indexed(&column.name),
         unique: entry.is_unique(&[&column.name]),
     });
-    Table { name: entry.name.clone(), columns: columns.collect(), key }
+    columns.collect()
 }
 
 /// The key: what the policy names, else the primary key, else the row number.

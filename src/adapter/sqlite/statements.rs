@@ -21,7 +21,7 @@ pub(super) fn changed(walk: &SqliteWalk, why: &str) -> StoreError {
 }
 
 /// The table without any index: the stretch or the row numbers lead to the rows.
-fn table(walk: &SqliteWalk) -> String {
+pub(super) fn table(walk: &SqliteWalk) -> String {
     let hint = if walk.bound.has_row_number() { " NOT INDEXED" } else { "" };
     format!("{}{hint}", quoted(&walk.bound.entry.name))
 }

@@ -15,6 +15,7 @@ use rusqlite::types::Value as SqlValue;
 
 use super::batch::Frozen;
 use super::change::{Verb, verb};
+use super::counts::Counting;
 use super::dialect::{Sqlite, quoted};
 use super::follow::Follower;
 use super::given::Arguments;
@@ -46,6 +47,8 @@ pub(super) struct SqliteWalk {
     /// What a start is read from, to be read again after a change.
     pub(super) start: Arguments,
     pub(super) companions: Vec<Follower>,
+    /// How records are counted before they go.
+    pub(super) counting: Option<Counting>,
     /// The batch that was committed last: its outcome is written by the time the next one is asked for.
     pub(super) settled: Option<BatchId>,
     /// Where the last committed batch ended.
@@ -77,6 +80,9 @@ impl SqliteWalk {
             Vec::new()
         };
 
+        let counting =
+            job.aggregate.as_ref().map(|counts| Counting::begin(&session, &bound, counts)).transpose()?;
+
         let mut dialect = Sqlite::new(&session, &job.scope.events);
         let verb = verb(&mut dialect, &bound.frame, &job.act)?;
         let mut conditions = vec![lower(&mut dialect, &bound.frame, &job.predicate, Need::Truth)?];
@@ -91,6 +97,7 @@ impl SqliteWalk {
             values,
             start,
             companions,
+            counting,
             verb,
             order,
             left_out,
@@ -159,7 +166,7 @@ impl SqliteWalk {
                 ));
         }
         self.schema = now;
-        Ok(())
+        self.counting.as_ref().map_or(Ok(()), |counting| counting.check_again(&self.session, &self.bound))
     }
 
     /// At the end the last mark has done its work.
@@ -219,7 +226,7 @@ impl Walk for SqliteWalk {
         };
         let telling = foretold.and_then(|(to, want)| Telling::begin(self, to, want));
         let forget = !std::mem::replace(&mut self.forgot, true);
-        Ok(Some(Box::new(Frozen::freeze(self, batch.batch, strike, forget, telling)?)))
+        Ok(Some(Box::new(Frozen::freeze(self, batch, strike, forget, telling)?)))
     }
 
     fn foretell(&mut self, to: Sender<KeyList>, want: usize) {

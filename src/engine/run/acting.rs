@@ -207,6 +207,7 @@ impl Begun<'_> {
             start: Arc::clone(start),
             due: selection.due.clone(),
             act,
+            aggregate: stage.aggregate.clone(),
             expected: stage.due,
         };
         let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);

@@ -12,6 +12,7 @@ pub(super) fn same_branches(old: &[Branch], new: &[Branch]) -> bool {
     let same_stage = |(one, other): (&Stage, &Stage)| {
         (one.after, one.at_latest) == (other.after, other.at_latest)
             && (&one.action, &one.start, &one.unresolved) == (&other.action, &other.start, &other.unresolved)
+            && one.aggregate == other.aggregate
     };
     old.len() == new.len()
         && old.iter().zip(new).all(|(one, other)| {
@@ -73,6 +74,13 @@ fn stages(old: (&Policy, &Branch), new: (&Policy, &Branch), reached: bool, found
             (Some(place), _) => {
                 let same = olds[place].1.after == stage.after && olds[place].1.start == stage.start;
                 kept[place] = same && !put_off;
+                if olds[place].1.aggregate != stage.aggregate {
+                    found.push(format!(
+                        "other counts: stage {} of {} writes others before it deletes (`aggregate`)",
+                        stage.number,
+                        whose(new.1)
+                    ));
+                }
                 acting.push((place, stage));
                 from = place + 1;
             }

@@ -1,11 +1,12 @@
 //! `[[stage]]`: its action, and when that falls due.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::data::Place;
 use super::notes::Notes;
 use super::start::Nearest;
-use super::{escalate, fieldwork};
+use super::{aggregate, escalate, fieldwork};
 use crate::model::action::Action;
 use crate::policy::document::{ActionWord, StageTable};
 use crate::policy::rule::Stage;
@@ -31,24 +32,22 @@ pub(super) fn stage(
             .help("add `start.field = \"..\"` with the field of the starting point");
     }
     let action = match word {
-        ActionWord::Delete => {
-            if let Some(aggregate) = &table.aggregate {
-                notes
-                    .error(aggregate.span(), "`aggregate` is not available yet")
-                    .help("remove it, or leave the policy `unresolved` until counts can be kept");
-            }
-            Action::Delete
-        }
+        ActionWord::Delete => Action::Delete,
         ActionWord::Anonymize => Action::Anonymize(fieldwork::anonymize(table, place, notes)),
         ActionWord::Shield => Action::Shield(fieldwork::shield(table, place, notes)),
         ActionWord::Escalate => Action::Escalate(escalate::escalate(owner, table, notes)),
         ActionWord::Preserve => Action::Preserve,
+    };
+    let aggregate = match (&table.aggregate, word) {
+        (Some(counts), ActionWord::Delete) => aggregate::aggregate(counts, start, place, notes).map(Arc::new),
+        _ => None,
     };
     Some(Stage {
         number,
         after: table.after.as_ref().map(|after| after.value),
         at_latest: table.at_latest.as_ref().map(|latest| latest.value),
         action,
+        aggregate,
         start: start.known(),
         unresolved: table.unresolved.as_ref().map(ToString::to_string),
     })

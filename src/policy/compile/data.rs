@@ -122,6 +122,11 @@ impl<'a> Place<'a> {
         self.store
     }
 
+    /// The table or pattern as written.
+    pub(super) fn collection(&self) -> Option<&'a str> {
+        self.table?.collection.as_deref().map(|name| &**name)
+    }
+
     /// The pattern of its paths, if its records are files.
     pub(super) fn pattern(&self) -> Option<&Pattern> {
         self.pattern.as_ref()

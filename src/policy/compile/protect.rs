@@ -26,7 +26,7 @@ pub(super) fn check(document: &Document, place: &Place<'_>, branches: &[Branch],
 }
 
 /// Each protected column of the record itself, with the reason.
-fn protected(place: &Place<'_>, branches: &[Branch]) -> Vec<(String, &'static str)> {
+pub(super) fn protected(place: &Place<'_>, branches: &[Branch]) -> Vec<(String, &'static str)> {
     let mut found: Vec<(String, &'static str)> = Vec::new();
     let mut add = |column: &str, why| found.push((column.to_owned(), why));
     place.key().iter().for_each(|column| add(column, "it is the record's key"));

@@ -36,7 +36,8 @@ pub struct StageTable {
     /// For `shield`: the column that is set to true.
     #[schemars(example = &"shielded")]
     pub flag: Option<Spot<Text>>,
-    /// For `delete`: counts are written elsewhere first. Not available yet.
+    /// For `delete`: each record is counted in a table of the same store, in the transaction in which it goes.
+    #[schemars(example = stats())]
     pub aggregate: Option<Section<AggregateTable>>,
     /// For `escalate`: who is told. Default: the owner.
     #[schemars(example = &"archive")]
@@ -59,6 +60,10 @@ pub struct StageTable {
 
 fn caller() -> serde_json::Value {
     serde_json::json!({ "caller": { "method": "drop-last-digits", "digits": 4 } })
+}
+
+fn stats() -> serde_json::Value {
+    serde_json::json!({ "into": "call_stats", "by": ["month(called_at)"], "count": "calls", "min-cell": 5 })
 }
 
 words! {
@@ -107,23 +112,28 @@ pub struct ExtendTable {
     pub at_most: Option<Spot<Written<Period>>>,
 }
 
-/// `aggregate`: counts that are written in the same transaction in which the records go. Not available yet.
+/// `aggregate`: counts that are written in the same transaction in which the records go.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    expecting = "a table such as { into = \"call_stats\", by = [\"month(called_at)\"], count = \"calls\" }"
+)]
 pub struct AggregateTable {
-    /// The table that receives the counts.
+    /// The table that receives the counts. It exists already, in the same store as the records.
     #[schemars(required, example = &"call_stats")]
     pub into: Option<Spot<Text>>,
-    /// What the counts are grouped by.
+    /// What the counts are grouped by: fields, or `day(..)`, `month(..)`, `quarter(..)`, `year(..)` of one. The table
+    /// has a column for each, named by the function or the field.
     #[schemars(required, example = ["month(called_at)", "department"])]
     pub by: Option<Spot<Vec<Spot<Text>>>>,
     /// The column that receives the number of records.
     #[schemars(required, example = &"calls")]
     pub count: Option<Spot<Text>>,
-    /// A column whose sum is kept.
+    /// A field whose sum is kept, in a column of its name.
     #[schemars(example = &"seconds")]
     pub sum: Option<Spot<Text>>,
-    /// Groups smaller than this are not written.
+    /// Groups of fewer records are shown as one, `other`, until they have so many. Default: 1, every group is shown.
     #[schemars(example = 5)]
     pub min_cell: Option<Spot<Count>>,
 }

@@ -96,6 +96,7 @@ fn stages(common: Arc<Start>) -> impl Strategy<Value = Vec<Stage>> {
                 after: (!open && action != Action::Preserve).then_some(after),
                 at_latest: None,
                 action,
+                aggregate: None,
                 start: Some(start),
                 unresolved: open.then(|| "who knows?".to_owned()),
             }

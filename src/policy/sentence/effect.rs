@@ -3,11 +3,16 @@
 use super::words::{count, listed};
 use crate::model::action::{Action, Escalate, Fieldwork};
 use crate::model::method::{Granularity, Method};
+use crate::policy::aggregate;
+use crate::policy::rule::Stage;
 
 /// The action as what happens to the record.
-pub(super) fn of(action: &Action) -> String {
-    match action {
-        Action::Delete => "it is deleted".to_owned(),
+pub(super) fn of(stage: &Stage) -> String {
+    match &stage.action {
+        Action::Delete => match &stage.aggregate {
+            Some(counts) => format!("it is {} and deleted", aggregate::words(counts)),
+            None => "it is deleted".to_owned(),
+        },
         Action::Anonymize(work) => fields(work),
         Action::Shield(work) => shield(work),
         Action::Escalate(escalate) => decision(escalate),

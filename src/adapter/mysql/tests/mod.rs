@@ -112,7 +112,15 @@ pub(super) fn deletion(target: Target, predicate: Predicate) -> Job {
         StartSet { instants: vec![(None, "2026-10-01T00:00:00Z".parse().unwrap())], dates_through: None };
     let is_due = Predicate::Start { start: Arc::clone(&start), is: StartIs::In(due.clone()) };
     let scope = Scope { target: Arc::new(target), events: Arc::default(), now: now() };
-    Job { scope, predicate: is_due.and(predicate), start, due, act: Act::Delete, expected: 0 }
+    Job {
+        scope,
+        predicate: is_due.and(predicate),
+        start,
+        due,
+        act: Act::Delete,
+        aggregate: None,
+        expected: 0,
+    }
 }
 
 pub(super) fn target() -> Target {

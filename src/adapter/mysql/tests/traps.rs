@@ -293,7 +293,12 @@ fn the_grants_that_are_printed_are_enough() {
     world.other.run("DROP TABLE forfall_batch").unwrap();
     let mut with = target();
     with.with.push(With { store: None, collection: "notes".to_owned(), by: Some("of".to_owned()) });
-    let uses = [Use { target: with.clone().into(), deletes: true, changes: Some(vec!["name".to_owned()]) }];
+    let uses = [Use {
+        target: with.clone().into(),
+        deletes: true,
+        changes: Some(vec!["name".to_owned()]),
+        aggregates: Vec::new(),
+    }];
     let roles = ["planner", "executor"].map(|role| format!("{role}_{}", world.database));
     for line in world.store.grants(&uses).unwrap() {
         let line = line.split(";  --").next().unwrap().trim_end_matches(';');

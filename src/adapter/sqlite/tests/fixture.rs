@@ -146,6 +146,18 @@ impl Fixture for SqliteFixture {
         statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     }
 
+    fn ask(&self, sql: &str) -> Option<Vec<Vec<String>>> {
+        let mut statement = self.other().prepare(sql).unwrap();
+        let columns = statement.column_count();
+        let text = |value: SqlValue| match value {
+            SqlValue::Integer(number) => number.to_string(),
+            SqlValue::Text(text) => text,
+            other => format!("{other:?}"),
+        };
+        let one = |row: &Row<'_>| (0..columns).map(|at| Ok(text(row.get(at)?))).collect();
+        Some(statement.query_map([], one).unwrap().collect::<Result<_, _>>().unwrap())
+    }
+
     fn store(&self) -> &dyn Dispose {
         &self.world.store
     }

@@ -109,7 +109,7 @@ pub(super) fn job(target: Target, act: Act, expected: u64) -> Job {
     let start = Arc::new(start(Field::own("at"), Some(Format::Unix)));
     let set = through("2026-10-01T12:00:00Z");
     let scope = scope(target, "2026-11-01T12:00:00Z");
-    Job { scope, predicate: due(&start, set.clone()), start, due: set, act, expected }
+    Job { scope, predicate: due(&start, set.clone()), start, due: set, act, aggregate: None, expected }
 }
 
 /// Adopts the store and carries the job out in batches; gives the keys of each.

@@ -1,0 +1,347 @@
+//! Counting records before they go: what is read of them, and the rows that receive the counts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::OptionalExtension;
+use rusqlite::types::Value as SqlValue;
+
+use super::affinity;
+use super::catalogue::Entry;
+use super::dialect::quoted;
+use super::open::Session;
+use super::schema::{self, Bound};
+use super::value;
+use super::walk::SqliteWalk;
+use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::sql::Table;
+use crate::adapter::sql::counts::{
+    self, CELL_COLUMNS, CELLS, Cell, CellId, Counted, Group, Kept, Ledger, Portion, summed,
+};
+use crate::adapter::sql::receiver::{self, Columns, Receiver, Spelling};
+use crate::model::aggregate::Aggregate;
+use crate::model::amount::{Amount, TooLarge};
+use crate::model::ids::PolicyId;
+use crate::model::target::Target;
+use crate::model::value::Value;
+
+const CREATE: &str = "CREATE TABLE IF NOT EXISTS forfall_cell (cell BLOB PRIMARY KEY NOT NULL, \
+     policy TEXT NOT NULL, receiver TEXT NOT NULL, cell_group TEXT NOT NULL, records INTEGER NOT NULL, \
+     total TEXT NOT NULL, shown INTEGER NOT NULL) WITHOUT ROWID";
+
+const SPELLING: Spelling =
+    Spelling { quoted, text: |_| "TEXT".to_owned(), whole: "INTEGER", fraction: "REAL" };
+
+/// How the records of a walk are counted.
+#[derive(Debug)]
+pub(super) struct Counting {
+    aggregate: Arc<Aggregate>,
+    /// The receiving table and its columns.
+    table: String,
+    columns: Columns,
+}
+
+/// Whether records of the target can be counted so.
+pub(super) fn check(session: &Session, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
+    let bound = schema::bind(session, target)?;
+    has_cells(session)?;
+    receiver_of(session, &bound, aggregate).map(|_| ())
+}
+
+/// Makes the table of cells if it is needed and not there.
+pub(super) fn adopt(session: &Session, aggregate: &Aggregate) -> Result<(), StoreError> {
+    if !aggregate.hides() || has_cells(session)? {
+        return Ok(());
+    }
+    session.run(CREATE)
+}
+
+/// Whether the table of cells is there and is ours.
+fn has_cells(session: &Session) -> Result<bool, StoreError> {
+    let columns: Vec<String> =
+        session.rows("SELECT name FROM pragma_table_xinfo(?1) ORDER BY cid", [CELLS], |row| row.get(0))?;
+    if columns.is_empty() || columns == CELL_COLUMNS {
+        return Ok(!columns.is_empty());
+    }
+    Err(session
+        .trouble(StoreErrorKind::Foreign, format!("it has a `{CELLS}` that is not ours"))
+        .with_help("Find out what made it; forfall needs that name for the cells of counts"))
+}
+
+fn receiver_of(
+    session: &Session,
+    bound: &Bound,
+    aggregate: &Aggregate,
+) -> Result<(String, Columns), StoreError> {
+    let own = &bound.frame.own;
+    let entry = session.table(&aggregate.into).map_err(|error| match error.kind {
+        StoreErrorKind::NotFound => {
+            receiver::refused(&error.what, error.kind, error.why.clone(), aggregate, own, &SPELLING)
+        }
+        _ => error,
+    })?;
+    if entry.name.eq_ignore_ascii_case(&own.name) {
+        let why = format!("`{}` is the table that the records go from", entry.name);
+        return Err(receiver::refused(
+            session.place(),
+            StoreErrorKind::Unsupported,
+            why,
+            aggregate,
+            own,
+            &SPELLING,
+        ));
+    }
+    let columns = columns_of(session, &entry, own, aggregate)?;
+    Ok((quoted(&entry.name), columns))
+}
+
+fn columns_of(
+    session: &Session,
+    entry: &Entry,
+    own: &Table,
+    aggregate: &Aggregate,
+) -> Result<Columns, StoreError> {
+    let key: Vec<String> = entry.primary_key().iter().map(|column| column.name.clone()).collect();
+    let mut unique: Vec<Vec<String>> = Vec::new();
+    for index in entry.indexes.iter().filter(|index| index.unique && !index.partial) {
+        unique.extend(index.columns.iter().cloned().collect::<Option<Vec<String>>>());
+    }
+    unique.extend(Some(key).filter(|key| !key.is_empty()));
+    let triggers: Vec<String> = entry.triggers.iter().map(|(name, _)| name.clone()).collect();
+    let receiver = Receiver {
+        place: session.place(),
+        columns: &schema::columns_of(entry),
+        unique: &unique,
+        triggers: &triggers,
+        same: |one, other| one.eq_ignore_ascii_case(other),
+    };
+    receiver.columns(aggregate, own, &SPELLING)
+}
+
+impl Counting {
+    /// Begins; refuses what `check` should have refused.
+    pub(super) fn begin(
+        session: &Session,
+        bound: &Bound,
+        aggregate: &Arc<Aggregate>,
+    ) -> Result<Self, StoreError> {
+        let (table, columns) = receiver_of(session, bound, aggregate)?;
+        if aggregate.hides() && !has_cells(session)? {
+            return Err(session
+                .trouble(
+                    StoreErrorKind::Changed,
+                    format!("it has no table `{CELLS}`, which the first approval makes"),
+                )
+                .with_help(
+                    "Run `forfall approve`; if it was approved before, find out why the table is gone",
+                ));
+        }
+        Ok(Self { aggregate: Arc::clone(aggregate), table, columns })
+    }
+
+    /// The receiving table is still one, after the database's tables have changed.
+    pub(super) fn check_again(&self, session: &Session, bound: &Bound) -> Result<(), StoreError> {
+        Self::begin(session, bound, &self.aggregate).map(|_| ())
+    }
+
+    /// Counts the records that meet the condition, in the batch's transaction.
+    pub(super) fn read(
+        &self,
+        walk: &SqliteWalk,
+        from: &str,
+        whole: &str,
+        values: &[SqlValue],
+    ) -> Result<Counted, StoreError> {
+        let own = &walk.bound.frame.own;
+        let name = quoted(&own.name);
+        let columns: Vec<&str> = self.aggregate.columns().collect();
+        let kinds: Vec<_> = columns
+            .iter()
+            .filter_map(|column| own.column(column))
+            .map(|column| affinity::kind(&column.declared))
+            .collect();
+        let list: Vec<String> = columns.iter().map(|column| format!("{name}.{}", quoted(column))).collect();
+        let sql = format!("SELECT {} FROM {from} WHERE {whole}", list.join(", "));
+        let groupings = self.aggregate.by.len();
+        let read = || -> rusqlite::Result<Result<Counted, TooLarge>> {
+            let mut counted = Counted::default();
+            let mut statement = walk.session.connection.prepare_cached(&sql)?;
+            let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+            while let Some(row) = rows.next()? {
+                let values =
+                    kinds.iter().enumerate().map(|(at, kind)| Ok(value::read(row.get_ref(at)?, *kind)));
+                let values = values.collect::<rusqlite::Result<Vec<Value>>>()?;
+                let sum = values.get(groupings).and_then(summed);
+                if let Err(error) = counted.add(&self.aggregate, &values[..groupings], sum.as_deref()) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(counted))
+        };
+        let counted = read().map_err(|error| walk.session.error(&error))?;
+        counted.map_err(|error| counts::too_large(&self.book(&walk.session), &self.aggregate, error))
+    }
+
+    /// Writes the counts into the batch's transaction.
+    pub(super) fn write(
+        &self,
+        session: &Session,
+        policy: &PolicyId,
+        counted: Counted,
+    ) -> Result<(), StoreError> {
+        counts::write(&self.book(session), &self.aggregate, policy, counted)
+    }
+
+    fn book<'a>(&'a self, session: &'a Session) -> Book<'a> {
+        Book { session, counting: self }
+    }
+}
+
+/// The statements. The database is locked against other writers: what is read stays until it is written.
+struct Book<'a> {
+    session: &'a Session,
+    counting: &'a Counting,
+}
+
+impl Book<'_> {
+    fn try_run<T>(&self, run: impl FnOnce() -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        run().map_err(|error| self.session.error(&error))
+    }
+
+    /// The numbers in a group's row, if it is there.
+    fn found(&self, group: &Group) -> Result<Option<(i64, SqlValue)>, StoreError> {
+        let Columns { count, sum, .. } = &self.counting.columns;
+        let sum = sum.as_ref().map_or_else(|| "0".to_owned(), |sum| quoted(sum));
+        let sql = format!(
+            "SELECT coalesce({}, 0), coalesce({sum}, 0) FROM {} WHERE {}",
+            quoted(count),
+            self.counting.table,
+            self.is_group()
+        );
+        self.try_run(|| {
+            let mut statement = self.session.connection.prepare_cached(&sql)?;
+            statement
+                .query_row(rusqlite::params_from_iter(group), |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })
+    }
+
+    fn is_group(&self) -> String {
+        let columns = self.counting.columns.by.iter().enumerate();
+        columns.map(|(at, name)| format!("{} = ?{}", quoted(name), at + 1)).collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// Writes the numbers into a group's row.
+    fn put(&self, group: &Group, is_there: bool, records: i64, sum: SqlValue) -> Result<(), StoreError> {
+        let Columns { by, count, sum: summed, .. } = &self.counting.columns;
+        let table = &self.counting.table;
+        let first = by.len() + 1;
+        let numbers: Vec<&String> = std::iter::once(count).chain(summed).collect();
+        let sql = if is_there {
+            let set: Vec<String> = numbers
+                .iter()
+                .enumerate()
+                .map(|(at, name)| format!("{} = ?{}", quoted(name), first + at))
+                .collect();
+            format!("UPDATE OR ABORT {table} SET {} WHERE {}", set.join(", "), self.is_group())
+        } else {
+            let names: Vec<String> =
+                by.iter().chain(numbers.iter().copied()).map(|name| quoted(name)).collect();
+            let places: Vec<String> = (1..=names.len()).map(|at| format!("?{at}")).collect();
+            format!("INSERT OR ABORT INTO {table} ({}) VALUES ({})", names.join(", "), places.join(", "))
+        };
+        let mut values: Vec<SqlValue> = group.iter().cloned().map(SqlValue::Text).collect();
+        values.push(SqlValue::Integer(records));
+        values.extend(summed.is_some().then_some(sum));
+        let touched = self.try_run(|| {
+            self.session.connection.prepare_cached(&sql)?.execute(rusqlite::params_from_iter(values))
+        })?;
+        if touched == 1 {
+            return Ok(());
+        }
+        Err(self.trouble(StoreErrorKind::Changed, format!("a group has {touched} rows in table {table}")))
+    }
+
+    /// The sum as its column holds it.
+    fn sum(&self, before: &SqlValue, portion: Portion) -> Result<SqlValue, StoreError> {
+        let too_large = |error| counts::too_large(self, &self.counting.aggregate, error);
+        if !self.counting.columns.whole_sum {
+            let before = match before {
+                SqlValue::Integer(number) => number.to_string(),
+                SqlValue::Real(number) => number.to_string(),
+                _ => "0".to_owned(),
+            };
+            let before = Amount::read(&before).map_err(too_large)?.unwrap_or(Amount::ZERO);
+            let sum = before.plus(portion.sum).map_err(too_large)?;
+            return Ok(SqlValue::Real(sum.to_string().parse().unwrap_or(0.0)));
+        }
+        let SqlValue::Integer(before) = before else {
+            let why = format!("a sum in table {} is no whole number", self.counting.table);
+            return Err(self
+                .trouble(StoreErrorKind::Changed, why)
+                .with_help("Nothing was done. Correct that row"));
+        };
+        let sum = Amount::from(*before).plus(portion.sum).map_err(too_large)?;
+        sum.whole().map(SqlValue::Integer).ok_or_else(|| too_large(TooLarge))
+    }
+}
+
+impl Ledger for Book<'_> {
+    fn cells(&self, ids: &[CellId]) -> Result<HashMap<CellId, Cell>, StoreError> {
+        let sql = "SELECT records, total, shown FROM forfall_cell WHERE cell = ?1";
+        let mut known = HashMap::new();
+        for id in ids {
+            let found: Option<(i64, String, bool)> = self.try_run(|| {
+                let mut statement = self.session.connection.prepare_cached(sql)?;
+                statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+            })?;
+            if let Some((records, total, shown)) = found {
+                let sum = Amount::read(&total).ok().flatten().ok_or_else(|| {
+                    self.trouble(StoreErrorKind::Damaged, format!("a total in `{CELLS}` is no number"))
+                })?;
+                known.insert(*id, Cell { portion: Portion { records, sum }, shown });
+            }
+        }
+        Ok(known)
+    }
+
+    fn keep(&self, cells: &[Kept<'_>]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO forfall_cell (cell, policy, receiver, cell_group, records, total, shown) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (cell) DO UPDATE SET \
+             records = excluded.records, total = excluded.total, shown = excluded.shown";
+        for Kept { id, policy, receiver, group, cell } in cells {
+            let Cell { portion: Portion { records, sum }, shown } = cell;
+            self.try_run(|| {
+                let values = rusqlite::params![id, policy, receiver, group, records, sum.to_string(), shown];
+                self.session.connection.prepare_cached(sql)?.execute(values)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn add(&self, rows: &[(Group, Portion)]) -> Result<(), StoreError> {
+        for (group, portion) in rows {
+            let found = self.found(group)?;
+            let (before, sum) = found.clone().unwrap_or((0, SqlValue::Integer(0)));
+            let records = before.checked_add(portion.records);
+            let records =
+                records.ok_or_else(|| counts::too_large(self, &self.counting.aggregate, TooLarge))?;
+            self.put(group, found.is_some(), records, self.sum(&sum, *portion)?)?;
+        }
+        Ok(())
+    }
+
+    fn take(&self, group: &Group, portion: Portion) -> Result<bool, StoreError> {
+        let Some((before, sum)) = self.found(group)? else { return Ok(false) };
+        let records = before + portion.records;
+        if records < 0 {
+            return Ok(false);
+        }
+        self.put(group, true, records, self.sum(&sum, portion)?)?;
+        Ok(true)
+    }
+
+    fn trouble(&self, kind: StoreErrorKind, why: String) -> StoreError {
+        self.session.trouble(kind, why)
+    }
+}
