@@ -257,6 +257,12 @@ pub fn a_table_that_cannot_receive_is_refused(make: Make<'_>) {
             ),
             "exactly its groupings",
         ),
+        (
+            format!(
+                "month VARCHAR(20) NOT NULL, {word} VARCHAR(20) NOT NULL, gone INT, {number} INT, more INT NOT NULL, UNIQUE (month, {word})"
+            ),
+            "has no default",
+        ),
     ] {
         suite.fixture.ask("DROP TABLE stats");
         suite.fixture.ask(&format!("CREATE TABLE stats ({columns})"));

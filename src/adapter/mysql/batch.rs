@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use mysql_async::Value as SqlValue;
+
 use super::catalogue::quoted;
 use super::dialect::bytes;
 use super::effects::Companion;
-use super::rows::key_of;
+use super::rows::{at_place, key_of};
 use super::value::{self, Bind};
 use super::walk::{Cursor, Examined, MySqlWalk, Stretch, parts_of};
 use crate::adapter::api::{Act, Basis, Prepared, StoreError, StoreErrorKind};
 use crate::adapter::sql::{Record, unfit};
-use crate::model::batch::Applied;
-use crate::model::ids::BatchId;
+use crate::model::batch::{Applied, BatchLabel};
+use crate::model::ids::{BatchId, PolicyId};
 use crate::model::key::{Key, KeyPart};
 use crate::model::schema::ColumnKind;
 use crate::model::value::{Field, Fields as _};
@@ -33,15 +35,22 @@ impl<'a> Frozen<'a> {
     /// Opens the transaction and does everything but commit.
     pub(super) fn freeze(
         walk: &'a mut MySqlWalk,
-        batch: BatchId,
+        label: &BatchLabel,
         stretch: Stretch,
         forget: bool,
     ) -> Result<Self, StoreError> {
         walk.session.run("START TRANSACTION READ WRITE")?;
-        let mut frozen =
-            Self { walk, open: true, batch, stretch, records: Vec::new(), struck: 0, companions: Vec::new() };
+        let mut frozen = Self {
+            walk,
+            open: true,
+            batch: label.batch,
+            stretch,
+            records: Vec::new(),
+            struck: 0,
+            companions: Vec::new(),
+        };
         // From here on an error drops `frozen`, which takes everything back.
-        frozen.act()?;
+        frozen.act(&label.policy)?;
         frozen.walk.check_tables()?;
         frozen.walk.session.mark(&frozen.batch, frozen.walk.settled.as_ref())?;
         if forget {
@@ -54,7 +63,7 @@ impl<'a> Frozen<'a> {
         Ok(frozen)
     }
 
-    fn act(&mut self) -> Result<(), StoreError> {
+    fn act(&mut self, policy: &PolicyId) -> Result<(), StoreError> {
         let walk = &*self.walk;
         let (whole, bound) = walk.condition(&self.stretch)?;
         let Some(examined) = &walk.examined else {
@@ -65,7 +74,11 @@ impl<'a> Frozen<'a> {
             self.struck = self.records.len();
             return Ok(());
         };
-        let found = examine(walk, examined, &whole, &bound)?;
+        let (found, summed) = examine(walk, examined, &whole, &bound)?;
+        if let Some(counting) = &walk.counting {
+            let records = found.iter().zip(&summed).map(|(record, summed)| (record, summed.as_deref()));
+            counting.count(&walk.session, policy, records)?;
+        }
         for companion in &walk.companions {
             self.companions.push((companion.collection.clone(), delete_companions(walk, companion, &found)?));
         }
@@ -94,13 +107,14 @@ impl Stretch {
     }
 }
 
-/// Locks the rows of a stretch and what they depend on, and keeps those for which the whole predicate is true.
+/// Locks the rows of a stretch and what they depend on, and keeps those for which the whole predicate is true; each with
+/// the text of what is added up of it, where records are counted.
 fn examine(
     walk: &MySqlWalk,
     examined: &Examined,
     whole: &str,
     bound: &[Bind],
-) -> Result<Vec<Record>, StoreError> {
+) -> Result<(Vec<Record>, Vec<Option<String>>), StoreError> {
     let from = walk.bound.from();
     if !examined.links.is_empty() {
         // First the records, so that they cannot name other rows any more; then the rows that decide. What is read
@@ -123,16 +137,25 @@ fn examine(
         }
     }
     let order = walk.bound.key_list();
-    let sql =
-        format!("SELECT {} FROM {from} WHERE {whole} ORDER BY {order} FOR UPDATE", examined.reader.list);
-    let mut found = Vec::new();
+    let list = &examined.reader.list;
+    let more = walk.counting.as_ref().map_or("NULL", |counting| counting.summed.as_str());
+    let sql = format!("SELECT {list}, {more} FROM {from} WHERE {whole} ORDER BY {order} FOR UPDATE");
+    let (mut found, mut summed) = (Vec::new(), Vec::new());
     for row in walk.session.rows(&sql, bound)? {
         let record = examined.reader.read(&walk.session, &row)?;
         if walk.question.left.as_ref().is_none_or(|left| record.holds(left, &walk.job.scope.events)) {
             found.push(record);
+            summed.push(text_of(at_place(&walk.session, &row, row.len() - 1)?));
         }
     }
-    Ok(found)
+    Ok((found, summed))
+}
+
+fn text_of(value: &SqlValue) -> Option<String> {
+    match value {
+        SqlValue::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        _ => None,
+    }
 }
 
 /// The condition that only these records meet, with the whole predicate as far as SQL can say it.

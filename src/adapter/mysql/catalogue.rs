@@ -5,6 +5,7 @@ use super::session::Session;
 use super::value;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::sql::Keys;
+use crate::adapter::sql::counts::CELLS;
 use crate::model::schema::Column;
 
 /// A table as the catalogue has it.
@@ -82,7 +83,7 @@ impl Session {
     pub(super) fn table_names(&self) -> Result<Vec<String>, StoreError> {
         let named = self.named()?;
         let is_table = |(name, kind, ..): &(String, String, Option<String>, Option<u64>)| {
-            kind == "BASE TABLE" && name != MARKS
+            kind == "BASE TABLE" && name != MARKS && name != CELLS
         };
         Ok(named.into_iter().filter(is_table).map(|(name, ..)| name).collect())
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::catalogue::quoted;
 use super::marks::{CREATE, MARKS};
-use super::schema;
 use super::session::Session;
+use super::{counts, receiving, schema};
 use crate::adapter::api::{StoreError, Use};
+use crate::adapter::sql::counts::CELLS;
 
 const PLANNER: &str = "'forfall_planner'@'%'";
 const EXECUTOR: &str = "'forfall_executor'@'%'";
@@ -15,6 +16,8 @@ const EXECUTOR: &str = "'forfall_executor'@'%'";
 #[derive(Default)]
 struct Needed {
     delete: bool,
+    /// Counts are written to it.
+    counts: bool,
     /// The columns that change.
     update: Vec<String>,
     update_all: bool,
@@ -38,6 +41,10 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, Sto
             }
             None => record.update_all = true,
         }
+        for aggregate in &one.aggregates {
+            let (into, _) = receiving::receiver_of(session, &bound, aggregate)?;
+            needed.entry(into.name).or_default().counts = true;
+        }
         for with in one.target.with.iter().filter(|with| with.store.is_none()) {
             let there = session.table(&with.collection)?.name;
             needed.entry(there).or_default().delete |= one.deletes;
@@ -57,12 +64,20 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, Sto
     }
     lines.push(format!("{};  -- in {database}", CREATE.replace(MARKS, &format!("{database}.{MARKS}"))));
     lines.push(format!("GRANT INSERT, UPDATE, DELETE ON {database}.{MARKS} TO {EXECUTOR};"));
+    if uses.iter().flat_map(|one| &one.aggregates).any(|aggregate| aggregate.hides()) {
+        let cells = format!("{database}.{CELLS}");
+        lines.push(format!("{};  -- in {database}", counts::CREATE.replace(CELLS, &cells)));
+        lines.push(format!("GRANT INSERT, UPDATE ON {cells} TO {EXECUTOR};"));
+    }
     for (table, needed) in needed {
         let mut privileges = Vec::new();
         if needed.delete {
             privileges.push("DELETE".to_owned());
         }
-        if needed.update_all {
+        if needed.counts {
+            privileges.push("INSERT".to_owned());
+        }
+        if needed.update_all || needed.counts {
             privileges.push("UPDATE".to_owned());
         } else if !needed.update.is_empty() {
             let columns: Vec<String> = needed.update.iter().map(|column| quoted(column)).collect();

@@ -8,12 +8,14 @@ mod ahead;
 mod batch;
 mod catalogue;
 mod count;
+mod counts;
 mod dialect;
 mod effects;
 mod fate;
 mod grants;
 mod listing;
 mod marks;
+mod receiving;
 mod role;
 mod rows;
 mod scan;
@@ -34,6 +36,7 @@ use crate::adapter::api::{
 };
 use crate::adapter::place::Server;
 use crate::adapter::sql::Limits;
+use crate::model::aggregate::Aggregate;
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::StoreName;
 use crate::model::key::{Key, KeyForm};
@@ -121,6 +124,10 @@ impl Inspect for MySqlStore {
         self.ask(|session| schema::probe(session, target))
     }
 
+    fn can_aggregate(&self, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
+        self.ask(|session| receiving::check(session, target, aggregate))
+    }
+
     fn total(&self, target: &Target) -> Result<Total, StoreError> {
         self.ask(|session| listing::total(session, &schema::bind(session, target)?.entry))
     }
@@ -171,10 +178,11 @@ impl Dispose for MySqlStore {
         session.identity()
     }
 
+    fn adopt_aggregate(&self, _: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
+        counts::adopt(&self.writing()?, aggregate)
+    }
+
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
-        if job.aggregate.is_some() {
-            return Err(crate::adapter::api::cannot_aggregate(&job.scope.target));
-        }
         let more = || self.writing();
         let walk = walk::MySqlWalk::begin(self.writing()?, job, self.returning, self.server.parallel, &more)?;
         Ok(Box::new(walk))

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::ahead::{self, Workers};
 use super::batch::Frozen;
 use super::catalogue::Entry;
+use super::counts::Counting;
 use super::dialect::{self, MySql, Question};
 use super::effects::{self, Companion};
 use super::fate::Spool;
@@ -47,6 +48,8 @@ pub(super) struct MySqlWalk {
     /// What is read of each row to decide or to change; `None` where one statement does everything.
     pub(super) examined: Option<Examined>,
     pub(super) companions: Vec<Companion>,
+    /// How records are counted before they go.
+    pub(super) counting: Option<Counting>,
     pub(super) spool: Spool,
     order: Order,
     /// The tables as they were when the walk began.
@@ -129,12 +132,21 @@ impl MySqlWalk {
             Act::Change(changes) => Some(Work::of(&session.place, &bound.frame.own, changes)?),
         };
         require_privileges(&session, &bound.entry, work.as_ref(), &companions)?;
+        let counting =
+            job.aggregate.as_ref().map(|counts| Counting::begin(&session, &bound, counts)).transpose()?;
         let links = links_of(&job.predicate);
-        let at_once = question.left.is_none() && work.is_none() && links.is_empty() && companions.is_empty();
+        let at_once = question.left.is_none()
+            && work.is_none()
+            && links.is_empty()
+            && companions.is_empty()
+            && counting.is_none();
         let examined = if at_once && returning && session.is_mariadb {
             None
         } else {
             let mut needs = question.needs();
+            if let Some(counting) = &counting {
+                counting.groupings().for_each(|column| needs.add_column(column));
+            }
             if let Some(work) = &work {
                 work.add_needs(&mut needs);
                 needs.add_start(&job.start);
@@ -164,6 +176,7 @@ impl MySqlWalk {
             question,
             examined,
             companions,
+            counting,
             order,
         })
     }
@@ -171,6 +184,11 @@ impl MySqlWalk {
     /// No trigger, reference or column came or went since the walk began. Asked inside the batch's transaction, after
     /// its statement: from then on nobody changes the tables.
     pub(super) fn check_tables(&self) -> Result<(), StoreError> {
+        if let Some(counting) = &self.counting
+            && !counting.is_as_it_was(&self.session, &self.bound)?
+        {
+            return Err(tables_changed(&self.session));
+        }
         require_same_tables(&self.session, &self.job.scope.target, &self.fingerprint)
     }
 
@@ -292,9 +310,13 @@ pub(super) fn require_same_tables(
     if schema::fingerprint_of(session, target)? == fingerprint {
         return Ok(());
     }
-    Err(session
+    Err(tables_changed(session))
+}
+
+fn tables_changed(session: &Session) -> StoreError {
+    session
         .trouble(StoreErrorKind::Changed, "its tables changed while the run was under way")
-        .with_help("Nothing of the batch was done. Look at `forfall store show`, then approve again"))
+        .with_help("Nothing of the batch was done. Look at `forfall store show`, then approve again")
 }
 
 /// The columns of a key that was just read.
@@ -330,7 +352,7 @@ impl Walk for MySqlWalk {
             return Ok(None);
         };
         let forget = !std::mem::replace(&mut self.forgot, true);
-        Ok(Some(Box::new(Frozen::freeze(self, batch.batch, stretch, forget)?)))
+        Ok(Some(Box::new(Frozen::freeze(self, batch, stretch, forget)?)))
     }
 
     fn gaps(&self) -> Vec<Gap> {

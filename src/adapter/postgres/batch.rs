@@ -9,6 +9,7 @@ use super::walk::{Examined, PostgresWalk, Stretch};
 use crate::adapter::api::{Act, Basis, Prepared, StoreError, StoreErrorKind};
 use crate::adapter::sql::{Record, unfit};
 use crate::model::batch::Applied;
+use crate::model::ids::PolicyId;
 use crate::model::key::Key;
 use crate::model::value::{Field, Fields as _, Value};
 
@@ -33,7 +34,11 @@ pub(super) struct Frozen<'a> {
 
 impl<'a> Frozen<'a> {
     /// Opens the transaction and does everything but commit.
-    pub(super) fn freeze(walk: &'a mut PostgresWalk, stretch: &Stretch) -> Result<Self, StoreError> {
+    pub(super) fn freeze(
+        walk: &'a mut PostgresWalk,
+        stretch: &Stretch,
+        policy: &PolicyId,
+    ) -> Result<Self, StoreError> {
         walk.session.run(BEGIN)?;
         let mut frozen = Self {
             walk,
@@ -45,7 +50,7 @@ impl<'a> Frozen<'a> {
             companions: Vec::new(),
         };
         // From here on an error drops `frozen`, which takes everything back.
-        frozen.act(stretch)?;
+        frozen.act(stretch, policy)?;
         frozen.transaction = frozen.walk.check_tables()?;
         if frozen.records.is_empty() {
             // Nothing of this stretch is meant: it is not looked at again.
@@ -57,7 +62,7 @@ impl<'a> Frozen<'a> {
         Ok(frozen)
     }
 
-    fn act(&mut self, stretch: &Stretch) -> Result<(), StoreError> {
+    fn act(&mut self, stretch: &Stretch, policy: &PolicyId) -> Result<(), StoreError> {
         let walk = &*self.walk;
         let mut bound = walk.question.bound.clone();
         bound.extend(stretch.bound.iter().cloned());
@@ -73,6 +78,10 @@ impl<'a> Frozen<'a> {
             return Ok(());
         };
         let found = examine(walk, examined, &whole, bound)?;
+        if let Some(counting) = &walk.counting {
+            let records = found.iter().map(|one| (&one.record, one.summed.as_deref()));
+            counting.count(&walk.session, policy, records)?;
+        }
         for companion in &walk.companions {
             self.companions.push((companion.collection.clone(), delete_companions(walk, companion, &found)?));
         }
@@ -111,6 +120,8 @@ struct Found {
     place: String,
     table: i64,
     record: Record,
+    /// What is added up of it, where records are counted.
+    summed: Option<String>,
 }
 
 /// Locks the rows of a stretch and what they depend on, and keeps those for which the whole predicate is true.
@@ -144,14 +155,15 @@ fn examine(
         whole = format!("{whole} AND {alias}.ctid = ANY(${}::text[]::tid[])", bound.len());
     }
     let sql = format!(
-        "SELECT {alias}.ctid::text, {alias}.tableoid::int8, {} FROM {from} WHERE {whole} FOR UPDATE OF {alias}",
+        "SELECT {alias}.ctid::text, {alias}.tableoid::int8, {}, {} FROM {from} WHERE {whole} FOR UPDATE OF {alias}",
+        walk.counting.as_ref().map_or("NULL::text", |counting| counting.summed.as_str()),
         examined.reader.list
     );
     let mut found = Vec::new();
     for row in walk.session.rows(&sql, &bound)? {
-        let record = examined.reader.read(&walk.session, &row, 2)?;
+        let record = examined.reader.read(&walk.session, &row, 3)?;
         if walk.question.left.as_ref().is_none_or(|left| record.holds(left, &walk.job.scope.events)) {
-            found.push(Found { place: row.get(0), table: row.get(1), record });
+            found.push(Found { place: row.get(0), table: row.get(1), summed: row.get(2), record });
         }
     }
     Ok(found)

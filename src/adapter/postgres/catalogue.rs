@@ -22,7 +22,7 @@ pub(super) struct Entry {
     /// The columns of the primary key, in its order.
     pub(super) primary_key: Vec<String>,
     /// The columns of each unique index over plain columns.
-    unique: Vec<Vec<String>>,
+    pub(super) unique: Vec<Vec<String>>,
     /// Rows as the last ANALYZE or VACUUM saw them; `None` if none ever ran.
     pub(super) estimate: Option<f64>,
     /// What runs by itself: the name, its definition, and whether deleting and updating set it off.
@@ -84,7 +84,7 @@ const VISIBLE_TABLES: &str = "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c
      ELSE n.nspname || '.' || c.relname END \
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' \
-     AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast' \
+     AND c.relname <> 'forfall_cell' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast' \
      AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') ORDER BY 1";
 
 /// Every table that can be named.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::catalogue::{self, Entry, quoted};
+use super::counts;
 use super::schema;
 use super::session::Session;
 use crate::adapter::api::{StoreError, Use};
+use crate::adapter::sql::counts::CELLS;
 
 const PLANNER: &str = "forfall_planner";
 const EXECUTOR: &str = "forfall_executor";
@@ -16,6 +18,8 @@ struct Needed {
     schema: String,
     table: String,
     delete: bool,
+    /// Counts are written to it.
+    counts: bool,
     /// The columns that change; `None` for all of them.
     update: Option<Vec<String>>,
     update_all: bool,
@@ -41,6 +45,10 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, Sto
         for with in one.target.with.iter().filter(|with| with.store.is_none()) {
             let there = catalogue::table(session, &with.collection)?;
             at(&mut needed, &there).delete |= one.deletes;
+        }
+        for aggregate in &one.aggregates {
+            let (into, _) = counts::receiver_of(session, &bound, aggregate)?;
+            at(&mut needed, &into).counts = true;
         }
         for reach in &one.target.reached_by {
             at(&mut needed, &catalogue::table(session, &reach.collection)?);
@@ -72,7 +80,10 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, Sto
             if disposes && needed.delete {
                 privileges.push("DELETE".to_owned());
             }
-            if disposes && needed.update_all {
+            if disposes && needed.counts {
+                privileges.push("INSERT".to_owned());
+            }
+            if disposes && (needed.update_all || needed.counts) {
                 privileges.push("UPDATE".to_owned());
             } else if let Some(columns) = needed.update.as_ref().filter(|_| disposes) {
                 let columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
@@ -81,6 +92,13 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, Sto
             let table = format!("{}.{}", quoted(&needed.schema), quoted(&needed.table));
             lines.push(format!("GRANT {} ON {table} TO {role};", privileges.join(", ")));
         }
+    }
+    if uses.iter().flat_map(|one| &one.aggregates).any(|aggregate| aggregate.hides()) {
+        // What waits there is too small to be seen: nobody but the executor needs to.
+        let schema: Option<String> = session.one("SELECT current_schema()::text", &[])?.get(0);
+        let cells = format!("{}.{CELLS}", quoted(schema.as_deref().unwrap_or("public")));
+        lines.push(format!("{};", counts::CREATE.replace(CELLS, &cells)));
+        lines.push(format!("GRANT SELECT, INSERT, UPDATE ON {cells} TO {EXECUTOR};"));
     }
     Ok(lines)
 }

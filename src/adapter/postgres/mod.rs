@@ -1,13 +1,15 @@
 //! PostgreSQL databases. A collection is a table.
 //!
 //! A batch is one transaction: its rows are changed with RETURNING, the intent is written, then it commits. After a
-//! crash the server says by the transaction's number what became of it: nothing of ours is kept in the database.
+//! crash the server says by the transaction's number what became of it: nothing of ours is kept in the database, but for
+//! the small cells of counts.
 
 mod ahead;
 mod batch;
 mod catalogue;
 mod connect;
 mod count;
+mod counts;
 mod dialect;
 mod effects;
 mod fate;
@@ -34,6 +36,7 @@ use crate::adapter::api::{
 };
 use crate::adapter::place::Server;
 use crate::adapter::sql::Limits;
+use crate::model::aggregate::Aggregate;
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::StoreName;
 use crate::model::key::{Key, KeyForm};
@@ -123,6 +126,10 @@ impl Inspect for PostgresStore {
         self.ask(|session| schema::probe(session, target))
     }
 
+    fn can_aggregate(&self, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
+        self.ask(|session| counts::check(session, target, aggregate))
+    }
+
     fn total(&self, target: &Target) -> Result<Total, StoreError> {
         self.ask(|session| listing::total(session, &schema::bind(session, target)?.entry))
     }
@@ -183,10 +190,11 @@ impl Dispose for PostgresStore {
         identity(&session)
     }
 
+    fn adopt_aggregate(&self, _: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
+        counts::adopt(&self.writing()?, aggregate)
+    }
+
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
-        if job.aggregate.is_some() {
-            return Err(crate::adapter::api::cannot_aggregate(&job.scope.target));
-        }
         let more = || self.writing();
         let walk = walk::PostgresWalk::begin(self.writing()?, job, &self.server, &more)?;
         Ok(Box::new(walk))

@@ -98,7 +98,9 @@ fn upper_bound(bounds: Option<String>) -> Option<String> {
 
 /// Why no partition at all can go as a whole, whatever is in it.
 pub(super) fn objection(walk: &PostgresWalk) -> Option<&'static str> {
-    if walk.examined.is_some() {
+    if walk.counting.is_some() {
+        Some("each record is counted before it goes (`aggregate`)")
+    } else if walk.examined.is_some() {
         Some("each record has to be looked at before it goes, which SQL alone cannot do for this rule")
     } else if !walk.job.scope.target.reached_by.is_empty() {
         Some("other rows may refer to its records")

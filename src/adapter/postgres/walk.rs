@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::ahead::{Asked, PageHand};
 use super::batch::Frozen;
 use super::catalogue::quoted;
+use super::counts::Counting;
 use super::dialect::{self, Question};
 use super::effects::{self, Companion};
 use super::fate::Server;
@@ -39,6 +40,8 @@ pub(super) struct PostgresWalk {
     /// What is read of each row to decide or to change; `None` where one statement does everything.
     pub(super) examined: Option<Examined>,
     pub(super) companions: Vec<Companion>,
+    /// How records are counted before they go.
+    pub(super) counting: Option<Counting>,
     pub(super) server: Server,
     order: Order,
     /// The tables as they were when the walk began, and which those are.
@@ -122,23 +125,28 @@ impl PostgresWalk {
             Act::Change(_) => Vec::new(),
         };
         require_privileges(&session, &bound, &job.act, &companions)?;
+        let counting =
+            job.aggregate.as_ref().map(|counts| Counting::begin(&session, &bound, counts)).transpose()?;
         let question = dialect::question(&bound, &job.scope.events, &job.predicate)?;
         let work = match &job.act {
             Act::Delete => None,
             Act::Change(changes) => Some(Work::of(&session.place, &bound.frame.own, changes)?),
         };
         let links = links_of(&job.predicate);
-        let examined =
-            if question.left.is_some() || work.is_some() || !links.is_empty() || !companions.is_empty() {
-                let mut needs = question.needs();
-                if let Some(work) = &work {
-                    work.add_needs(&mut needs);
-                    needs.add_start(&job.start);
-                }
-                Some(Examined { reader: Reader::new(&bound, &needs)?, work, links })
-            } else {
-                None
-            };
+        let by_itself = question.left.is_none() && work.is_none() && links.is_empty();
+        let examined = if !by_itself || !companions.is_empty() || counting.is_some() {
+            let mut needs = question.needs();
+            if let Some(counting) = &counting {
+                counting.groupings().for_each(|column| needs.add_column(column));
+            }
+            if let Some(work) = &work {
+                work.add_needs(&mut needs);
+                needs.add_start(&job.start);
+            }
+            Some(Examined { reader: Reader::new(&bound, &needs)?, work, links })
+        } else {
+            None
+        };
         let order = if examined.is_some() {
             Order::Pages
         } else {
@@ -146,6 +154,7 @@ impl PostgresWalk {
         };
         let mut tables = vec![i64::from(bound.entry.oid)];
         tables.extend(companions.iter().map(|companion| i64::from(companion.entry.oid)));
+        tables.extend(counting.iter().flat_map(Counting::tables));
         let mut walk = Self {
             server: Server::ask(&session)?,
             signature: String::new(),
@@ -163,6 +172,7 @@ impl PostgresWalk {
             question,
             examined,
             companions,
+            counting,
             order,
         };
         walk.signature = walk.session.one(CHECK, &walk.tables)?.get(0);
@@ -358,7 +368,7 @@ impl Walk for PostgresWalk {
         }
         let (condition, bound) = (self.question.sql.clone(), self.question.bound.clone());
         let Some(stretch) = self.next_stretch(want.max(1), &condition, &bound)? else { return Ok(None) };
-        Ok(Some(Box::new(Frozen::freeze(self, &stretch)?)))
+        Ok(Some(Box::new(Frozen::freeze(self, &stretch, &batch.policy)?)))
     }
 
     fn strain(&mut self) -> Result<Option<String>, StoreError> {

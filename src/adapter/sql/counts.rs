@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
 
+use super::Record;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::model::aggregate::Aggregate;
 use crate::model::amount::{Amount, TooLarge};
 use crate::model::ids::PolicyId;
-use crate::model::value::Value;
+use crate::model::value::{Field, Fields as _, Value};
 
 /// The table of our own in which small cells wait.
 pub(crate) const CELLS: &str = "forfall_cell";
@@ -70,10 +71,28 @@ impl Counted {
         Ok(())
     }
 
+    /// A record that was read, by its own fields.
+    pub(crate) fn add_record(
+        &mut self,
+        aggregate: &Aggregate,
+        fields: &[Field],
+        record: &Record,
+        summed: Option<&str>,
+    ) -> Result<(), TooLarge> {
+        let values: Vec<Value> =
+            fields.iter().map(|field| record.get(field).unwrap_or(Value::Null)).collect();
+        self.add(aggregate, &values, summed)
+    }
+
     /// How many records were added.
     pub(crate) fn records(&self) -> usize {
         self.records
     }
+}
+
+/// The fields of the groupings, in their order.
+pub(crate) fn fields(aggregate: &Aggregate) -> Vec<Field> {
+    aggregate.by.iter().map(|grouping| Field::own(grouping.column.as_str())).collect()
 }
 
 /// What a value adds to a sum, as text.

@@ -13,6 +13,8 @@ pub(crate) struct Receiver<'a> {
     pub(crate) columns: &'a [Column],
     /// The columns of each unique index over whole columns, the primary key's too.
     pub(crate) unique: &'a [Vec<String>],
+    /// The columns that have to be given a value in every new row.
+    pub(crate) required: &'a [String],
     /// The names of its triggers and rules.
     pub(crate) triggers: &'a [String],
     /// Whether two spellings are one name.
@@ -126,6 +128,15 @@ impl Receiver<'_> {
             if let Some(what) = wanted.objection(column) {
                 return Err(refused(format!("column `{}` of table `{into}` {what}", column.name)));
             }
+        }
+        let ours = |name: &&String| {
+            by.contains(name) || **name == count.name || sum.is_some_and(|column| column.name == **name)
+        };
+        if let Some(other) = self.required.iter().find(|name| !ours(name)) {
+            let why = format!(
+                "column `{other}` of table `{into}` may not be NULL and has no default, and counts give it no value"
+            );
+            return Err(refused(why));
         }
         let exactly =
             |index: &Vec<String>| index.len() == by.len() && index.iter().all(|name| by.contains(name));

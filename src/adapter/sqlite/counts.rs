@@ -108,10 +108,18 @@ fn columns_of(
     }
     unique.extend(Some(key).filter(|key| !key.is_empty()));
     let triggers: Vec<String> = entry.triggers.iter().map(|(name, _)| name.clone()).collect();
+    let row_number = entry.row_number_column().map(|column| column.name.as_str());
+    let mut required: Vec<String> = session.rows(
+        "SELECT name FROM pragma_table_xinfo(?1) WHERE \"notnull\" AND dflt_value IS NULL AND hidden = 0",
+        [entry.name.as_str()],
+        |row| row.get(0),
+    )?;
+    required.retain(|name| row_number != Some(name.as_str()));
     let receiver = Receiver {
         place: session.place(),
         columns: &schema::columns_of(entry),
         unique: &unique,
+        required: &required,
         triggers: &triggers,
         same: |one, other| one.eq_ignore_ascii_case(other),
     };

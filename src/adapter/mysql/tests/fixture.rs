@@ -203,6 +203,19 @@ impl Fixture for MySqlFixture {
         found.into_iter().map(|(id,)| id).collect()
     }
 
+    fn ask(&self, sql: &str) -> Option<Vec<Vec<String>>> {
+        if !sql.starts_with("SELECT") {
+            self.other().run(sql).unwrap();
+            return Some(Vec::new());
+        }
+        let text = |value: mysql_async::Value| match value {
+            mysql_async::Value::Bytes(bytes) => String::from_utf8(bytes).unwrap(),
+            other => other.as_sql(true),
+        };
+        let rows = self.other().rows(sql, &[]).unwrap();
+        Some(rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect())
+    }
+
     fn store(&self) -> &dyn Dispose {
         &self.world.store
     }

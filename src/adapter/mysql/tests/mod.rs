@@ -1,6 +1,7 @@
 //! Tests against a real server.
 
 mod ahead;
+mod counting;
 mod cutting;
 mod fixture;
 mod traps;

@@ -191,6 +191,24 @@ impl Fixture for PostgresFixture {
         rows.iter().map(|row| u32::try_from(row.get::<_, i32>(0)).unwrap()).collect()
     }
 
+    fn ask(&self, sql: &str) -> Option<Vec<Vec<String>>> {
+        if !sql.starts_with("SELECT") {
+            self.other().run(sql).unwrap();
+            return Some(Vec::new());
+        }
+        let rows =
+            self.other().rows(&format!("SELECT to_json(asked)::text FROM ({sql}) AS asked"), &[]).unwrap();
+        let text = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let one = |row: &Row| {
+            let values: serde_json::Value = serde_json::from_str(row.get(0)).unwrap();
+            values.as_object().unwrap().values().cloned().map(text).collect()
+        };
+        Some(rows.iter().map(one).collect())
+    }
+
     fn store(&self) -> &dyn Dispose {
         &self.world.store
     }

@@ -1,5 +1,6 @@
 //! Tests against a real server.
 
+mod counting;
 mod cutting;
 mod fixture;
 mod json;
