@@ -127,7 +127,7 @@ fn show(policy: &Policy, offer: &Offer, context: &Context) {
         for line in plan::stages(policy, plan, context).lines(2) {
             output.say(line);
         }
-        for line in plan::along(plan) {
+        for line in plan::counts(plan).into_iter().chain(plan::along(plan)) {
             output.say(phrase::wrap(&line, output.width, 4));
         }
         for (stage, keys) in plan::samples(plan) {
@@ -138,6 +138,11 @@ fn show(policy: &Policy, offer: &Offer, context: &Context) {
         }
         if let Some(marker) = &plan.schema.marker {
             output.say(format!("  In the store, {marker} will be made to prove what was done."));
+        }
+        if plan.stages.iter().filter_map(|stage| stage.aggregate.as_ref()).any(|counts| counts.hides()) {
+            let text = "  In the store, forfall_cell will be made: groups that are too small to be shown wait there, \
+                        for whoever may read it.";
+            output.say(phrase::wrap(text, output.width, 2));
         }
     }
     for sentence in undoable(policy) {

@@ -13,6 +13,7 @@ use super::table::{Column, Grid, count, maybe};
 use super::{Context, event, phrase};
 use crate::engine::foresee::{self, Foreseen};
 use crate::engine::plan::{DataPlan, StagePlan};
+use crate::policy::aggregate;
 use crate::policy::rule::Policy;
 use crate::time::Instant;
 
@@ -66,6 +67,8 @@ struct Acts<'a> {
     samples: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counted_in: Option<&'a str>,
     with: Vec<With<'a>>,
 }
 
@@ -159,6 +162,7 @@ fn stage_json<'a>(plan: &DataPlan, stage: &'a StagePlan) -> Acts<'a> {
         newest: stage.newest.map(phrase::start_json),
         samples: stage.samples.iter().map(|key| key.text(plan.schema.key_form)).collect(),
         route: stage.route.as_deref(),
+        counted_in: stage.aggregate.as_ref().map(|counts| counts.into.as_str()),
         with: with(stage).collect(),
     }
 }
@@ -191,6 +195,17 @@ pub(super) fn along(plan: &DataPlan) -> Vec<String> {
         .collect()
 }
 
+/// A line for each stage whose records are counted before they go.
+pub(super) fn counts(plan: &DataPlan) -> Vec<String> {
+    let counting = plan.stages.iter().filter_map(|stage| Some((stage, stage.aggregate.as_deref()?)));
+    counting
+        .map(|(stage, counts)| {
+            let words = phrase::safe(&aggregate::words(counts));
+            format!("  {}: before it goes, each record is {words}", stage_name(stage))
+        })
+        .collect()
+}
+
 /// One block for each `[[data]]`: where, the stages, what is kept, the verdict.
 pub(super) fn print(policy: &Policy, parts: &[Foreseen], context: &Context) -> Result<(), Failure> {
     let output = context.output;
@@ -211,7 +226,7 @@ pub(super) fn print(policy: &Policy, parts: &[Foreseen], context: &Context) -> R
             for line in stages(policy, plan, context).lines(2) {
                 output.line(line)?;
             }
-            for line in along(plan) {
+            for line in counts(plan).into_iter().chain(along(plan)) {
                 output.prose(&line, 4)?;
             }
             for (stage, keys) in samples(plan) {

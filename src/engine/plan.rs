@@ -177,11 +177,10 @@ pub fn plan(
     }
     for (stage, selection) in stages.iter_mut().zip(&selections.stages) {
         if stage.action.changes_the_store() && stage.due > 0 {
-            stage.route = match &stage.aggregate {
-                Some(aggregate) => {
-                    Some(format!("each record locked and counted in {} before it goes", aggregate.into))
-                }
-                None => store.route(&scope, &selection.acts, selection.start.as_ref())?,
+            stage.route = if stage.aggregate.is_some() {
+                Some("each record locked and counted before it goes".to_owned())
+            } else {
+                store.route(&scope, &selection.acts, selection.start.as_ref())?
             };
         }
     }

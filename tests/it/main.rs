@@ -4,6 +4,7 @@
 mod architecture;
 mod cli;
 mod companions;
+mod counting;
 mod crash;
 mod daemon;
 mod engine;

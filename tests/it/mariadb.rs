@@ -1,6 +1,8 @@
 //! The program against a real MariaDB server: dry run, approval, run, kills between any two steps, and what it says
 //! when something is wrong.
 
+mod counting;
+
 use std::os::unix::process::ExitStatusExt;
 
 use forfall::adapter::contract::server;

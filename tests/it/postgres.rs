@@ -2,6 +2,7 @@
 //! when something is wrong.
 
 mod bad_input;
+mod counting;
 mod partitions;
 
 use std::os::unix::process::ExitStatusExt;

@@ -2,6 +2,7 @@
 
 use super::{Decision, Due, Question, Unknown, Verdict};
 use crate::model::start::{Start, StartSource, StartState, WhyUndetermined};
+use crate::policy::aggregate;
 use crate::policy::rule::Stage;
 use crate::policy::timing::{Kept, keep_until};
 use crate::time::{Instant, StartValue};
@@ -24,7 +25,16 @@ impl Question<'_> {
         if self.held && !matches!(decision.verdict, Verdict::Held(_)) {
             why.push("A hold covers it, so nothing would be done to it.".to_owned());
         }
+        why.extend(self.counted(decision));
         (why, change)
+    }
+
+    /// Into what it is counted when it is deleted.
+    fn counted(&self, decision: &Decision) -> Option<String> {
+        let stages = &self.data.branches.get(decision.branch?)?.stages;
+        let counts =
+            stages.iter().filter(|stage| stage.runs()).find_map(|stage| stage.aggregate.as_deref())?;
+        Some(format!("When it is deleted, it is {}.", aggregate::words(counts)))
     }
 
     fn stage(&self, decision: &Decision) -> Option<&Stage> {
