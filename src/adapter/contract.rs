@@ -15,6 +15,7 @@ pub mod changing;
 pub mod counting;
 pub mod disposing;
 pub mod linking;
+pub mod methods;
 pub mod proxy;
 pub mod random;
 pub mod reading;

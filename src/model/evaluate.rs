@@ -36,7 +36,9 @@ impl Predicate {
             Self::Surely(inner) => Some(inner.answer(record, world) == Some(true)),
             Self::Unknown(inner) => Some(inner.answer(record, world).is_none()),
             Self::Done { column, method } => {
-                Some(record.get(&Field::own(column.as_str())).is_some_and(|value| method.is_done(&value)))
+                let value = || record.get(&Field::own(column.as_str()));
+                let said = record.is_done(column, method);
+                said.or_else(|| Some(value().is_some_and(|value| method.is_done(&value))))
             }
             Self::KeyIn(keys) => Some(keys.contains(&record.key())),
             Self::Reached(reach) => Some((world.reached)(reach)),

@@ -163,6 +163,22 @@ impl Method {
         })
     }
 
+    /// What the method leaves in a column of that kind, whatever stood there; `None` where that depends on what stood
+    /// there. NULL stays NULL all the same, except under `Flag`.
+    pub fn leaves(&self, kind: ColumnKind) -> Option<Value> {
+        match (self, kind) {
+            (Self::Null, _) => Some(Value::Null),
+            // A column of numbers holds truth as a number.
+            (Self::Fixed(Value::Bool(truth)), ColumnKind::Int) => Some(Value::Int(i64::from(*truth))),
+            (Self::Fixed(fixed), _) => Some(fixed.clone()),
+            (Self::Neutral(kind), _) => Some(neutral(*kind)),
+            (Self::Hide, ColumnKind::Text) => Some(Value::Text(masking::HIDDEN.to_owned())),
+            (Self::Flag, ColumnKind::Bool) => Some(Value::Bool(true)),
+            (Self::Flag, ColumnKind::Int) => Some(Value::Int(1)),
+            _ => None,
+        }
+    }
+
     /// Whether the value already has the form that the method leaves behind. A value that the method cannot work on
     /// is not done.
     pub fn is_done(&self, value: &Value) -> bool {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
+use super::method::Method;
 use crate::time::Instant;
 
 /// A field's value. `Debug` shows the type only: values of records never reach a log or an error text.
@@ -120,4 +121,9 @@ pub trait Fields: std::fmt::Debug {
 
     /// The record's key as events name it.
     fn event_key(&self) -> String;
+
+    /// Whether the method has been carried out on the column, where the store has said so and the value was not read.
+    fn is_done(&self, _column: &str, _method: &Method) -> Option<bool> {
+        None
+    }
 }

@@ -1,21 +1,22 @@
 //! One batch: a transaction that is open until the intent is durable.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use mysql_async::Value as SqlValue;
 
 use super::catalogue::quoted;
+use super::coarse;
 use super::dialect::bytes;
 use super::effects::Companion;
 use super::rows::{at_place, key_of};
 use super::value::{self, Bind};
 use super::walk::{Cursor, Examined, MySqlWalk, Stretch, parts_of};
 use crate::adapter::api::{Act, Basis, Prepared, StoreError, StoreErrorKind};
-use crate::adapter::sql::{Record, unfit};
+use crate::adapter::sql::{How, Record, Work, unfit};
 use crate::model::batch::{Applied, BatchLabel};
 use crate::model::ids::{BatchId, PolicyId};
 use crate::model::key::{Key, KeyPart};
-use crate::model::schema::ColumnKind;
+use crate::model::schema::{Column, ColumnKind};
 use crate::model::value::{Field, Fields as _};
 
 /// A batch whose changes are made and not committed.
@@ -224,12 +225,13 @@ fn change(
     found: &[Record],
 ) -> Result<(Vec<Key>, Vec<Key>), StoreError> {
     let work = examined.work.as_ref().expect("a change has its work");
-    // Records that get the same values are changed by one statement.
+    // Records that get the same values are changed by one statement: all of them, where nothing is computed.
     let mut groups: BTreeMap<String, (Vec<Bind>, Vec<Vec<KeyPart>>)> = BTreeMap::new();
     let (mut unfit, mut before) = (Vec::new(), HashMap::new());
+    let stay = that_cannot_be_cut(walk, work, found)?;
     for record in found {
         let key = record.key();
-        let Some(values) = work.values(record) else {
+        let Some(values) = work.values(record).filter(|_| !stay.contains(&key)) else {
             unfit.extend(Some(key).filter(|key| !walk.unfit.contains(key)));
             continue;
         };
@@ -246,15 +248,8 @@ fn change(
     let mut all = Vec::new();
     for (values, keys) in groups.into_values() {
         let mut bound = walk.question.bound.clone();
-        let set: Vec<String> = work
-            .columns()
-            .zip(values)
-            .map(|(column, value)| {
-                bound.push(value);
-                format!("{} = {}", walk.bound.column(&column.name), value::place(bound.len()))
-            })
-            .collect();
-        let sql = format!("UPDATE {from} SET {} WHERE {}", set.join(", "), these(walk, &keys));
+        let set = set(walk, work, values, &mut bound).join(", ");
+        let sql = format!("UPDATE {from} SET {set} WHERE {}", these(walk, &keys));
         let touched = walk.session.change(&sql, &bound)?;
         require_all(walk, touched, keys.len(), "not every record of the batch could be changed")?;
         all.extend(keys);
@@ -277,6 +272,43 @@ fn change(
     }
     require_all(walk, changed.len() as u64, before.len(), "not every record of the batch could be changed")?;
     Ok((changed, unfit))
+}
+
+/// The records that hold what the server cannot make coarser, such as a zero date.
+fn that_cannot_be_cut(walk: &MySqlWalk, work: &Work, found: &[Record]) -> Result<HashSet<Key>, StoreError> {
+    let works = work.parts().filter_map(|(column, how)| match how {
+        How::Coarser(to) => Some(coarse::works(&walk.bound.column(&column.name), column.kind, *to)),
+        _ => None,
+    });
+    let works: Vec<String> = works.collect();
+    if works.is_empty() || found.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let parts = found.iter().map(|record| parts_of(&walk.session, &record.key()));
+    let these = walk.bound.key_is_one_of(&parts.collect::<Result<Vec<_>, _>>()?);
+    let (list, from) = (walk.bound.key_list(), walk.bound.from());
+    let sql = format!("SELECT {list} FROM {from} WHERE {these} AND NOT ({})", works.join(" AND "));
+    Ok(keys(walk, &sql, &[], &walk.bound.key)?.into_iter().collect())
+}
+
+/// The assignments; the values that were computed come in their order.
+fn set(walk: &MySqlWalk, work: &Work, values: Vec<Bind>, bound: &mut Vec<Bind>) -> Vec<String> {
+    let mut values = values.into_iter();
+    let one = |(column, how): (&Column, &How)| {
+        let own = walk.bound.column(&column.name);
+        let mut place = |value: Bind| {
+            bound.push(value);
+            value::place(bound.len())
+        };
+        let value = match how {
+            How::Always(value) => place(Bind::of(value)),
+            How::UnlessNull(value) => format!("IF({own} <=> NULL, NULL, {})", place(Bind::of(value))),
+            How::Coarser(to) => coarse::first(&own, column.kind, *to),
+            How::Computed => place(values.next().expect("there is a value for each column that is computed")),
+        };
+        format!("{own} = {value}")
+    };
+    work.parts().map(one).collect()
 }
 
 fn keys(walk: &MySqlWalk, sql: &str, bound: &[Bind], kinds: &[ColumnKind]) -> Result<Vec<Key>, StoreError> {

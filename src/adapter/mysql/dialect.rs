@@ -6,7 +6,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use mysql_async::Value as SqlValue;
+
 use super::catalogue::quoted;
+use super::coarse;
 use super::schema::Bound;
 use super::value::{self, Bind};
 use crate::adapter::api::StoreError;
@@ -28,6 +31,8 @@ pub(super) struct MySql<'a> {
     pub(super) bound: Vec<Bind>,
     /// Something was asked that SQL cannot answer exactly: the text means nothing.
     pub(super) opaque: bool,
+    /// Values are spelled out, for a text that binds nothing.
+    pub(super) spells: bool,
 }
 
 const UNKNOWN: &str = "NULL";
@@ -59,7 +64,12 @@ impl Partial for MySql<'_> {
 
 impl<'a> MySql<'a> {
     pub(super) fn new(bound_to: &'a Bound, events: &'a EventBook) -> Self {
-        Self { bound_to, events, bound: Vec::new(), opaque: false }
+        Self { bound_to, events, bound: Vec::new(), opaque: false, spells: false }
+    }
+
+    /// One whose text binds nothing.
+    pub(super) fn spelling(bound_to: &'a Bound, events: &'a EventBook) -> Self {
+        Self { spells: true, ..Self::new(bound_to, events) }
     }
 
     /// Binds a value and gives its place in the text.
@@ -69,7 +79,11 @@ impl<'a> MySql<'a> {
     }
 
     fn bind_value(&mut self, value: &Value) -> String {
-        self.bind(Bind::of(value))
+        match Bind::of(value) {
+            Bind(SqlValue::Bytes(bytes)) if self.spells => value::literal(&bytes),
+            Bind(other) if self.spells => other.as_sql(true),
+            bind => self.bind(bind),
+        }
     }
 
     fn cannot(&mut self) -> String {
@@ -142,7 +156,7 @@ fn is_mixed(kind: ColumnKind) -> bool {
 }
 
 /// Whether the column holds a day of the calendar, and not a zero date or the 31st of February.
-fn is_day(sql: &str) -> String {
+pub(super) fn is_day(sql: &str) -> String {
     format!("(DAYOFMONTH({sql}) BETWEEN 1 AND DAYOFMONTH(LAST_DAY({sql})) AND YEAR({sql}) > 0)")
 }
 
@@ -299,13 +313,18 @@ impl Dialect for MySql<'_> {
     }
 
     fn done(&mut self, cell: &Cell, method: &Arc<Method>) -> Result<String, StoreError> {
-        Ok(match &**method {
-            Method::Null => self.is_null(cell),
-            Method::Fixed(value) if is_plain(cell.kind) && kind_of(value) == Some(cell.kind) => {
-                let same = self.compare(cell, Comparison::Equal, value, Need::Exact);
-                format!("(({} OR {same}) IS TRUE)", self.is_null(cell))
+        let null = self.is_null(cell);
+        Ok(match (&**method, method.leaves(cell.kind)) {
+            (Method::Null, _) => null,
+            (Method::Flag, Some(_)) => format!("({} <=> 1)", cell.sql),
+            (Method::Neutral(ColumnKind::Real), _) => format!("(({null} OR {} = 0) IS TRUE)", cell.sql),
+            (Method::GeneralizeDate { to, .. }, _) if cell.kind.settles_time() => {
+                coarse::is_done(&cell.sql, cell.kind, *to)
             }
-            Method::Flag if cell.kind == ColumnKind::Bool => format!("({} <=> 1)", cell.sql),
+            (_, Some(value)) if is_plain(cell.kind) && kind_of(&value) == Some(cell.kind) => {
+                let same = self.compare(cell, Comparison::Equal, &value, Need::Exact);
+                format!("(({null} OR {same}) IS TRUE)")
+            }
             _ => self.cannot(),
         })
     }

@@ -7,6 +7,7 @@
 mod ahead;
 mod batch;
 mod catalogue;
+mod coarse;
 mod count;
 mod counts;
 mod dialect;

@@ -411,8 +411,8 @@ fn require_privileges(
         }
         Some(work) => {
             let set: Vec<String> = work
-                .columns()
-                .map(|column| format!("{name} = {name}", name = quoted(&column.name)))
+                .parts()
+                .map(|(column, _)| format!("{name} = {name}", name = quoted(&column.name)))
                 .collect();
             statements.push(format!(
                 "EXPLAIN UPDATE {} SET {} WHERE FALSE",

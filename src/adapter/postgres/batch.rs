@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 
 use super::catalogue::quoted;
+use super::coarse;
 use super::fate::{self, Spool};
 use super::value::{self, Bind, KeyType};
 use super::walk::{Examined, PostgresWalk, Stretch};
 use crate::adapter::api::{Act, Basis, Prepared, StoreError, StoreErrorKind};
-use crate::adapter::sql::{Record, unfit};
+use crate::adapter::sql::{How, Record, Work, unfit};
 use crate::model::batch::Applied;
 use crate::model::ids::PolicyId;
 use crate::model::key::Key;
+use crate::model::schema::Column;
 use crate::model::value::{Field, Fields as _, Value};
 
 /// Opens a batch's transaction. A server that would confirm before anything is written is told not to; a stricter
@@ -243,9 +245,9 @@ fn change(
     found: &[Found],
 ) -> Result<(Vec<Key>, Vec<Key>), StoreError> {
     let work = examined.work.as_ref().expect("a change has its work");
-    let columns: Vec<_> = work.columns().collect();
     let (mut places, mut tables, mut unfit) = (Vec::new(), Vec::new(), Vec::new());
-    let mut values: Vec<Vec<Option<String>>> = vec![Vec::new(); columns.len()];
+    let computed = work.parts().filter(|(_, how)| matches!(how, How::Computed)).count();
+    let mut values: Vec<Vec<Option<String>>> = vec![Vec::new(); computed];
     let mut before: HashMap<Key, &Record> = HashMap::new();
     for one in found {
         let Some(new) = work.values(&one.record) else {
@@ -270,20 +272,11 @@ fn change(
         bound.push(array);
         lists.push(format!("${}::{cast}", bound.len()));
     }
-    let names: Vec<String> = (0..columns.len()).map(|at| format!("c{at}")).collect();
-    let set: Vec<String> = columns
-        .iter()
-        .zip(&names)
-        .map(|(column, name)| {
-            // A text is assigned, not cast: a cast would cut what is too long without a word.
-            let declared = column.declared.as_str();
-            let is_text = declared == "text" || declared.starts_with("character");
-            let cast = if is_text { String::new() } else { format!("::{declared}") };
-            format!("{} = new.{name}{cast}", quoted(&column.name))
-        })
-        .collect();
+    let mut names = vec!["place".to_owned(), "part".to_owned()];
+    names.extend((0..computed).map(|at| format!("c{at}")));
+    let set = set(walk, work, &mut bound);
     let sql = format!(
-        "UPDATE {} SET {} FROM unnest({}) AS new(place, part, {}) WHERE {alias}.ctid = new.place::tid \
+        "UPDATE {} SET {} FROM unnest({}) AS new({}) WHERE {alias}.ctid = new.place::tid \
          AND {alias}.tableoid::int8 = new.part AND {} RETURNING {}",
         walk.bound.from(),
         set.join(", "),
@@ -318,6 +311,33 @@ fn change(
             .with_help("Nothing of the batch was done"));
     }
     Ok((changed, unfit))
+}
+
+/// The assignments. Constants are bound behind everything else; what was computed stands under `new`, in order.
+fn set(walk: &PostgresWalk, work: &Work, bound: &mut Vec<Bind>) -> Vec<String> {
+    let mut computed = 0..;
+    let one = |(column, how): (&Column, &How)| {
+        // A text is assigned, not cast: a cast would cut what is too long without a word.
+        let declared = column.declared.as_str();
+        let is_text = declared == "text" || declared.starts_with("character");
+        let cast = if is_text { String::new() } else { format!("::{declared}") };
+        let mut constant = |value: &Value| match value::text(value) {
+            None => "NULL".to_owned(),
+            Some(text) => {
+                bound.push(Bind::Text(text));
+                format!("${}::text{cast}", bound.len())
+            }
+        };
+        let own = walk.bound.column(&column.name);
+        let value = match how {
+            How::Always(value) => constant(value),
+            How::UnlessNull(value) => format!("CASE WHEN {own} IS NOT NULL THEN {} END", constant(value)),
+            How::Coarser(to) => coarse::first(&own, column.kind, *to),
+            How::Computed => format!("new.c{}{cast}", computed.next().unwrap_or_default()),
+        };
+        format!("{} = {value}", quoted(&column.name))
+    };
+    work.parts().map(one).collect()
 }
 
 fn keys(walk: &PostgresWalk, sql: &str, bound: &[Bind], types: &[KeyType]) -> Result<Vec<Key>, StoreError> {

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::catalogue::quoted;
+use super::coarse;
 use super::schema::Bound;
-use super::value::{Bind, KeyType};
+use super::value::{self, Bind, KeyType};
 use crate::adapter::api::StoreError;
 use crate::adapter::sql::starts::{self, Asked, Edge};
 use crate::adapter::sql::{Cell, Dialect, Frame, LINK_ALIAS, Need, Partial, is_order, kind_of, sign};
@@ -26,6 +27,8 @@ pub(super) struct Postgres<'a> {
     pub(super) bound: Vec<Bind>,
     /// Something was asked that SQL cannot answer exactly: the text means nothing.
     pub(super) opaque: bool,
+    /// Values are spelled out, for a text that binds nothing.
+    pub(super) spells: bool,
 }
 
 const UNKNOWN: &str = "NULL::bool";
@@ -33,7 +36,12 @@ const REACH_ALIAS: &str = "forfall reach";
 
 impl<'a> Postgres<'a> {
     pub(super) fn new(bound_to: &'a Bound, events: &'a EventBook) -> Self {
-        Self { bound_to, events, bound: Vec::new(), opaque: false }
+        Self { bound_to, events, bound: Vec::new(), opaque: false, spells: false }
+    }
+
+    /// One whose text binds nothing.
+    pub(super) fn spelling(bound_to: &'a Bound, events: &'a EventBook) -> Self {
+        Self { spells: true, ..Self::new(bound_to, events) }
     }
 
     /// Binds a value and gives its place in the text.
@@ -45,6 +53,7 @@ impl<'a> Postgres<'a> {
 
     fn bind_value(&mut self, value: &Value) -> String {
         match Bind::of(value) {
+            Some(bind) if self.spells => format!("{}::{}", value::literal(value), bind.cast()),
             Some(bind) => self.bind(bind),
             None => self.cannot(),
         }
@@ -279,13 +288,19 @@ impl Dialect for Postgres<'_> {
     }
 
     fn done(&mut self, cell: &Cell, method: &Arc<Method>) -> Result<String, StoreError> {
-        Ok(match &**method {
-            Method::Null => format!("({} IS NULL)", cell.sql),
-            Method::Fixed(value) if is_plain(cell.kind) && kind_of(value) == Some(cell.kind) => {
-                let same = self.compare(cell, Comparison::Equal, value, Need::Exact);
-                format!("(({} IS NULL OR {same}) IS TRUE)", cell.sql)
+        let null = format!("{} IS NULL", cell.sql);
+        Ok(match (&**method, method.leaves(cell.kind)) {
+            (Method::Null, _) => format!("({null})"),
+            (Method::Flag, Some(Value::Bool(_))) => format!("({} IS TRUE)", cell.sql),
+            (Method::Flag, Some(_)) => format!("(({} = 1) IS TRUE)", cell.sql),
+            (Method::Neutral(ColumnKind::Real), _) => format!("(({null} OR {} = 0) IS TRUE)", cell.sql),
+            (Method::GeneralizeDate { to, .. }, _) if cell.kind.settles_time() => {
+                coarse::is_done(&cell.sql, cell.kind, *to)
             }
-            Method::Flag if cell.kind == ColumnKind::Bool => format!("({} IS TRUE)", cell.sql),
+            (_, Some(value)) if is_plain(cell.kind) && kind_of(&value) == Some(cell.kind) => {
+                let same = self.compare(cell, Comparison::Equal, &value, Need::Exact);
+                format!("(({null} OR {same}) IS TRUE)")
+            }
             _ => self.cannot(),
         })
     }

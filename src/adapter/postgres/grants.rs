@@ -76,6 +76,7 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, Sto
             schemas.iter().map(|schema| format!("GRANT USAGE ON SCHEMA {} TO {role};", quoted(schema))),
         );
         for needed in needed.values() {
+            // Also for columns that are only changed: whether that has been done already is seen by them, on the server.
             let mut privileges = vec!["SELECT".to_owned()];
             if disposes && needed.delete {
                 privileges.push("DELETE".to_owned());

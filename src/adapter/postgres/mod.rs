@@ -7,6 +7,7 @@
 mod ahead;
 mod batch;
 mod catalogue;
+mod coarse;
 mod connect;
 mod count;
 mod counts;

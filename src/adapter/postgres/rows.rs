@@ -11,7 +11,7 @@ use super::schema::Bound;
 use super::session::Session;
 use super::value::{self, KeyType};
 use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::adapter::sql::{Dialect as _, LINK_ALIAS, Needs, Record, Shape, Stands};
+use crate::adapter::sql::{Dialect as _, LINK_ALIAS, Needs, Partial as _, Record, Shape, Stands};
 use crate::model::predicate::EventBook;
 use crate::model::value::Field;
 
@@ -35,17 +35,31 @@ impl Reader {
             place += 1;
             place - 1
         };
+        let mut wanted = needs.fields.clone();
+        let mut done = Vec::new();
+        for (column, method) in &needs.done {
+            let field = Field::own(column.as_str());
+            let mut spelling = Postgres::spelling(bound, &events);
+            let cell = spelling.cell(&bound.frame, &field)?;
+            let sql = spelling.done(&cell, method)?;
+            // Where the server itself can say so, the value stays there.
+            if spelling.was_opaque() {
+                wanted.insert(field);
+            } else {
+                done.push((sql, (column.clone(), Arc::clone(method))));
+            }
+        }
         let mut links: Vec<(String, usize)> = Vec::new();
         let mut fields = Vec::new();
         // Whether a link has a row is asked once, before its fields; the fields follow in one stretch at the end.
-        for field in &needs.fields {
+        for field in &wanted {
             if let Some(link) = &field.link
                 && !links.iter().any(|(name, _)| name == link)
             {
                 links.push((link.clone(), add(dialect.through(&bound.frame, link, "TRUE")?)));
             }
         }
-        for field in &needs.fields {
+        for field in &wanted {
             let Stands { link, column, path } = bound.frame.find(field)?;
             // Of a path the whole JSON is read: the record finds its way in it.
             let field =
@@ -64,7 +78,11 @@ impl Reader {
         for reach in &needs.reaches {
             add(dialect.reached(&bound.frame, reach)?);
         }
-        let shape = Shape { fields, reaches: needs.reaches.clone() };
+        let (asked, done): (Vec<String>, Vec<_>) = done.into_iter().unzip();
+        for sql in asked {
+            add(sql);
+        }
+        let shape = Shape { fields, reaches: needs.reaches.clone(), done };
         Ok(Self { list: list.join(", "), key: bound.key.clone(), shape: Arc::new(shape) })
     }
 
@@ -91,10 +109,13 @@ impl Reader {
                 None
             });
         }
-        let reached = (0..self.shape.reaches.len())
-            .map(|at| row.try_get(begin + self.shape.fields.len() + at).map_err(failed))
-            .collect::<Result<_, _>>()?;
-        Ok(Record { key, shape: Arc::clone(&self.shape), values, reached })
+        let behind = begin + self.shape.fields.len();
+        let answers = |from: usize, count: usize| {
+            (from..from + count).map(|at| row.try_get(at).map_err(failed)).collect::<Result<Vec<bool>, _>>()
+        };
+        let reached = answers(behind, self.shape.reaches.len())?;
+        let done = answers(behind + reached.len(), self.shape.done.len())?;
+        Ok(Record { key, shape: Arc::clone(&self.shape), values, reached, done })
     }
 }
 

@@ -282,3 +282,9 @@ pub(super) fn text(value: &Value) -> Option<String> {
         Value::Date(date) => date.to_string(),
     })
 }
+
+/// A value as SQL writes it: digits only, so that nothing in it can be taken for SQL.
+pub(super) fn literal(value: &Value) -> String {
+    let bytes = text(value).unwrap_or_default();
+    format!("convert_from('\\x{}'::bytea, 'UTF8')", hex(bytes.as_bytes()))
+}

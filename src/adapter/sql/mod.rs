@@ -34,4 +34,4 @@ pub(crate) use lower::lower;
 pub(crate) use question::{Partial, Question, links_of};
 pub(crate) use record::{Needs, Record, Shape};
 pub(crate) use trust::trusted;
-pub(crate) use work::Work;
+pub(crate) use work::{How, Work};

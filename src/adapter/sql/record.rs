@@ -7,6 +7,7 @@ use super::Frame;
 use crate::model::evaluate::World;
 use crate::model::json;
 use crate::model::key::{Key, KeyForm};
+use crate::model::method::Method;
 use crate::model::predicate::{EventBook, Predicate, Reach};
 use crate::model::schema::ColumnKind;
 use crate::model::start::Start;
@@ -17,6 +18,8 @@ use crate::model::value::{Field, Fields, Value};
 pub(crate) struct Needs {
     pub(crate) fields: BTreeSet<Field>,
     pub(crate) reaches: Vec<Reach>,
+    /// Columns on which a method may have been carried out already.
+    pub(crate) done: Vec<(String, Arc<Method>)>,
 }
 
 impl Needs {
@@ -43,8 +46,11 @@ impl Needs {
         self.fields.extend(predicate.fields().into_iter().cloned());
         predicate.visit(&mut |part| match part {
             Predicate::Start { start, .. } => self.fields.extend(start.fields().into_iter().cloned()),
-            Predicate::Done { column, .. } => {
-                self.fields.insert(Field::own(column.as_str()));
+            Predicate::Done { column, method } => {
+                let one = (column.clone(), Arc::clone(method));
+                if !self.done.contains(&one) {
+                    self.done.push(one);
+                }
             }
             Predicate::Reached(reach) if !self.reaches.contains(reach) => self.reaches.push(reach.clone()),
             _ => {}
@@ -64,6 +70,8 @@ pub(crate) struct Shape {
     pub(crate) fields: Vec<(Field, ColumnKind, Option<usize>)>,
     /// The references that are asked for.
     pub(crate) reaches: Vec<Reach>,
+    /// Columns of which the server itself says whether a method has been carried out.
+    pub(crate) done: Vec<(String, Arc<Method>)>,
 }
 
 /// A record as it was read. `Debug` shows types only.
@@ -74,6 +82,7 @@ pub(crate) struct Record {
     /// The fields' values; `None` where a link has no row.
     pub(crate) values: Vec<Option<Value>>,
     pub(crate) reached: Vec<bool>,
+    pub(crate) done: Vec<bool>,
 }
 
 impl Record {
@@ -111,5 +120,10 @@ impl Fields for Record {
 
     fn event_key(&self) -> String {
         self.key.text(KeyForm::Columns)
+    }
+
+    fn is_done(&self, column: &str, method: &Method) -> Option<bool> {
+        let same = |(other, how): &(String, Arc<Method>)| other == column && **how == *method;
+        self.shape.done.iter().position(same).map(|at| self.done[at])
     }
 }

@@ -12,6 +12,8 @@ use crate::model::value::Value;
 /// instants without one are cut in UTC. `None` for a value without the declared format.
 pub(super) fn generalize(value: &Value, to: Granularity, format: Option<&Format>) -> Option<Value> {
     match (value, format) {
+        (Value::Date(date), _) if !is_whole(date.year()) => Some(value.clone()),
+        (Value::Instant(instant), _) if !is_whole(instant.year()) => Some(value.clone()),
         (Value::Date(date), _) => Some(Value::Date(first_day(*date, to))),
         (Value::Instant(instant), _) => Some(Value::Instant(first_instant(*instant, to))),
         (Value::Text(text), Some(Format::Pattern(pattern))) => by_pattern(text, pattern, to).map(Value::Text),
@@ -22,6 +24,12 @@ pub(super) fn generalize(value: &Value, to: Granularity, format: Option<&Format>
         (_, Some(format)) => counted(value, format.count()?, to),
         _ => None,
     }
+}
+
+/// The years that both PostgreSQL's calendar and ours have from their first day to their last. What lies outside, such
+/// as infinity, is nobody's day and stays as it is.
+fn is_whole(year: i32) -> bool {
+    (-4711..=262_141).contains(&year)
 }
 
 fn first_day(date: NaiveDate, to: Granularity) -> NaiveDate {

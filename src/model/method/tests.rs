@@ -227,3 +227,35 @@ proptest! {
         prop_assert_eq!(hidden, format!("{}xxxx", &number[..number.len() - 4]));
     }
 }
+
+/// What a store may write without looking is what the method makes of anything that is there.
+#[test]
+fn what_a_method_leaves_is_what_it_makes_of_everything() {
+    let methods = [Method::Null, Method::Fixed(text("a")), Method::Hide, Method::Neutral(ColumnKind::Text)];
+    for method in methods {
+        let left = method.leaves(ColumnKind::Text).expect("it does not depend on what is there");
+        for value in ["", "a", "xxx", "Kari"] {
+            assert!(method.apply(&text(value)) == Ok(left.clone()), "{method:?} of {value}");
+        }
+    }
+    assert!(Method::Fixed(Value::Bool(true)).leaves(ColumnKind::Int) == Some(Value::Int(1)));
+    for method in [Method::TruncateIp, Method::DropLastDigits { digits: 1 }] {
+        assert!(method.leaves(ColumnKind::Text).is_none());
+    }
+}
+
+/// No calendar has infinity's month.
+#[test]
+fn what_is_no_day_of_the_calendar_stays() {
+    for to in [Granularity::Month, Granularity::Year] {
+        let method = Method::GeneralizeDate { to, format: None };
+        for value in [
+            Value::Date(NaiveDate::MIN),
+            Value::Date(NaiveDate::MAX),
+            Value::Instant(DateTime::<chrono::Utc>::MIN_UTC),
+            Value::Instant(DateTime::<chrono::Utc>::MAX_UTC),
+        ] {
+            assert!(method.is_done(&value));
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod counting;
+mod changing;
 mod cutting;
 mod fixture;
 mod traps;

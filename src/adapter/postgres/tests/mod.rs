@@ -1,6 +1,7 @@
 //! Tests against a real server.
 
 mod counting;
+mod changing;
 mod cutting;
 mod fixture;
 mod json;
