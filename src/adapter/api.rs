@@ -216,6 +216,13 @@ pub trait Inspect: Send + Sync {
         Ok(vec![None; scope.target.with.len()])
     }
 
+    /// How many rows of what goes with records belong to none: one count for each of `Target::with`, `None` where it
+    /// lies in another store or cannot be counted. A row that names no record at all is not meant. Where the store
+    /// itself sees to it that there are none, nothing is counted.
+    fn orphans(&self, target: &Target) -> Result<Vec<Option<u64>>, StoreError> {
+        Ok(vec![None; target.with.len()])
+    }
+
     /// Reads records for which `predicate` is true, in key order, after the key given.
     fn scan(
         &self,

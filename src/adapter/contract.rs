@@ -244,7 +244,8 @@ macro_rules! contract {
                 linked_fields_decide_what_is_deleted
                 what_is_reached_can_be_kept
                 companions_go_with_their_record
-                companions_of_an_aborted_batch_stay);
+                companions_of_an_aborted_batch_stay
+                rows_without_their_record_are_counted);
             $crate::contract_cases!($make, random:
                 every_answer_is_the_one_in_memory
                 every_deletion_is_the_one_in_memory);

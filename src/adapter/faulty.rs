@@ -152,6 +152,10 @@ impl Inspect for Faulty {
         self.plan.call("going_along", || self.inner.going_along(scope, predicate))
     }
 
+    fn orphans(&self, target: &Target) -> Result<Vec<Option<u64>>, StoreError> {
+        self.plan.call("orphans", || self.inner.orphans(target))
+    }
+
     fn scan(
         &self,
         scope: &Scope,

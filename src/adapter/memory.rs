@@ -20,7 +20,7 @@ use crate::model::key::{Key, KeyForm};
 use crate::model::predicate::{Predicate, Reach};
 use crate::model::schema::{Column, ColumnKind, Identity, Schema};
 use crate::model::start::{Start, StartState};
-use crate::model::target::Target;
+use crate::model::target::{Target, With};
 use crate::model::value::{Field, Fields, Value};
 use crate::time::{StartSet, StartValue};
 
@@ -245,6 +245,19 @@ impl Inspect for MemoryStore {
             }
         })?;
         Ok(Surveyed { counts, gaps: Vec::new() })
+    }
+
+    fn orphans(&self, target: &Target) -> Result<Vec<Option<u64>>, StoreError> {
+        let tables = self.lock();
+        let records = tables.table(&target.collection)?;
+        let count = |with: &With| {
+            let (Some(by), [key]) = (&with.by, records.key_for(target).as_slice()) else { return Ok(None) };
+            let table = tables.table(&with.collection)?;
+            let place = table.has(&with.collection, by)?;
+            let belongs = |value: &Value| value.is_null() || !records.refer(key, value).is_empty();
+            Ok(Some(table.rows.iter().filter(|row| !belongs(&row[place])).count() as u64))
+        };
+        target.with.iter().map(|with| if with.store.is_none() { count(with) } else { Ok(None) }).collect()
     }
 
     fn scan(

@@ -12,7 +12,7 @@ use super::session::Session;
 use super::table::{Column, Grid, count, maybe};
 use super::{Context, event, phrase};
 use crate::engine::foresee::{self, Foreseen};
-use crate::engine::plan::{DataPlan, StagePlan};
+use crate::engine::plan::{Along, DataPlan, StagePlan};
 use crate::policy::aggregate;
 use crate::policy::rule::Policy;
 use crate::time::Instant;
@@ -49,6 +49,7 @@ struct Entry<'a> {
     undetermined: u64,
     waiting: u64,
     needed: u64,
+    orphans: Vec<With<'a>>,
     state: &'a str,
     verdict: String,
 }
@@ -125,6 +126,7 @@ fn entries<'a>(policy: &'a Policy, parts: &'a [Foreseen]) -> Vec<Entry<'a>> {
         undetermined: 0,
         waiting: 0,
         needed: 0,
+        orphans: Vec::new(),
         state,
         verdict,
     };
@@ -137,6 +139,7 @@ fn entries<'a>(policy: &'a Policy, parts: &'a [Foreseen]) -> Vec<Entry<'a>> {
         let mut entry = bare(verdict::state(part), verdict::words(part));
         entry.store = Some(target.store.as_str());
         entry.collection = Some(&target.collection);
+        entry.orphans = part.orphans.iter().map(With::of).collect();
         if let Ok(plan) = &part.plan {
             entry.stages = plan.stages.iter().map(|stage| stage_json(plan, stage)).collect();
             entry.total = Some(plan.total.count);
@@ -169,10 +172,25 @@ fn stage_json<'a>(plan: &DataPlan, stage: &'a StagePlan) -> Acts<'a> {
 
 /// What goes with the records of a stage.
 pub(super) fn with(stage: &StagePlan) -> impl Iterator<Item = With<'_>> {
-    stage.along.iter().map(|along| With {
-        store: along.store.as_str(),
-        collection: &along.collection,
-        count: along.count,
+    stage.along.iter().map(With::of)
+}
+
+impl<'a> With<'a> {
+    fn of(along: &'a Along) -> Self {
+        Self { store: along.store.as_str(), collection: &along.collection, count: along.count }
+    }
+}
+
+/// A sentence for each table whose rows belong to records that are not there.
+fn orphans<'a>(part: &'a Foreseen, records: &'a str) -> impl Iterator<Item = String> + 'a {
+    let some = part.orphans.iter().filter_map(|along| Some((along, along.count.filter(|count| *count > 0)?)));
+    some.map(move |(along, count)| {
+        let rows = phrase::counted(count, "row", "rows");
+        let belong = if count == 1 { "belongs" } else { "belong" };
+        let (table, records) = (phrase::safe(&along.collection), phrase::safe(records));
+        format!(
+            "  {rows} of {table} {belong} to no record of {records}; nothing is done to what has no record"
+        )
     })
 }
 
@@ -236,6 +254,9 @@ pub(super) fn print(policy: &Policy, parts: &[Foreseen], context: &Context) -> R
                 if let Some(route) = &stage.route {
                     output.prose(&format!("  {}: {}", stage_name(stage), phrase::safe(route)), 4)?;
                 }
+            }
+            for line in orphans(part, &target.collection) {
+                output.prose(&line, 4)?;
             }
             if let Some(kept) = kept(plan) {
                 output.line(format!("  kept: {kept}"))?;

@@ -1,11 +1,13 @@
 //! What a run would do at an instant, gates included: the whole of a dry run.
 
-use crate::adapter::api::StoreError;
+use crate::adapter::api::{Inspect, StoreError};
+use crate::model::ids::StoreName;
+use crate::model::target::Target;
 use crate::policy::rule::Policy;
 use crate::time::Instant;
 
 use super::gate::Answer;
-use super::plan::{self, Circumstances, DataPlan};
+use super::plan::{self, Along, Circumstances, DataPlan};
 use super::run::{self, Begun};
 use super::{Engine, EngineError};
 
@@ -16,6 +18,8 @@ pub struct Foreseen {
     pub index: usize,
     /// The counts, or why there are none.
     pub plan: Result<DataPlan, StoreError>,
+    /// Rows of what goes with records that belong to none, where they can be counted. Nothing is done to them.
+    pub orphans: Vec<Along>,
     /// What the gates would answer.
     pub answer: Answer,
     /// Why nothing may be done at that instant at all: a pause, or the policy's window.
@@ -39,9 +43,15 @@ pub fn foresee(
     let curves = engine.state.curves(&policy.id)?;
     let mut parts = Vec::new();
     for data in &policy.data {
-        let plan = engine
-            .inspect(&data.target.store)
-            .and_then(|store| plan::plan(store, policy, data, &circumstances));
+        let planned = engine.inspect(&data.target.store).and_then(|store| {
+            let plan = plan::plan(store, policy, data, &circumstances)?;
+            let orphans = orphans(store, &plan.target)?;
+            Ok((plan, orphans))
+        });
+        let (plan, orphans) = match planned {
+            Ok((plan, orphans)) => (Ok(plan), orphans),
+            Err(error) => (Err(error), Vec::new()),
+        };
         let answer = match &plan {
             Ok(plan) => {
                 begun.gates(data, plan, approval.as_ref(), before.as_ref(), &curves, &circumstances)?
@@ -49,7 +59,22 @@ pub fn foresee(
             Err(_) => Answer::Open,
         };
         let unresolved = policy.unresolved.clone();
-        parts.push(Foreseen { index: data.index, plan, answer, closed: closed.clone(), unresolved });
+        parts.push(Foreseen { index: data.index, plan, orphans, answer, closed: closed.clone(), unresolved });
     }
     Ok(parts)
+}
+
+/// What goes with records of the same store, with how much of it belongs to none.
+fn orphans(store: &dyn Inspect, target: &Target) -> Result<Vec<Along>, StoreError> {
+    if target.with.is_empty() {
+        return Ok(Vec::new());
+    }
+    let counts = store.orphans(target)?.into_iter();
+    let found = target.goes_along().zip(counts).filter(|(_, count)| count.is_some());
+    let one = |((store, collection), count): ((&StoreName, &str), Option<u64>)| Along {
+        store: store.clone(),
+        collection: collection.to_owned(),
+        count,
+    };
+    Ok(found.map(one).collect())
 }

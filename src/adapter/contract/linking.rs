@@ -156,6 +156,28 @@ pub fn companions_go_with_their_record(make: Make<'_>) {
     assert_eq!(children, [204, 205]);
 }
 
+/// Rows whose record is not there are counted, and stay.
+pub fn rows_without_their_record_are_counted(make: Make<'_>) {
+    let content = |can| {
+        let mut content = family(can);
+        content.children.extend([Child { id: 206, of: 77 }, Child { id: 207, of: 78 }]);
+        content
+    };
+    let suite = Suite::bound(make, content, |fixture, target| target.with.extend(fixture.with()));
+    match suite.fixture.with() {
+        None => return skip("nothing in the store goes with records"),
+        Some(with) if with.by.is_none() => {
+            assert_eq!(suite.store().orphans(&suite.scope.target).unwrap(), [None]);
+            return skip("what goes with records is not counted without them");
+        }
+        Some(_) => {}
+    }
+    assert_eq!(suite.store().orphans(&suite.scope.target).unwrap(), [Some(2)]);
+    suite.fixture.remove(suite.stored(6));
+    assert_eq!(suite.store().orphans(&suite.scope.target).unwrap(), [Some(4)]);
+    assert_eq!(suite.fixture.children_left().len(), 7);
+}
+
 /// A batch that is taken back gives its companions back.
 pub fn companions_of_an_aborted_batch_stay(make: Make<'_>) {
     let Some(suite) = accompanied(make) else { return };

@@ -17,6 +17,7 @@ mod grants;
 mod listing;
 mod marks;
 mod receiving;
+mod orphans;
 mod role;
 mod rows;
 mod scan;
@@ -146,6 +147,10 @@ impl Inspect for MySqlStore {
     ) -> Result<Surveyed, StoreError> {
         let counts = self.ask(|session| count::survey(session, scope, predicate, start, sets))?;
         Ok(Surveyed { counts, gaps: Vec::new() })
+    }
+
+    fn orphans(&self, target: &Target) -> Result<Vec<Option<u64>>, StoreError> {
+        self.ask(|session| orphans::count(session, target))
     }
 
     fn scan(

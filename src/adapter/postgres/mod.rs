@@ -16,6 +16,7 @@ mod effects;
 mod fate;
 mod grants;
 mod listing;
+mod orphans;
 mod partitions;
 mod replicas;
 mod rows;
@@ -148,6 +149,10 @@ impl Inspect for PostgresStore {
     ) -> Result<Surveyed, StoreError> {
         let counts = self.ask(|session| count::survey(session, scope, predicate, start, sets))?;
         Ok(Surveyed { counts, gaps: Vec::new() })
+    }
+
+    fn orphans(&self, target: &Target) -> Result<Vec<Option<u64>>, StoreError> {
+        self.ask(|session| orphans::count(session, target))
     }
 
     fn scan(

@@ -96,6 +96,25 @@ impl Follower {
     }
 }
 
+/// How many rows name a record that is not there. SQLite keeps foreign keys only for connections that ask it to, so that
+/// none is proof that there is no such row.
+pub(super) fn orphans(session: &Session, target: &Target) -> Result<Vec<Option<u64>>, StoreError> {
+    let bound = schema::bind(session, target)?;
+    let mut followers = Follower::all(session, &bound, target)?.into_iter();
+    let record = quoted(&bound.entry.name);
+    let count = |follower: Follower| {
+        let by = format!("{}.{}", quoted(&follower.table), quoted(&follower.by));
+        let theirs = follower.condition(&record, &bound.frame.own.key[0], &record);
+        let sql = format!(
+            "SELECT count(*) FROM {} WHERE {by} IS NOT NULL AND ({theirs}) IS NOT TRUE",
+            quoted(&follower.table)
+        );
+        session.number(&sql, &[])
+    };
+    let here = target.with.iter().map(|with| if with.store.is_none() { followers.next() } else { None });
+    here.map(|follower| follower.map(count).transpose()).collect()
+}
+
 /// How many rows go with the records for which the predicate is true: for each of the target's `with` in its order,
 /// `None` for those in other stores.
 pub(super) fn count(

@@ -152,6 +152,10 @@ impl Inspect for SqliteStore {
         follow::count(&self.reading()?, scope, predicate)
     }
 
+    fn orphans(&self, target: &Target) -> Result<Vec<Option<u64>>, StoreError> {
+        follow::orphans(&self.reading()?, target)
+    }
+
     fn scan(
         &self,
         scope: &Scope,

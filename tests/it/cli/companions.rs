@@ -84,3 +84,25 @@ fn check_asks_the_stores_of_what_belongs_to_the_records() {
     assert!(said.err.contains("what belongs to the records"), "{}", said.err);
     assert!(said.err.contains("calls.toml:5"), "{}", said.err);
 }
+
+/// Notes whose call is gone are counted, in words and as JSON, and stay, whatever a run does.
+#[test]
+fn notes_of_calls_that_are_gone_are_told_of_and_stay() {
+    let fixture = Fixture::new(3, 2);
+    let notes = "\n[[data.with]]\ncollection = \"notes\"\nby = \"of\"\n\n[[stage]]";
+    edit_policy(&fixture, "calls", "\n[[stage]]", notes);
+    let database = rusqlite::Connection::open(fixture.path("calls.db")).unwrap();
+    let sql = "create table notes (id integer primary key, of integer);
+               insert into notes (of) values (1), (5), (77), (78), (null)";
+    database.execute_batch(sql).unwrap();
+    let said = forfall(&fixture, &["plan", "calls"]).expect(0);
+    let words = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("2 rows of notes belong to no record of call_log"), "{}", said.out);
+    let plan = fixture.run(&["plan", "calls"]).expect(0).json();
+    let expected = serde_json::json!([{"store": "calls", "collection": "notes", "count": 2}]);
+    assert_eq!(plan["policies"][0]["orphans"], expected);
+    fixture.approve("calls", 3);
+    forfall(&fixture, &["run", "calls"]).expect(0);
+    let left: i64 = database.query_row("select count(*) from notes", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 4, "only the note of a call that went is gone");
+}

@@ -26,6 +26,7 @@ fn plan() {
         "undetermined",
         "waiting",
         "needed",
+        "orphans",
         "state",
         "verdict",
     ];

@@ -5,6 +5,7 @@ mod counting;
 mod changing;
 mod cutting;
 mod fixture;
+mod orphans;
 mod traps;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -5,6 +5,7 @@ mod changing;
 mod cutting;
 mod fixture;
 mod json;
+mod orphans;
 mod partitions;
 mod traps;
 
