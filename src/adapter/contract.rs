@@ -14,6 +14,7 @@
 pub mod changing;
 pub mod counting;
 pub mod disposing;
+pub mod inside;
 pub mod linking;
 pub mod methods;
 pub mod proxy;

@@ -52,6 +52,7 @@ impl MemoryStore {
             nullable: !key.contains(name),
             indexed: key.first() == Some(name),
             unique: key == [*name],
+            json: false,
         });
         let table = Table {
             columns: columns.collect(),

@@ -16,6 +16,16 @@ pub fn at(json: &str, path: &[&str]) -> Value {
     }
 }
 
+/// The same inside what a store gave for a column: where that is no text, nothing stands inside; inside bytes nobody
+/// knows what does.
+pub fn inside(value: &Value, path: &[&str]) -> Value {
+    match value {
+        Value::Text(text) => at(text, path),
+        Value::Bytes(_) => other(),
+        _ => Value::Null,
+    }
+}
+
 fn other() -> Value {
     Value::Bytes(Vec::new())
 }

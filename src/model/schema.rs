@@ -34,6 +34,7 @@ pub struct Schema {
 }
 
 /// One field.
+#[expect(clippy::struct_excessive_bools, reason = "each is a finding by itself")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     /// Its name.
@@ -48,6 +49,8 @@ pub struct Column {
     pub indexed: bool,
     /// A unique constraint covers it alone.
     pub unique: bool,
+    /// Its values are JSON, or may be, inside which a policy may name texts.
+    pub json: bool,
 }
 
 /// What a column's values are, as far as its type settles it.
@@ -99,13 +102,6 @@ pub struct SideEffect {
     pub name: String,
     /// The whole sentence: what would happen, and what to write to allow it.
     pub text: String,
-}
-
-impl Column {
-    /// Whether its values are JSON, inside which a policy may name texts.
-    pub fn holds_json(&self) -> bool {
-        matches!(self.declared.as_str(), "json" | "jsonb")
-    }
 }
 
 impl Schema {

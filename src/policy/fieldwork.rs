@@ -145,6 +145,7 @@ mod tests {
             nullable,
             indexed: false,
             unique,
+            json: false,
         };
         Schema {
             collection: "call_log".into(),

@@ -53,7 +53,7 @@ pub(super) fn schema(tree: &Tree, target: &Target, pattern: &Pattern) -> Result<
 
 fn column(name: &str, kind: ColumnKind, nullable: bool) -> Column {
     let (name, declared) = (name.to_owned(), "attribute".to_owned());
-    Column { name, kind, declared, nullable, indexed: false, unique: false }
+    Column { name, kind, declared, nullable, indexed: false, unique: false, json: false }
 }
 
 /// A pattern that begins in a directory that is not there means nothing yet: a slip of the pen, or too early.

@@ -137,7 +137,9 @@ impl Session {
              WHERE TABLE_SCHEMA = DATABASE() AND CAST(TABLE_NAME AS BINARY) = ? ORDER BY ORDINAL_POSITION",
             &[name],
         )?;
+        let checked = self.checked_as_json(name, &columns)?;
         let columns = columns.into_iter().map(|(column, data_type, declared, nullable)| Column {
+            json: data_type == "json" || checked.contains(&format!("json_valid({})", quoted(&column))),
             kind: value::kind(&data_type, &declared),
             nullable: nullable == "YES",
             indexed: !begins(&column).is_empty(),
@@ -158,6 +160,23 @@ impl Session {
                 &[name],
             )?,
         })
+    }
+
+    /// The checks of a table. MariaDB has no type for JSON: a column declared so is a LONGTEXT that is checked for it.
+    fn checked_as_json(
+        &self,
+        table: &str,
+        columns: &[(String, String, String, String)],
+    ) -> Result<Vec<String>, StoreError> {
+        if !self.is_mariadb || columns.iter().all(|(_, data_type, ..)| data_type != "longtext") {
+            return Ok(Vec::new());
+        }
+        let found: Vec<(String,)> = self.asked(
+            "SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS \
+             WHERE CONSTRAINT_SCHEMA = DATABASE() AND CAST(TABLE_NAME AS BINARY) = ?",
+            &[table],
+        )?;
+        Ok(found.into_iter().map(|(clause,)| clause).collect())
     }
 
     fn unknown(&self, asked: &str, named: &[(String, String, Option<String>, Option<u64>)]) -> StoreError {

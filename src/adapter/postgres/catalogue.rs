@@ -212,9 +212,11 @@ fn columns(
     )?;
     let column = |row: &tokio_postgres::Row| {
         let name: String = row.get(0);
+        let declared: String = row.get(1);
         Column {
             kind: kind(row.get(2)),
-            declared: row.get(1),
+            json: matches!(declared.as_str(), "json" | "jsonb"),
+            declared,
             nullable: !row.get::<_, bool>(3),
             indexed: leading.contains(&name),
             unique: unique.iter().any(|columns| columns.len() == 1 && columns[0] == name),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::frame::{Cell, Frame, Stands};
-use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::api::StoreError;
 use crate::model::key::Key;
 use crate::model::method::Method;
 use crate::model::predicate::{Comparison, Reach, StartIs, TextTest};
@@ -43,9 +43,7 @@ pub(crate) trait Dialect {
     }
 
     /// The text at a path inside a cell of JSON.
-    fn inside(&mut self, cell: Cell, _path: Vec<String>) -> Result<Cell, StoreError> {
-        Err(not_inside(&cell))
-    }
+    fn inside(&mut self, cell: Cell, path: Vec<String>) -> Result<Cell, StoreError>;
 
     /// A field compared with a literal; unknown unless both are of one type.
     fn compare(&mut self, cell: &Cell, op: Comparison, with: &Value, need: Need) -> String;
@@ -118,9 +116,3 @@ pub(crate) trait Dialect {
 
 /// The name under which a linked row's columns stand. No table of a store has it.
 pub(crate) const LINK_ALIAS: &str = "forfall link";
-
-/// Fields inside JSON are not for this store.
-pub(crate) fn not_inside(cell: &Cell) -> StoreError {
-    let why = "fields inside JSON are read in PostgreSQL only";
-    StoreError::new(StoreErrorKind::Unsupported, cell.sql.as_str(), why).with_help("Name a column of its own")
-}

@@ -98,7 +98,7 @@ impl Frame {
         }
         let inside = field.in_json().and_then(|(column, path)| Some((table.column(column)?, path)));
         match inside {
-            Some((column, path)) if column.holds_json() => {
+            Some((column, path)) if column.json => {
                 Ok(Stands { link, column, path: path.into_iter().map(str::to_owned).collect() })
             }
             Some((column, _)) => Err(StoreError::new(
@@ -106,7 +106,7 @@ impl Frame {
                 format!("table `{}`", table.name),
                 format!("`{}` is {}, and has no fields of its own", column.name, column.kind.text()),
             )
-            .with_help("Correct the policy: a path such as `data.name` leads into a column of JSON")),
+            .with_help("Correct the policy: a path such as `data.name` leads into a column of JSON, or in SQLite of text")),
             None => Err(StoreError::new(
                 StoreErrorKind::NotFound,
                 format!("table `{}`", table.name),

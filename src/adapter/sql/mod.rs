@@ -25,7 +25,7 @@ pub(crate) mod unfit;
 mod work;
 
 pub(crate) use compare::{is_order, kind_of, sign};
-pub(crate) use dialect::{Dialect, LINK_ALIAS, Need, not_inside};
+pub(crate) use dialect::{Dialect, LINK_ALIAS, Need};
 pub(crate) use fingerprint::fingerprint;
 pub(crate) use frame::{Cell, Frame, LinkedTable, Stands, Table};
 pub(crate) use key::Keys;

@@ -108,10 +108,7 @@ impl Fields for Record {
         }
         let (column, path) = field.in_json()?;
         let at = self.place(field.link.as_ref(), column)?;
-        self.values[at].as_ref().map(|value| match value {
-            Value::Text(text) => json::at(text, &path),
-            _ => Value::Null,
-        })
+        self.values[at].as_ref().map(|value| json::inside(value, &path))
     }
 
     fn key(&self) -> Key {

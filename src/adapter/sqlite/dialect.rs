@@ -15,6 +15,7 @@ use super::starts::{self, Reading};
 use super::value;
 use crate::adapter::api::StoreError;
 use crate::adapter::sql::{Cell, Dialect, Frame, Need, is_order, sign};
+use crate::model::json;
 use crate::model::key::Key;
 use crate::model::method::Method;
 use crate::model::predicate::{Comparison, EventBook, Reach, StartIs, TextTest};
@@ -84,6 +85,17 @@ impl Dialect for Sqlite<'_> {
 
     fn truth(&self, answer: bool) -> &'static str {
         if answer { "1" } else { "0" }
+    }
+
+    fn inside(&mut self, cell: Cell, path: Vec<String>) -> Result<Cell, StoreError> {
+        // Our own reader of JSON: SQLite's would take a name that comes twice, and what is no JSON, otherwise.
+        let kind = cell.kind;
+        let function = self.session.function(1, move |call| {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            Ok(value::stored(&json::inside(&value::read(call.get_raw(0), kind), &path)))
+        })?;
+        let sql = format!("{function}({})", cell.sql);
+        Ok(Cell { sql, kind: ColumnKind::Text, declared: String::new(), bare: false, absent: None })
     }
 
     fn compare(&mut self, cell: &Cell, op: Comparison, with: &Value, need: Need) -> String {

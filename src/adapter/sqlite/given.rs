@@ -6,7 +6,8 @@ use rusqlite::types::ValueRef;
 
 use super::value;
 use crate::adapter::api::StoreError;
-use crate::adapter::sql::{Dialect, Frame, not_inside};
+use crate::adapter::sql::{Dialect, Frame};
+use crate::model::json;
 use crate::model::key::{Key, KeyForm};
 use crate::model::schema::ColumnKind;
 use crate::model::start::{Start, StartSource};
@@ -32,6 +33,8 @@ struct Shape {
 struct Shaped {
     field: Field,
     kind: ColumnKind,
+    /// Where inside the column's JSON it stands; empty for the column itself.
+    path: Vec<String>,
     value: usize,
     row: Option<usize>,
 }
@@ -47,9 +50,6 @@ impl Arguments {
         let mut fields = Vec::new();
         for field in start.fields() {
             let (cell, path) = dialect.whole_cell(frame, field)?;
-            if !path.is_empty() {
-                return Err(not_inside(&cell));
-            }
             let row = match &field.link {
                 None => None,
                 Some(link) => {
@@ -58,7 +58,7 @@ impl Arguments {
                 }
             };
             sql.push(cell.sql);
-            fields.push(Shaped { field: field.clone(), kind: cell.kind, value: sql.len() - 1, row });
+            fields.push(Shaped { field: field.clone(), kind: cell.kind, path, value: sql.len() - 1, row });
         }
         let by_key = matches!(start.source, StartSource::Event { by: None, .. });
         let key = if by_key { (sql.len(), frame.own.key.len()) } else { (0, 0) };
@@ -77,7 +77,11 @@ impl Arguments {
     pub(super) fn given<'a>(&self, get: impl Fn(usize) -> ValueRef<'a>) -> Given {
         let read = |shaped: &Shaped| {
             let has_row = shaped.row.is_none_or(|row| !matches!(get(row), ValueRef::Null));
-            has_row.then(|| value::read(get(shaped.value), shaped.kind))
+            has_row.then(|| {
+                let value = value::read(get(shaped.value), shaped.kind);
+                let path: Vec<&str> = shaped.path.iter().map(String::as_str).collect();
+                if path.is_empty() { value } else { json::inside(&value, &path) }
+            })
         };
         let values = self.shape.fields.iter().map(read).collect();
         let (begins, columns) = self.shape.key;

@@ -11,6 +11,7 @@ use super::schema::{self, Bound};
 use super::value;
 use crate::adapter::api::{Gap, Page, Row, Scope, StoreError, StoreErrorKind};
 use crate::adapter::sql::{Dialect, Frame, Need, Table, lower};
+use crate::model::json;
 use crate::model::key::{Key, KeyForm, KeyPart};
 use crate::model::predicate::Predicate;
 use crate::model::value::{Field, Fields, Value};
@@ -24,16 +25,25 @@ struct Record {
     linked: Vec<Option<Vec<Value>>>,
 }
 
-fn of(table: &Table, values: &[Value], column: &str) -> Option<Value> {
-    let at = table.columns.iter().position(|other| other.name.eq_ignore_ascii_case(column))?;
-    values.get(at).cloned()
+/// The value of the column; where there is none of that name, with its dots, what stands inside the JSON of another one.
+fn of(table: &Table, values: &[Value], field: &Field) -> Option<Value> {
+    let value = |name: &str| {
+        let at = table.columns.iter().position(|other| other.name.eq_ignore_ascii_case(name))?;
+        values.get(at)
+    };
+    if let Some(value) = value(&field.column) {
+        return Some(value.clone());
+    }
+    let (column, path) = field.in_json()?;
+    table.column(column).filter(|column| column.json)?;
+    Some(json::inside(value(column)?, &path))
 }
 
 impl Fields for Record {
     fn get(&self, field: &Field) -> Option<Value> {
-        let Some(link) = &field.link else { return of(&self.frame.own, &self.own, &field.column) };
+        let Some(link) = &field.link else { return of(&self.frame.own, &self.own, field) };
         let at = self.frame.links.iter().position(|linked| linked.link.name == *link)?;
-        of(&self.frame.links[at].table, self.linked[at].as_ref()?, &field.column)
+        of(&self.frame.links[at].table, self.linked[at].as_ref()?, field)
     }
 
     fn key(&self) -> Key {

@@ -99,6 +99,9 @@ pub(super) fn columns_of(entry: &Entry) -> Vec<Column> {
             && !(entry.without_rowid && column.in_key > 0),
         indexed: entry.is_indexed(&column.name),
         unique: entry.is_unique(&[&column.name]),
+        // SQLite has no type for it: JSON is a text like any other.
+        json: affinity::kind(&column.declared) == ColumnKind::Text
+            || column.declared.eq_ignore_ascii_case("JSON"),
     });
     columns.collect()
 }

@@ -118,7 +118,7 @@ fn a_value_given_back_as_another_type_of_number_is_done() {
 
 fn column(kind: ColumnKind) -> Column {
     let (name, declared) = ("phone".to_owned(), String::new());
-    Column { name, kind, declared, nullable: true, indexed: false, unique: false }
+    Column { name, kind, declared, nullable: true, indexed: false, unique: false, json: false }
 }
 
 #[test]

@@ -87,17 +87,18 @@ pub(crate) fn column<'a>(field: &Field, schema: &'a Schema) -> Result<Cow<'a, Co
     }
     let inside = field.in_json().and_then(|(name, _)| columns.iter().find(|column| column.name == name));
     match inside {
-        Some(column) if column.holds_json() => Ok(Cow::Owned(Column {
+        Some(column) if column.json => Ok(Cow::Owned(Column {
             name: field.column.clone(),
             kind: ColumnKind::Text,
             declared: "text".to_owned(),
             nullable: true,
             indexed: false,
             unique: false,
+            json: false,
         })),
         Some(column) => Err(error(
             format!("`{field}` leads into `{}`, which is {} and no JSON", column.name, column.kind.text()),
-            "only columns of type json or jsonb in PostgreSQL have fields of their own",
+            "only columns of JSON (in SQLite: of text) have fields of their own",
         )),
         None => Err({
             let help = match nearest(&field.column, columns.iter().map(|column| column.name.as_str())) {

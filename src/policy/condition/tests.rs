@@ -210,6 +210,7 @@ fn schema() -> Schema {
         nullable,
         indexed: false,
         unique: false,
+        json: false,
     };
     Schema {
         collection: "applicants".into(),

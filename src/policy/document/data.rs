@@ -62,7 +62,7 @@ fn outcome() -> serde_json::Value {
 )]
 pub struct StartTable {
     /// In this field: the record's own, a link's (`recruitment.closed_at`), a file's (`modified`), or a text inside a
-    /// column of JSON (`data.closedAt`, PostgreSQL).
+    /// column of JSON (`data.closedAt`).
     #[schemars(example = &"called_at", example = &"recruitment.closed_at", example = &"data.closedAt")]
     pub field: Option<Spot<Text>>,
     /// In several fields: the latest counts, once all are there.

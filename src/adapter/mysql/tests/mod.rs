@@ -5,6 +5,7 @@ mod counting;
 mod changing;
 mod cutting;
 mod fixture;
+mod json;
 mod orphans;
 mod traps;
 

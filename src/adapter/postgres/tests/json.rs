@@ -8,6 +8,7 @@ use super::super::dialect::{self, Postgres};
 use super::super::schema;
 use super::{World, deletion, number, target, world};
 use crate::adapter::api::{Dispose as _, Group, Inspect as _};
+use crate::adapter::contract::inside::{ROWS, texts_inside_json_are_fields};
 use crate::adapter::sql::{Need, lower};
 use crate::model::evaluate::World as Known;
 use crate::model::predicate::{Comparison, EventBook, Operand, Predicate, StartIs, TextTest};
@@ -157,7 +158,7 @@ fn by_path(world: &World, predicate: Predicate) -> crate::adapter::api::Job {
     });
     job.predicate =
         Predicate::Start { start: Arc::clone(&job.start), is: StartIs::In(job.due.clone()) }.and(predicate);
-    assert!(world.store.probe(&job.scope.target).unwrap().column("data").unwrap().holds_json());
+    assert!(world.store.probe(&job.scope.target).unwrap().column("data").unwrap().json);
     job
 }
 
@@ -219,5 +220,18 @@ fn a_path_is_never_part_of_the_statement() {
     for wrong in ["word.a", "nothing.a"] {
         let error = world.store.scan(&scope, &Predicate::IsNull(Field::own(wrong)), None, 10).unwrap_err();
         assert!(error.to_string().contains(wrong.split('.').next().unwrap()), "{error}");
+    }
+}
+
+/// As in every other store, for both types.
+#[test]
+fn both_types_of_json_answer_as_other_stores_do() {
+    for kind in ["json", "jsonb"] {
+        let world = world(&format!("CREATE TABLE records (id int PRIMARY KEY, at timestamptz, data {kind})"));
+        for (row, id) in ROWS.iter().zip(1..) {
+            let data = row.map_or("NULL".to_owned(), |row| format!("'{}'", row.replace('\'', "''")));
+            world.other.run(&format!("INSERT INTO records VALUES ({id}, NULL, {data})")).unwrap();
+        }
+        texts_inside_json_are_fields(&world.store, target());
     }
 }

@@ -4,6 +4,7 @@ mod changeable;
 mod counts;
 mod fixture;
 mod following;
+mod json;
 mod lowering;
 mod made_up;
 mod plans;
