@@ -29,6 +29,8 @@ pub struct Server {
     pub ca: Option<PathBuf>,
     /// A replica further behind than this pauses the run.
     pub max_replica_lag: Duration,
+    /// The URLs of the replicas, where they have to be asked themselves.
+    pub replicas: Vec<Secret>,
 }
 
 /// How a connection is protected.
@@ -46,7 +48,15 @@ pub const MAX_REPLICA_LAG: Duration = Duration::from_secs(10);
 impl Server {
     /// A server behind a URL, with what the configuration does not say.
     pub fn at(url: Secret) -> Self {
-        Self { url, planner_url: None, parallel: 1, tls: None, ca: None, max_replica_lag: MAX_REPLICA_LAG }
+        Self {
+            url,
+            planner_url: None,
+            parallel: 1,
+            tls: None,
+            ca: None,
+            max_replica_lag: MAX_REPLICA_LAG,
+            replicas: Vec::new(),
+        }
     }
 
     /// The URL for reading.

@@ -96,6 +96,7 @@ pub(super) struct ServerTable {
     pub(super) tls: Option<Spot<Written<TlsText>>>,
     pub(super) ca: Option<Spot<Text>>,
     pub(super) max_replica_lag: Option<Spot<Written<LagText>>>,
+    pub(super) replicas: Option<Spot<Vec<Spot<UrlText>>>>,
     pub(super) earliest: Option<Spot<Written<Day>>>,
     pub(super) published: Option<Spot<bool>>,
 }

@@ -130,15 +130,7 @@ pub(super) fn server(
         let fault = Fault::new(format!("{parallel} connections at once are too many"));
         wrong.push((written.span(), fault.with_help(format!("write a number from 1 to {MOST_PARALLEL}"))));
     }
-    if let Some(lag) = table.max_replica_lag.as_ref().filter(|_| schemes.contains(&"mysql")) {
-        let fault = Fault::new(
-            "`max-replica-lag` is not available yet for MySQL and MariaDB: replicas are not looked at",
-        );
-        wrong.push((
-            lag.span(),
-            fault.with_help("remove it, and let policies act in a `window` in which replicas keep up"),
-        ));
-    }
+    let replicas = replicas(table, schemes, dir, wrong)?;
     Some(Server {
         url,
         planner_url,
@@ -146,7 +138,33 @@ pub(super) fn server(
         tls,
         ca: table.ca.as_ref().map(|path| beside(dir, &***path)),
         max_replica_lag: table.max_replica_lag.as_ref().map_or(MAX_REPLICA_LAG, |lag| lag.value.0),
+        replicas,
     })
+}
+
+/// The URLs of the replicas. A primary of PostgreSQL tells of its replicas itself; those of MySQL and MariaDB have to be
+/// asked one by one.
+fn replicas(
+    table: &ServerTable,
+    schemes: &[&str],
+    dir: &Path,
+    wrong: &mut Vec<Wrong>,
+) -> Option<Vec<Secret>> {
+    let is_asked = schemes.contains(&"mysql");
+    let Some(urls) = &table.replicas else {
+        if let Some(lag) = table.max_replica_lag.as_ref().filter(|_| is_asked) {
+            let fault = Fault::new("`max-replica-lag` means nothing without `replicas`: only they know it");
+            wrong.push((lag.span(), fault.with_help("add `replicas`, the URL of each, or remove it")));
+        }
+        return Some(Vec::new());
+    };
+    if !is_asked {
+        let fault =
+            Fault::new("`replicas` is for MySQL and MariaDB: PostgreSQL tells of its replicas itself");
+        wrong.push((urls.span(), fault.with_help("remove it; `max-replica-lag` is enough")));
+        return None;
+    }
+    urls.iter().map(|url| secret(url, schemes, dir, wrong)).collect()
 }
 
 fn secret(url: &Spot<UrlText>, schemes: &[&str], dir: &Path, wrong: &mut Vec<Wrong>) -> Option<Secret> {

@@ -101,33 +101,41 @@ fn postgres_kind(settings: &'static str) -> Kind {
 /// The one MariaDB server of this process. `root` connects without a password.
 pub fn mariadb() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        start(&Kind {
-            name: "MariaDB",
-            user: "mysql",
-            make: Box::new(|directory| {
-                let directory = directory.display();
-                format!(
-                    "mariadb-install-db --no-defaults --datadir={directory}/data \
-                       --auth-root-authentication-method=normal --skip-test-db >{directory}/made 2>&1 \
-                     && {certificate}",
-                    certificate = certificate(&directory.to_string()),
-                )
-            }),
-            settings: "",
-            start: |directory, port, _| {
-                let directory = directory.display();
-                format!(
-                    "mariadbd --no-defaults --datadir={directory}/data --socket={directory}/socket --port={port} \
-                       --bind-address=127.0.0.1 --pid-file={directory}/pid --innodb-flush-log-at-trx-commit=0 \
-                       --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --max-connections=200 \
-                       --ssl-cert={directory}/server.pem --ssl-key={directory}/server.key"
-                )
-            },
-            ready: "ready for connections",
-            taken: "Address already in use",
-        })
-    })
+    SERVER.get_or_init(|| start(&mariadb_kind("")))
+}
+
+/// Two others: one that keeps a log for replicas, and one that may become its replica. Nothing is replicated yet.
+pub fn mariadb_pair() -> [Server; 2] {
+    ["--server-id=1 --log-bin=changes --binlog-format=ROW", "--server-id=2 --skip-slave-start"]
+        .map(|settings| start(&mariadb_kind(settings)))
+}
+
+fn mariadb_kind(settings: &'static str) -> Kind {
+    Kind {
+        name: "MariaDB",
+        user: "mysql",
+        make: Box::new(|directory| {
+            let directory = directory.display();
+            format!(
+                "mariadb-install-db --no-defaults --datadir={directory}/data \
+                   --auth-root-authentication-method=normal --skip-test-db >{directory}/made 2>&1 \
+                 && {certificate}",
+                certificate = certificate(&directory.to_string()),
+            )
+        }),
+        settings,
+        start: |directory, port, settings| {
+            let directory = directory.display();
+            format!(
+                "mariadbd --no-defaults --datadir={directory}/data --socket={directory}/socket --port={port} \
+                   --bind-address=127.0.0.1 --pid-file={directory}/pid --innodb-flush-log-at-trx-commit=0 \
+                   --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --max-connections=200 \
+                   --ssl-cert={directory}/server.pem --ssl-key={directory}/server.key {settings}"
+            )
+        },
+        ready: "ready for connections",
+        taken: "Address already in use",
+    }
 }
 
 /// Makes a certificate for 127.0.0.1, `server.pem`, and that of who issued it, `ca.pem`.

@@ -8,7 +8,7 @@ use super::rows::key_of;
 use super::schema::Bound;
 use super::session::Session;
 use super::value::Bind;
-use super::walk::require_same_tables;
+use super::walk::{Others, require_same_tables};
 use crate::adapter::api::StoreError;
 use crate::adapter::sql::ahead::{Ahead, Hand, Places, Sharing, Size, Struck};
 use crate::model::ids::BatchId;
@@ -63,8 +63,7 @@ impl Workers {
         bound: &Bound,
         (target, fingerprint): (&Arc<Target>, &str),
         due: u64,
-        parallel: usize,
-        more: &dyn Fn() -> Result<Session, StoreError>,
+        Others { parallel, more }: Others<'_>,
     ) -> Result<Option<Self>, StoreError> {
         if bound.key != [ColumnKind::Int] || bound.frame.own.key != bound.entry.key {
             return Ok(None);

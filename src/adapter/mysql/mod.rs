@@ -18,6 +18,7 @@ mod listing;
 mod marks;
 mod receiving;
 mod orphans;
+mod replicas;
 mod role;
 mod rows;
 mod scan;
@@ -123,7 +124,11 @@ impl Inspect for MySqlStore {
     }
 
     fn probe(&self, target: &Target) -> Result<Schema, StoreError> {
-        self.ask(|session| schema::probe(session, target))
+        self.ask(|session| {
+            let mut schema = schema::probe(session, target)?;
+            schema.warnings.extend(replicas::unnamed(session, &self.server));
+            Ok(schema)
+        })
     }
 
     fn can_aggregate(&self, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
@@ -189,9 +194,10 @@ impl Dispose for MySqlStore {
     }
 
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
+        let replicas = replicas::Replicas::of(&self.server, self.limits);
         let more = || self.writing();
-        let walk = walk::MySqlWalk::begin(self.writing()?, job, self.returning, self.server.parallel, &more)?;
-        Ok(Box::new(walk))
+        let others = walk::Others { parallel: self.server.parallel, more: &more };
+        Ok(Box::new(walk::MySqlWalk::begin(self.writing()?, job, self.returning, replicas, others)?))
     }
 
     fn resolve(&self, label: &BatchLabel, _: &Target, spool: &[u8]) -> Result<Fate, StoreError> {

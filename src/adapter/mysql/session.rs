@@ -46,6 +46,17 @@ impl Session {
         Ok(session)
     }
 
+    /// Connects to a replica, to ask it how far it is.
+    pub(super) fn watch(server: &Server, url: &Secret, limits: Limits) -> Result<Self, StoreError> {
+        let place = match url.read().ok().and_then(|text| Opts::from_url(&as_mysql(&text)).ok()) {
+            Some(options) => format!("replica {}:{}", options.ip_or_hostname(), options.tcp_port()),
+            None => format!("the replica in {}", url.whereabouts()),
+        };
+        let session = Self::open(&place, server, url, limits, limits.reading)?;
+        session.run("SET SESSION TRANSACTION READ ONLY")?;
+        Ok(session)
+    }
+
     /// Connects for disposing.
     pub(super) fn write(place: &str, server: &Server, limits: Limits) -> Result<Self, StoreError> {
         Self::open(place, server, &server.url, limits, limits.batch)
@@ -104,6 +115,18 @@ impl Session {
             Ok(())
         })?;
         Ok(rows)
+    }
+
+    /// The rows of a statement that cannot be prepared, such as SHOW, from a server that is given up if it is silent.
+    pub(super) fn told(&self, sql: &str) -> Result<Vec<Row>, StoreError> {
+        let mut connection = self.connection.borrow_mut();
+        let answer = async { tokio::time::timeout(PATIENCE, connection.query(sql)).await };
+        let Ok(rows) = self.runtime.block_on(answer) else {
+            self.is_broken.set(true);
+            let why = format!("the server does not answer within {} s", PATIENCE.as_secs());
+            return Err(self.trouble(StoreErrorKind::Unavailable, why));
+        };
+        rows.map_err(|error| self.failed(&error))
     }
 
     /// The one row that a statement gives.
@@ -212,18 +235,26 @@ fn settings(is_mariadb: bool, limits: Limits, statement: Duration) -> [String; 4
     ]
 }
 
+/// The URL as the driver knows it: both servers speak the same.
+fn as_mysql(url: &str) -> zeroize::Zeroizing<String> {
+    zeroize::Zeroizing::new(match url.strip_prefix("mariadb://") {
+        Some(rest) => format!("mysql://{rest}"),
+        None => url.to_owned(),
+    })
+}
+
 fn options(place: &str, server: &Server, url: &Secret) -> Result<Opts, StoreError> {
     const FORM: &str =
         "Write it as `mysql://user:password@host:port/database`, with %40 for an @ in the password";
     let unavailable = |why: String| StoreError::new(StoreErrorKind::Unavailable, place, why);
     let text = url.read().map_err(|error| unavailable(format!("its URL: {error}")).with_help(error.help))?;
-    let same = text.strip_prefix("mariadb://").map(|rest| zeroize::Zeroizing::new(format!("mysql://{rest}")));
     // The parser's own message may repeat a part of the URL.
-    let parsed = Opts::from_url(same.as_ref().unwrap_or(&text)).map_err(|_| {
+    let parsed = Opts::from_url(&as_mysql(&text)).map_err(|_| {
         unavailable(format!("the text in {} is no URL of a MySQL or MariaDB server", url.whereabouts()))
             .with_help(FORM)
     })?;
-    if parsed.db_name().is_none_or(str::is_empty) {
+    // A replica is asked about itself, not about one of its databases.
+    if parsed.db_name().is_none_or(str::is_empty) && !server.replicas.contains(url) {
         let why = format!("the URL in {} names no database", url.whereabouts());
         return Err(unavailable(why).with_help(FORM));
     }

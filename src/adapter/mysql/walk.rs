@@ -15,6 +15,7 @@ use super::counts::Counting;
 use super::dialect::{self, MySql, Question};
 use super::effects::{self, Companion};
 use super::fate::Spool;
+use super::replicas::Replicas;
 use super::rows::{Reader, at_place, key_of};
 use super::schema::{self, Bound};
 use super::session::Session;
@@ -67,6 +68,16 @@ pub(super) struct MySqlWalk {
     /// Something was done since the walk last came to its end.
     pub(super) acted: bool,
     forgot: bool,
+    replicas: Replicas,
+}
+
+/// Connections for workers.
+#[derive(Clone, Copy)]
+pub(super) struct Others<'a> {
+    /// So many may work at the same time.
+    pub(super) parallel: usize,
+    /// Opens one.
+    pub(super) more: &'a dyn Fn() -> Result<Session, StoreError>,
 }
 
 /// How rows are looked at before anything is done to them.
@@ -106,14 +117,14 @@ pub(super) enum Stretch {
 }
 
 impl MySqlWalk {
-    /// Begins with one connection. Without `returning` rows are read before they go; `more` gives other connections, of
-    /// which `parallel` are used where much is due.
+    /// Begins with one connection. Without `returning` rows are read before they go; `others` gives more connections,
+    /// which are used where much is due.
     pub(super) fn begin(
         session: Session,
         job: Job,
         returning: bool,
-        parallel: usize,
-        more: &dyn Fn() -> Result<Session, StoreError>,
+        replicas: Replicas,
+        others: Others<'_>,
     ) -> Result<Self, StoreError> {
         session.require_primary()?;
         session.require_marks()?;
@@ -156,7 +167,7 @@ impl MySqlWalk {
         let order = if at_once { order(&session, &bound, &job, &question)? } else { Order::Key };
         let workers = if examined.is_none() && order == Order::Key && job.expected >= WORTH_RANGES as u64 {
             let known = (&job.scope.target, probed.fingerprint.as_str());
-            Workers::start(&session, &bound, known, job.expected, parallel, more)?
+            Workers::start(&session, &bound, known, job.expected, others)?
         } else {
             None
         };
@@ -170,6 +181,7 @@ impl MySqlWalk {
             passes: 0,
             acted: false,
             forgot: false,
+            replicas,
             session,
             bound,
             job,
@@ -353,6 +365,14 @@ impl Walk for MySqlWalk {
         };
         let forget = !std::mem::replace(&mut self.forgot, true);
         Ok(Some(Box::new(Frozen::freeze(self, batch, stretch, forget)?)))
+    }
+
+    fn strain(&mut self) -> Result<Option<String>, StoreError> {
+        let behind = self.replicas.behind();
+        if let (Some(_), Some(workers)) = (&behind, &mut self.workers) {
+            workers.rest()?;
+        }
+        Ok(behind)
     }
 
     fn gaps(&self) -> Vec<Gap> {

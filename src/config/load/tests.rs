@@ -1,4 +1,5 @@
 use super::*;
+use crate::adapter::secret::Secret;
 
 const CONFIG: &str = r#"
 timezone = "Europe/Oslo"
@@ -194,8 +195,25 @@ fn mistakes_about_a_server_are_told_where_they_stand() {
     let lag = |text: &str| with("parallel    = 2", &format!("parallel = 2\nmax-replica-lag = \"{text}\""));
     refused(&lag("30"), "no time to wait for replicas");
     let slow = lag("30 seconds").replace("\"postgres", "\"mysql").replace("parallel = 2\n", "");
-    refused(&slow, "`max-replica-lag` is not available yet for MySQL and MariaDB");
+    refused(&slow, "`max-replica-lag` means nothing without `replicas`");
+    let replicas = |text: &str| with("parallel    = 2", &format!("replicas = [\"{text}\"]"));
+    refused(&replicas("postgres://db2/hr"), "`replicas` is for MySQL and MariaDB");
+    let asked = |text: &str| replicas(text).replace("\"postgres", "\"mysql");
+    refused(&asked("mysql://watcher:hidden@db2"), "a password does not belong into this file");
+    refused(&asked("http://db2"), "not `http`");
     refused(&with("url         =", "uri ="), "unknown key `uri`");
+}
+
+#[test]
+fn replicas_are_named_like_the_server_itself() {
+    let lagging = "max-replica-lag = \"30 seconds\"\nreplicas = [\"mysql://watcher@db2\", { env = \"DB3\" }]";
+    let text = SERVER.replace("postgres", "mysql").replace("parallel    = 2", lagging);
+    let (_dir, loaded) = loaded(&[("forfall.toml", &format!("{CONFIG}{text}"))]);
+    assert!(loaded.is_sound(), "{:?}", loaded.diagnostics);
+    let config = loaded.config.unwrap();
+    let hr = config.stores.iter().find(|store| store.name.as_str() == "hr").unwrap();
+    let expected = [Secret::Plain("mysql://watcher@db2".to_owned()), Secret::Env("DB3".to_owned())];
+    assert_eq!(hr.place.server().unwrap().replicas, expected);
 }
 
 #[test]

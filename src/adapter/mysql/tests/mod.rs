@@ -7,6 +7,7 @@ mod cutting;
 mod fixture;
 mod json;
 mod orphans;
+mod replicas;
 mod traps;
 
 use std::sync::{Arc, Mutex, PoisonError};
