@@ -1,6 +1,7 @@
 //! The program against a real MariaDB server: dry run, approval, run, kills between any two steps, and what it says
 //! when something is wrong.
 
+mod bad_input;
 mod counting;
 
 use std::os::unix::process::ExitStatusExt;
@@ -30,14 +31,20 @@ const DUE: usize = 2_600;
 const KEPT: usize = 40;
 
 /// An installation beside a database of its own.
-struct Desk {
+pub(crate) struct Desk {
     dir: tempfile::TempDir,
-    database: String,
+    pub(crate) database: String,
+    server: &'static server::Server,
 }
 
 /// Runs one statement as the server's root; gives the first column of its rows as texts.
-fn sql(database: &str, text: &str) -> Vec<String> {
-    let port = server::mariadb().port;
+pub(crate) fn sql(database: &str, text: &str) -> Vec<String> {
+    sql_on(server::mariadb(), database, text)
+}
+
+/// The same on another server.
+fn sql_on(server: &server::Server, database: &str, text: &str) -> Vec<String> {
+    let port = server.port;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let url = format!("mysql://root@127.0.0.1:{port}/{database}?prefer_socket=false");
@@ -50,23 +57,24 @@ fn sql(database: &str, text: &str) -> Vec<String> {
 }
 
 impl Desk {
-    fn new() -> Self {
-        let database = server::mariadb().new_name();
-        sql("mysql", &format!("CREATE DATABASE {database}"));
-        sql(
-            &database,
-            "CREATE TABLE visits (id BIGINT PRIMARY KEY, at TIMESTAMP NULL, who VARCHAR(40), KEY (at))",
+    pub(crate) fn new() -> Self {
+        Self::on(server::mariadb())
+    }
+
+    fn on(server: &'static server::Server) -> Self {
+        let database = server.new_name();
+        sql_on(server, "mysql", &format!("CREATE DATABASE {database}"));
+        let create =
+            "CREATE TABLE visits (id BIGINT PRIMARY KEY, at TIMESTAMP NULL, who VARCHAR(7000), KEY (at))";
+        sql_on(server, &database, create);
+        let fill = format!(
+            "INSERT INTO visits SELECT seq, NOW() - INTERVAL IF(seq <= {DUE}, 40, 3) DAY, CONCAT('visitor ', seq) \
+             FROM seq_1_to_{}",
+            DUE + KEPT
         );
-        sql(
-            &database,
-            &format!(
-                "INSERT INTO visits SELECT seq, NOW() - INTERVAL IF(seq <= {DUE}, 40, 3) DAY, \
-                 CONCAT('visitor ', seq) FROM seq_1_to_{}",
-                DUE + KEPT
-            ),
-        );
+        sql_on(server, &database, &fill);
         let dir = tempfile::tempdir().unwrap();
-        let desk = Self { dir, database };
+        let desk = Self { dir, database, server };
         fs_err::create_dir(desk.dir.path().join("policies")).unwrap();
         desk.write("policies/visits.toml", POLICY);
         desk.connect_as("root", "");
@@ -74,7 +82,7 @@ impl Desk {
     }
 
     fn url(&self, user: &str) -> String {
-        format!("mariadb://{user}@127.0.0.1:{}/{}", server::mariadb().port, self.database)
+        format!("mariadb://{user}@127.0.0.1:{}/{}", self.server.port, self.database)
     }
 
     /// Writes the configuration with the URL of a user in a file of its own.
@@ -95,11 +103,15 @@ impl Desk {
         user
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs_err::write(self.dir.path().join(name), text).unwrap();
     }
 
-    fn command(&self, words: &[&str]) -> std::process::Command {
+    pub(crate) fn command(&self, words: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_forfall"));
         command
             .arg("--config")
@@ -111,7 +123,7 @@ impl Desk {
         command
     }
 
-    fn run(&self, words: &[&str]) -> Said {
+    pub(crate) fn run(&self, words: &[&str]) -> Said {
         said(self.command(words).output().unwrap())
     }
 
@@ -120,7 +132,7 @@ impl Desk {
     }
 
     fn visits(&self) -> String {
-        sql(&self.database, "SELECT COUNT(*) FROM visits").remove(0)
+        sql_on(self.server, &self.database, "SELECT COUNT(*) FROM visits").remove(0)
     }
 
     fn verified(&self) -> Value {
@@ -161,7 +173,7 @@ impl Desk {
 impl Drop for Desk {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            sql("mysql", &format!("DROP DATABASE {}", self.database));
+            sql_on(self.server, "mysql", &format!("DROP DATABASE {}", self.database));
         }
     }
 }
@@ -283,7 +295,7 @@ fn what_is_wrong_with_a_table_is_told_with_what_to_do() {
 fn a_table_that_changed_since_its_approval_is_left_alone() {
     let desk = Desk::new();
     desk.approve();
-    sql(&desk.database, "ALTER TABLE visits MODIFY who VARCHAR(200)");
+    sql(&desk.database, "ALTER TABLE visits MODIFY who VARCHAR(7001)");
     desk.run(&["run", "visits"]).expect(11);
     assert_eq!(desk.visits(), (DUE + KEPT).to_string());
     sql(&desk.database, "ALTER TABLE visits RENAME TO former");

@@ -15,6 +15,7 @@ use forfall::state::sqlite::SqliteState;
 
 use crate::cli::write_policy;
 use crate::fixture::{Fixture, now};
+use crate::mariadb;
 use crate::postgres::{Desk, sql};
 
 /// So many holds are put in force while batches are under way, on each kind of store.
@@ -153,6 +154,36 @@ fn a_hold_on_a_row_of_a_server_wins_against_every_later_batch() {
             is_there: Box::new(move |(place, record)| {
                 let ask = format!("SELECT 1 FROM {} WHERE id = {record}", table(place));
                 !sql(&desk.database, &ask).is_empty()
+            }),
+        }
+    });
+}
+
+#[test]
+fn a_hold_on_a_row_of_mariadb_wins_against_every_later_batch() {
+    races(|| {
+        let desk = mariadb::Desk::new();
+        for place in 0..COLLECTIONS {
+            let table = table(place);
+            mariadb::sql(
+                &desk.database,
+                &format!("CREATE TABLE {table} (id BIGINT PRIMARY KEY, at TIMESTAMP NULL)"),
+            );
+            let fill = format!("INSERT INTO {table} SELECT seq, '2020-01-01' FROM seq_0_to_{}", RECORDS - 1);
+            mariadb::sql(&desk.database, &fill);
+        }
+        desk.write("policies/races.toml", &policy("desk", table, "start.field = \"at\""));
+        desk.run(&["approve", "races", "--count", &(COLLECTIONS * RECORDS).to_string()]).expect(0);
+        Site {
+            run: desk.command(&["run", "races"]),
+            state: desk.path("state/state.db"),
+            store: "desk",
+            collection: table,
+            key: row,
+            when: row_is,
+            is_there: Box::new(move |(place, record)| {
+                let ask = format!("SELECT CONCAT(id) FROM {} WHERE id = {record}", table(place));
+                !mariadb::sql(&desk.database, &ask).is_empty()
             }),
         }
     });

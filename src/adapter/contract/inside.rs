@@ -122,7 +122,8 @@ pub fn texts_inside_json_are_fields(store: &dyn Dispose, target: Target) {
     let due =
         StartSet { instants: vec![(None, "2026-10-01T00:00:00Z".parse().unwrap())], dates_through: None };
     let predicate = state(StartIs::In(due.clone())).and(kind);
-    let job = Job { scope: scope.clone(), predicate, start, due, act: Act::Delete, expected: 1 };
+    let job =
+        Job { scope: scope.clone(), predicate, start, due, act: Act::Delete, expected: 1, aggregate: None };
     assert_eq!(gone(store, job), [Key::from_int(1)]);
     assert_eq!(ids(store, &scope, &Predicate::Always(true)).len(), ROWS.len() - 1);
 }

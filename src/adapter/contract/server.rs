@@ -4,7 +4,7 @@
 //! for it. A server of the system is never looked at. One that cannot start fails the test that asked.
 
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -53,6 +53,11 @@ pub fn durable_postgres() -> &'static Server {
     SERVER.get_or_init(|| {
         start(&postgres_kind("-c shared_buffers=512MB -c max_wal_size=4GB -c wal_compression=on"))
     })
+}
+
+/// A new one, for tests that take something away from it.
+pub fn another_postgres() -> Server {
+    start(&postgres_kind("-c fsync=off -c autovacuum=off -c shared_buffers=64MB"))
 }
 
 /// A replica of a PostgreSQL server that carries out nothing after the next commit for an hour.
@@ -110,6 +115,31 @@ pub fn mariadb_pair() -> [Server; 2] {
         .map(|settings| start(&mariadb_kind(settings)))
 }
 
+/// A new one that keeps what it has confirmed, and comes back by itself when it was killed: for tests that take something
+/// away from it.
+pub fn another_mariadb() -> Server {
+    start(&Kind {
+        start: |directory, port, settings| {
+            let server = mariadb_command(directory, port, settings);
+            format!(
+                "{{ trap 'kill -TERM \"$child\"; wait \"$child\"; exit' TERM; \
+                    while :; do {server} & child=$!; wait \"$child\"; done; }}"
+            )
+        },
+        ..mariadb_kind("--innodb-flush-log-at-trx-commit=1")
+    })
+}
+
+fn mariadb_command(directory: &Path, port: u16, settings: &str) -> String {
+    let directory = directory.display();
+    format!(
+        "mariadbd --no-defaults --datadir={directory}/data --socket={directory}/socket --port={port} \
+           --bind-address=127.0.0.1 --pid-file={directory}/pid --innodb-flush-log-at-trx-commit=0 \
+           --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --max-connections=200 \
+           --ssl-cert={directory}/server.pem --ssl-key={directory}/server.key {settings}"
+    )
+}
+
 fn mariadb_kind(settings: &'static str) -> Kind {
     Kind {
         name: "MariaDB",
@@ -124,15 +154,7 @@ fn mariadb_kind(settings: &'static str) -> Kind {
             )
         }),
         settings,
-        start: |directory, port, settings| {
-            let directory = directory.display();
-            format!(
-                "mariadbd --no-defaults --datadir={directory}/data --socket={directory}/socket --port={port} \
-                   --bind-address=127.0.0.1 --pid-file={directory}/pid --innodb-flush-log-at-trx-commit=0 \
-                   --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --max-connections=200 \
-                   --ssl-cert={directory}/server.pem --ssl-key={directory}/server.key {settings}"
-            )
-        },
+        start: mariadb_command,
         ready: "ready for connections",
         taken: "Address already in use",
     }
@@ -155,6 +177,22 @@ impl Server {
     /// The certificate of who issued the server's own, for a server that has one.
     pub fn issuer(&self) -> PathBuf {
         self.directory.join("ca.pem")
+    }
+
+    /// Lets a process of this server, and whatever it begins from now on, make no file larger than so many bytes, or than
+    /// `unlimited`. Only whoever a process runs as may do that to it.
+    pub fn limit_files(&self, process: &str, size: &str) {
+        let mut command = Vec::new();
+        if rustix::process::geteuid().is_root() {
+            let owner = fs_err::metadata(&self.directory).unwrap();
+            let [uid, gid] = [owner.uid(), owner.gid()].map(|number| number.to_string());
+            let become_it = ["setpriv", "--reuid", &uid, "--regid", &gid, "--clear-groups", "--"];
+            command.extend(become_it.map(str::to_owned));
+        }
+        let limit = ["prlimit", "--pid", process, &format!("--fsize={size}:")];
+        command.extend(limit.map(str::to_owned));
+        let set = Command::new(&command[0]).args(&command[1..]).status();
+        assert!(set.expect("util-linux is there").success(), "the server's files cannot be limited");
     }
 
     /// A name for a database that no other test of this process has.
@@ -199,13 +237,17 @@ fn started(kind: &Kind, directory: &Path, port: u16) -> Result<(), String> {
         std::os::unix::fs::chown(directory, Some(uid), Some(gid)).unwrap();
         command.args(["--reuid", &uid.to_string(), "--regid", &gid.to_string(), "--clear-groups"]);
     }
-    // The shell outlives the tests by the time that it takes to end the server and to tidy up.
+    // A server of MariaDB that starts removes the temporary tables of every other one from the directory for such files.
+    // The shell outlives the tests by the time that it takes to end the server and to tidy up. A limit on the size of
+    // files, which a test may set, is an error of the write and not the server's end.
     let script = format!(
-        "end() {{ trap '' TERM; [ -z \"$server\" ] || {{ kill -QUIT \"$server\"; wait \"$server\"; }}; \
+        "end() {{ trap '' TERM; [ -z \"$server\" ] || {{ kill -QUIT \"$server\"; kill -TERM \"$server\"; wait \"$server\"; }}; \
                   rm -rf -- '{directory}'; exit; }}
          trap end TERM
+         trap '' XFSZ
          PATH=$PATH:/usr/sbin
          cd '{directory}'
+         mkdir -p tmp && export TMPDIR='{directory}/tmp'
          {make} || {{ cat '{directory}/made'; end; }}
          {start} 2>&1 & server=$!
          wait \"$server\"; server=; end",

@@ -67,6 +67,9 @@ fn of_server(place: &str, said: &DbError) -> StoreError {
                 (Unavailable, "The server was stopped or ended the connection: the next run goes on")
             }
             Some("53") => (Unavailable, "The server lacks a resource: look at its log"),
+            Some("58" | "XX") if said.message().starts_with("could not extend file") => {
+                (Damaged, "Make room on the server, and look at its log")
+            }
             Some("58" | "XX") => (Damaged, "Look at the server's log"),
             Some("23") => (Changed, "The change breaks a constraint: nothing of the batch was done"),
             _ => (Changed, "Nothing of the statement was done: look at the server's log"),

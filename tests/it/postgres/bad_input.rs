@@ -1,7 +1,7 @@
 //! What goes wrong between the approval and the end of a run: each time it is said what to do, nothing is half
 //! recorded, and the next run goes on.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use forfall::adapter::contract::server;
 
@@ -127,7 +127,7 @@ fn a_server_that_crashes_in_a_batch_or_only_reads_loses_nothing() {
         std::thread::yield_now();
     };
     // One of its processes is killed, so the server ends all of them and starts again from its log.
-    assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
     let run = said(child.wait_with_output().unwrap()).expect(12);
     assert!(run.out.contains("incomplete"), "{}", run.out);
     assert!(!run.out.contains("\"complete\"") && !run.err.contains("panicked"), "{}{}", run.out, run.err);
@@ -152,4 +152,61 @@ fn a_server_that_crashes_in_a_batch_or_only_reads_loses_nothing() {
     desk.write("url", &format!("postgres://postgres@127.0.0.1:{}/{}", replica.port, desk.database));
     stopped(&desk, 12, &["this server is a replica and only reads", "Name the primary in the URL"]);
     assert_eq!(desk.visits(), (2 * KEPT).to_string());
+}
+
+/// It offers no protection, and without one nothing is said to it.
+#[test]
+fn a_server_without_tls_is_not_spoken_to() {
+    let desk = Desk::new();
+    desk.approve();
+    desk.connect_as("postgres", "tls = \"verify\"\n");
+    stopped(&desk, 12, &["TLS", "name its issuer with `ca`"]);
+    assert_eq!(desk.visits(), (DUE + KEPT).to_string());
+}
+
+/// A limit on the size of the server's files does what a full disk does, for everybody: it cannot make its table larger.
+#[test]
+fn a_server_without_room_says_so_and_goes_on_when_it_has_some() {
+    let server: &server::Server = Box::leak(Box::new(server::another_postgres()));
+    let desk =
+        Desk::on(server, &format!("{}; ALTER TABLE visits ALTER who SET STORAGE PLAIN", super::table()));
+    // Each value becomes so long that one of them fills a page.
+    let long = "a".repeat(6_000);
+    let stages = format!(
+        "[[stage]]\nafter = \"20 days\"\naction = \"anonymize\"\n\
+         fields.who = {{ method = \"fixed\", value = \"{long}\" }}\n\
+         [[stage]]\nafter = \"90 days\"\naction = \"delete\"\n"
+    );
+    let head = POLICY.split("[[stage]]").next().unwrap();
+    desk.write("policies/visits.toml", &format!("{head}{stages}"));
+    desk.approve();
+    let pid = fs_err::read_to_string(server.directory.join("data/postmaster.pid")).unwrap();
+    let pid = pid.lines().next().unwrap();
+    // For whatever it begins from now on, such as the connection of a run.
+    let limit = |size: &str| server.limit_files(pid, size);
+    // One of its logs has 16 MiB.
+    limit(&(17_u64 << 20).to_string());
+    let run = desk.run(&["run", "visits"]).expect(12);
+    assert!(
+        run.out.contains("could not extend file") && run.out.contains("Make room on the server"),
+        "{}",
+        run.out
+    );
+    assert!(run.out.contains("incomplete") && !run.err.contains("panicked"), "{}", run.err);
+    let done = || -> u64 {
+        let entries = desk.run(&["audit", "list", "--kind", "outcome"]).expect(0).json()["entries"].clone();
+        entries.as_array().unwrap().iter().map(|entry| entry["count"].as_u64().unwrap()).sum()
+    };
+    let changed = || {
+        let found = sql_on(server, &desk.database, "SELECT count(*) FROM visits WHERE who LIKE 'aaa%'");
+        found[0].parse::<u64>().unwrap()
+    };
+    desk.verified();
+    assert!(changed() < DUE as u64);
+    assert_eq!(done(), changed(), "what was not written is not recorded as done");
+    limit("unlimited");
+    let run = desk.run(&["run", "visits"]).expect(0).json();
+    assert_eq!(run["runs"][0]["state"], "complete", "{run}");
+    assert_eq!((done(), changed()), (DUE as u64, DUE as u64));
+    desk.verified();
 }

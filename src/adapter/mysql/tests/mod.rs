@@ -1,8 +1,8 @@
 //! Tests against a real server.
 
 mod ahead;
-mod counting;
 mod changing;
+mod counting;
 mod cutting;
 mod fixture;
 mod json;

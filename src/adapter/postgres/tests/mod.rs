@@ -1,7 +1,7 @@
 //! Tests against a real server.
 
-mod counting;
 mod changing;
+mod counting;
 mod cutting;
 mod fixture;
 mod json;

@@ -54,7 +54,7 @@ fn a_linked_row_may_hold_the_start_in_its_json() {
     let unclosed = Predicate::IsNull(Field::linked("case", "data.closed"));
     assert!(matching(&world.store, &scope, &unclosed).is_empty(), "no text, no JSON, no row: nobody knows");
     assert!(at("2026-11-01T12:00:00Z") == scope.now);
-    let job = Job { scope, predicate, start, due: set, act: Act::Delete, expected: 1 };
+    let job = Job { scope, predicate, start, due: set, act: Act::Delete, expected: 1, aggregate: None };
     assert_eq!(carry_out(&world.store, job, 5).unwrap().concat(), [Key::from_int(11)]);
     assert_eq!(number(&world, "SELECT count(*) FROM records"), 3);
     assert!(world.store.probe(&target("records")).unwrap().column("of").is_some_and(|column| !column.json));
