@@ -26,8 +26,6 @@ pub struct Capabilities {
     pub changes_fields: bool,
     /// Records can link to rows of other collections.
     pub links: bool,
-    /// The store can be read while batches are open, and neither is slower for it.
-    pub reads_beside: bool,
     /// How keys are spelled.
     pub key_form: KeyForm,
 }
@@ -154,6 +152,12 @@ pub enum Outline {
 pub trait Inspect: Send + Sync {
     /// What the adapter can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// Whether much can be read while batches are open, and neither waits for the other. Not so where a database file
+    /// is locked, or where the old version of every changed row would have to be put together first, as in InnoDB.
+    fn reads_beside(&self) -> bool {
+        false
+    }
 
     /// What makes this store that store. An error when it cannot be known, such as for an unmounted disk;
     /// never an identity made up from nothing.

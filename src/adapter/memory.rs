@@ -190,13 +190,7 @@ impl Tables {
 
 impl Inspect for MemoryStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            transactional: true,
-            changes_fields: true,
-            links: true,
-            reads_beside: false,
-            key_form: KeyForm::Columns,
-        }
+        Capabilities { transactional: true, changes_fields: true, links: true, key_form: KeyForm::Columns }
     }
 
     fn identity(&self) -> Result<Identity, StoreError> {

@@ -125,13 +125,7 @@ impl FilesystemStore {
 
 impl Inspect for FilesystemStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            transactional: false,
-            changes_fields: false,
-            links: false,
-            reads_beside: false,
-            key_form: KeyForm::Path,
-        }
+        Capabilities { transactional: false, changes_fields: false, links: false, key_form: KeyForm::Path }
     }
 
     fn identity(&self) -> Result<Identity, StoreError> {

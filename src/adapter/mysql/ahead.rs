@@ -28,7 +28,7 @@ pub(super) struct Workers {
     view: View,
 }
 
-/// A view of the tables as they are now. While it is held, InnoDB's purge leaves alone what was deleted since, as it
+/// A view of the tables as they are now. While it is held, the server's purge leaves alone what was deleted since, as it
 /// does during one large DELETE; otherwise the two would get into each other's way on every page.
 #[derive(Debug)]
 struct View {

@@ -101,14 +101,7 @@ impl MySqlStore {
 
 impl Inspect for MySqlStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            transactional: true,
-            changes_fields: true,
-            links: true,
-            // InnoDB would put together the old version of every row that was changed meanwhile.
-            reads_beside: false,
-            key_form: KeyForm::Columns,
-        }
+        Capabilities { transactional: true, changes_fields: true, links: true, key_form: KeyForm::Columns }
     }
 
     fn identity(&self) -> Result<Identity, StoreError> {

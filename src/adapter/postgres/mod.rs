@@ -107,13 +107,11 @@ fn identity(session: &Session) -> Result<Identity, StoreError> {
 
 impl Inspect for PostgresStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            transactional: true,
-            changes_fields: true,
-            links: true,
-            reads_beside: true,
-            key_form: KeyForm::Columns,
-        }
+        Capabilities { transactional: true, changes_fields: true, links: true, key_form: KeyForm::Columns }
+    }
+
+    fn reads_beside(&self) -> bool {
+        true
     }
 
     fn identity(&self) -> Result<Identity, StoreError> {

@@ -198,7 +198,7 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
     /// The batch that was waited for.
     pub(crate) fn hand_over(&mut self, batch: BatchId) -> Box<dyn Prepared + '_> {
         let found = self.found.take().expect("a batch was waited for");
-        Box::new(Batch { open: true, batch, ahead: self, found })
+        Box::new(Handed { open: true, batch, ahead: self, found })
     }
 
     /// Takes back what was begun and not handed over: nothing stays locked while nobody works.
@@ -231,14 +231,14 @@ struct Found<Q> {
 }
 
 /// A batch of one worker, deleted and not committed.
-struct Batch<'a, Q: Send + Sync + 'static> {
+struct Handed<'a, Q: Send + Sync + 'static> {
     ahead: &'a mut Ahead<Q>,
     batch: BatchId,
     found: Found<Q>,
     open: bool,
 }
 
-impl<Q: Send + Sync + 'static> Batch<'_, Q> {
+impl<Q: Send + Sync + 'static> Handed<'_, Q> {
     fn take_back(&mut self) -> Result<(), StoreError> {
         self.open = false;
         self.ahead.left.push_front(self.found.places.clone());
@@ -246,7 +246,7 @@ impl<Q: Send + Sync + 'static> Batch<'_, Q> {
     }
 }
 
-impl<Q: Send + Sync + 'static> Prepared for Batch<'_, Q> {
+impl<Q: Send + Sync + 'static> Prepared for Handed<'_, Q> {
     fn records(&self) -> &[Key] {
         &self.found.struck.records
     }
@@ -281,7 +281,7 @@ impl<Q: Send + Sync + 'static> Prepared for Batch<'_, Q> {
     }
 }
 
-impl<Q: Send + Sync + 'static> Drop for Batch<'_, Q> {
+impl<Q: Send + Sync + 'static> Drop for Handed<'_, Q> {
     fn drop(&mut self) {
         if self.open {
             drop(self.take_back());

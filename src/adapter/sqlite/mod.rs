@@ -95,13 +95,7 @@ impl SqliteStore {
 
 impl Inspect for SqliteStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            transactional: true,
-            changes_fields: true,
-            links: true,
-            reads_beside: false,
-            key_form: KeyForm::Columns,
-        }
+        Capabilities { transactional: true, changes_fields: true, links: true, key_form: KeyForm::Columns }
     }
 
     fn identity(&self) -> Result<Identity, StoreError> {
