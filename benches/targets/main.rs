@@ -1,11 +1,12 @@
 //! Measures the program as an operator runs it, against the plainest thing that does the same without evidence.
 //! Everything is inside the measured time: process start, identity, gates, intents and outcomes, recount, forecast.
 //!
-//! `cargo bench --bench targets -- [sqlite] [postgres] [partitions] [mariadb] [files] [memory] [plan] [--rows N] [--dir DIR]`
+//! `cargo bench --bench targets -- [sqlite] [postgres] [few] [beside] [partitions] [mariadb] [files] [memory] [plan] [--rows N] [--dir DIR]`
 #![allow(clippy::print_stdout, reason = "a benchmark talks to a person")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop where it is")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures with the real clock")]
 
+mod beside;
 mod database;
 mod mariadb;
 mod partitions;
@@ -37,9 +38,19 @@ fn main() {
     }
     if wants("postgres") {
         let rows = wish.rows.unwrap_or(2_000_000);
-        postgres::deletion(&wish.dir, rows, 66_500, postgres::Lie::Scattered);
-        postgres::deletion(&wish.dir, rows, 66_500, postgres::Lie::InOrder);
-        postgres::deletion(&wish.dir, rows * 5, 1_000, postgres::Lie::Scattered);
+        for compressed in [false, true] {
+            postgres::deletion(&wish.dir, rows, 66_500, postgres::Lie::Scattered, compressed);
+            postgres::deletion(&wish.dir, rows, 66_500, postgres::Lie::InOrder, compressed);
+        }
+    }
+    if wants("few") {
+        let rows = wish.rows.unwrap_or(10_000_000);
+        for compressed in [false, true] {
+            postgres::deletion(&wish.dir, rows, 1_000, postgres::Lie::Scattered, compressed);
+        }
+    }
+    if wants("beside") {
+        beside::deletion(&wish.dir, wish.rows.unwrap_or(2_000_000));
     }
     if wants("partitions") {
         let rows = wish.rows.unwrap_or(2_000_000);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::median;
-use crate::postgres::{dropped, our_delete, raw_delete, sql};
+use crate::postgres::{compress, dropped, our_delete, raw_delete, sql};
 use crate::server;
 
 const POLICY: &str = r#"
@@ -64,6 +64,7 @@ fn fill(server: &server::Server, rows: u64, partitions: u64, days: u64) -> u64 {
 /// With us by whole partitions, and with one statement.
 pub(crate) fn deletion(dir: &Path, rows: u64, partitions: u64, days: u64) {
     let server = server::durable_postgres();
+    compress(server, false);
     let due = fill(server, rows, partitions, days);
     let dir = dir.join(format!("forfall-bench-partitions-{}", std::process::id()));
     let raw_sql =

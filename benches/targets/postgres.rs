@@ -1,13 +1,16 @@
 //! PostgreSQL: deletion against one raw DELETE, on a throwaway server with every safety of its own switched on.
 
 use std::path::Path;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::median;
-use crate::program::{configure, forfall};
+use crate::program::{Took, configure, forfall};
 use crate::server::{self, Server};
 
-const POLICY: &str = r#"
+/// Visits go after 30 days.
+pub(crate) const POLICY: &str = r#"
 title = "Visits"
 owner = "bench"
 
@@ -42,7 +45,7 @@ pub(crate) fn sql(server: &Server, database: &str, statements: &[&str]) {
 }
 
 /// Of every hundred thousand rows, `due` are older than 30 days.
-fn fill(server: &Server, rows: u64, due: u64, lie: Lie) {
+pub(crate) fn fill(server: &Server, rows: u64, due: u64, lie: Lie) {
     let spread = match lie {
         Lie::Scattered => "hashint8(n)::int8 + 2147483648".to_owned(),
         Lie::InOrder => format!("(n * 4294967295 / {rows})"),
@@ -87,7 +90,8 @@ pub(crate) fn raw_delete(server: &Server, statement: &str) -> f64 {
     seconds
 }
 
-pub(crate) fn our_delete(server: &Server, dir: &Path, policy: &str, parallel: u64, due: u64) -> (f64, f64) {
+/// A fresh copy, and a policy that is approved for it.
+pub(crate) fn approved(server: &Server, dir: &Path, policy: &str, parallel: u64, due: u64) {
     copied(server, "ours");
     let store = format!(
         "[store.desk]\nadapter = \"postgres\"\nurl = \"postgres://postgres@127.0.0.1:{}/ours\"\nparallel = {parallel}\n",
@@ -95,14 +99,24 @@ pub(crate) fn our_delete(server: &Server, dir: &Path, policy: &str, parallel: u6
     );
     configure(dir, &store, policy);
     forfall(dir, &["approve", "bench", "--count", &due.to_string()]);
+}
+
+/// The run alone.
+pub(crate) fn carried_out(dir: &Path) -> Took {
     let took = forfall(dir, &["run", "bench"]);
     assert!(took.output.contains("\"complete\""), "{}", took.output);
+    took
+}
+
+pub(crate) fn our_delete(server: &Server, dir: &Path, policy: &str, parallel: u64, due: u64) -> (f64, f64) {
+    approved(server, dir, policy, parallel, due);
+    let took = carried_out(dir);
     fs_err::remove_dir_all(dir).unwrap();
     dropped(server, "ours");
     (took.seconds, took.peak)
 }
 
-fn count(server: &Server) -> u64 {
+pub(crate) fn count(server: &Server) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let url = format!("postgres://postgres@127.0.0.1:{}/template", server.port);
@@ -114,15 +128,23 @@ fn count(server: &Server) -> u64 {
     })
 }
 
+/// Whether the server compresses the images of pages that it logs. PostgreSQL does not unless it is told to.
+pub(crate) fn compress(server: &Server, compressed: bool) {
+    let set = format!("ALTER SYSTEM SET wal_compression = {}", if compressed { "on" } else { "off" });
+    sql(server, "postgres", &[&set, "SELECT pg_reload_conf()"]);
+}
+
 /// `due` of every hundred thousand rows go, with us over one and two connections and with one statement.
-pub(crate) fn deletion(dir: &Path, rows: u64, due: u64, lie: Lie) {
+pub(crate) fn deletion(dir: &Path, rows: u64, due: u64, lie: Lie, compressed: bool) {
     let server = server::durable_postgres();
+    compress(server, compressed);
     fill(server, rows, due, lie);
     let due = count(server);
     let dir = dir.join(format!("forfall-bench-postgres-{}", std::process::id()));
     let mut raw = [0.0; 3];
     let mut ours = [[0.0; 3]; 2];
     let mut peak: f64 = 0.0;
+    let watch = Watch::begin(server);
     for round in 0..3 {
         raw[round] = raw_delete(server, "DELETE FROM visits WHERE at <= now() - interval '30 days'");
         for (place, parallel) in [(0, 1), (1, 2)] {
@@ -132,8 +154,10 @@ pub(crate) fn deletion(dir: &Path, rows: u64, due: u64, lie: Lie) {
         }
     }
     dropped(server, "template");
+    let longest = watch.end();
     let lies = if lie == Lie::Scattered { "scattered" } else { "in date order" };
-    println!("postgres, {rows} rows {lies}, {due} due, medians of three (all: {raw:.2?} {ours:.2?}):");
+    let log = if compressed { "compressed page images" } else { "page images as they are" };
+    println!("postgres, {rows} rows {lies}, {due} due, {log}, medians of three (all: {raw:.2?} {ours:.2?}):");
     let (raw, due) = (median(raw), due as f64);
     println!("  one raw DELETE             {raw:6.2} s  {:9.0} rows/s", due / raw);
     for (place, parallel) in [(0, 1), (1, 2)] {
@@ -145,4 +169,44 @@ pub(crate) fn deletion(dir: &Path, rows: u64, due: u64, lie: Lie) {
         );
     }
     println!("  memory at the highest      {peak:6.1} MiB (target: at most 64)");
+    println!("  longest transaction of ours {longest:4.0} ms (target: at most 500)");
 }
+
+/// Looks every few milliseconds how long the oldest transaction that has written in the database `ours` is open.
+struct Watch {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<f64>,
+}
+
+impl Watch {
+    fn begin(server: &Server) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (asked, port) = (Arc::clone(&stop), server.port);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+                let (client, connection) =
+                    tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+                tokio::spawn(async { drop(connection.await) });
+                let mut longest: f64 = 0.0;
+                while !asked.load(Ordering::Relaxed) {
+                    let row = client.query_one(OLDEST, &[]).await.unwrap();
+                    longest = longest.max(row.get::<_, Option<f64>>(0).unwrap_or(0.0));
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                longest
+            })
+        });
+        Self { stop, thread }
+    }
+
+    /// In milliseconds.
+    fn end(self) -> f64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+const OLDEST: &str = "SELECT max(extract(epoch FROM clock_timestamp() - xact_start) * 1000)::float8 \
+    FROM pg_stat_activity WHERE datname = 'ours' AND backend_type = 'client backend' AND backend_xid IS NOT NULL";

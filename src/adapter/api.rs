@@ -154,7 +154,7 @@ pub trait Inspect: Send + Sync {
     fn capabilities(&self) -> Capabilities;
 
     /// Whether much can be read while batches are open, and neither waits for the other. Not so where a database file
-    /// is locked, or where the old version of every changed row would have to be put together first, as in InnoDB.
+    /// is locked, or where the old version of every changed row would have to be put together first.
     fn reads_beside(&self) -> bool {
         false
     }

@@ -244,7 +244,7 @@ fn hold_until_it_ends(site: &Site, state: &SqliteState, run: &mut Child) -> Vec<
     while run.try_wait().unwrap().is_none() {
         // Each batch has an intent and an outcome; the rest of the entries are ours, and the beginning of the run.
         let front = (size(state) - began).saturating_sub(held.len()) / 2;
-        let place = (front + held.len() % 3).min(COLLECTIONS - 1);
+        let place = (front + held.len() % 8).min(COLLECTIONS - 1);
         if taken[place] < RECORDS {
             let record = (place, taken[place]);
             taken[place] += 1;

@@ -50,9 +50,7 @@ pub fn postgres() -> &'static Server {
 /// Another one, as an installation would run it: for measuring.
 pub fn durable_postgres() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        start(&postgres_kind("-c shared_buffers=512MB -c max_wal_size=4GB -c wal_compression=on"))
-    })
+    SERVER.get_or_init(|| start(&postgres_kind("-c shared_buffers=512MB -c max_wal_size=4GB")))
 }
 
 /// A new one, for tests that take something away from it.

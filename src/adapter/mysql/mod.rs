@@ -29,6 +29,7 @@ mod tests;
 mod trouble;
 mod value;
 mod walk;
+mod way;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -163,6 +164,16 @@ impl Inspect for MySqlStore {
 
     fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError> {
         self.ask(|session| scan::read(session, scope, key))
+    }
+
+    fn route(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        start: Option<&Arc<Start>>,
+    ) -> Result<Option<String>, StoreError> {
+        let how = (self.returning, self.server.parallel);
+        self.ask(|session| way::route(session, scope, predicate, start, how)).map(Some)
     }
 
     fn grants(&self, uses: &[Use]) -> Result<Vec<String>, StoreError> {

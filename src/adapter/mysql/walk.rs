@@ -20,9 +20,10 @@ use super::rows::{Reader, at_place, key_of};
 use super::schema::{self, Bound};
 use super::session::Session;
 use super::value::Bind;
+use super::way::{self, Order};
 use crate::adapter::api::{Act, Gap, Job, Prepared, StoreError, StoreErrorKind, Walk};
 use crate::adapter::sql::ahead::WORTH_RANGES;
-use crate::adapter::sql::{Work, links_of, starts};
+use crate::adapter::sql::{Work, links_of};
 use crate::model::batch::BatchLabel;
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, KeyPart};
@@ -32,12 +33,6 @@ use crate::model::target::Target;
 
 /// Rows named one by one make a long statement: no more than these in one batch.
 const MOST_NAMED: usize = 5_000;
-
-/// The index on the start leads to rows that lie anywhere: it is followed for less than this part of them. The server
-/// itself would read even more by an index that has all columns.
-const WORTH_THE_INDEX: u64 = 5;
-/// So many rows are found quickly wherever they lie.
-const FEW: u64 = 100;
 
 /// A walk over one job.
 #[derive(Debug)]
@@ -87,15 +82,6 @@ pub(super) struct Examined {
     pub(super) work: Option<Work>,
     /// The links whose rows decide: they are locked before the records are judged.
     pub(super) links: Vec<String>,
-}
-
-/// The way in which a walk goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Order {
-    /// By the key, as the rows lie.
-    Key,
-    /// By the index on the start's column.
-    Start(String),
 }
 
 /// Where a walk stands.
@@ -164,7 +150,8 @@ impl MySqlWalk {
             }
             Some(Examined { reader: Reader::new(&bound, &needs)?, work, links })
         };
-        let order = if at_once { order(&session, &bound, &job, &question)? } else { Order::Key };
+        let order =
+            if at_once { way::order(&session, &bound, Some(&job.start), &question)? } else { Order::Key };
         let workers = if examined.is_none() && order == Order::Key && job.expected >= WORTH_RANGES as u64 {
             let known = (&job.scope.target, probed.fingerprint.as_str());
             Workers::start(&session, &bound, known, job.expected, others)?
@@ -388,28 +375,6 @@ fn refuse_effects(session: &Session, probed: &Schema) -> Result<(), StoreError> 
     let effects: Vec<&str> = probed.side_effects.iter().map(|effect| effect.text.as_str()).collect();
     let why = format!("more than the records would be touched: {}", effects.join("; "));
     Err(session.trouble(StoreErrorKind::Changed, why).with_help("Nothing was done. Run `forfall check`"))
-}
-
-/// By the start's index where the server itself would answer the question by it, and only for a small part of the rows.
-fn order(session: &Session, bound: &Bound, job: &Job, question: &Question) -> Result<Order, StoreError> {
-    let Some((name, _)) = starts::axis(&job.start, &bound.frame) else { return Ok(Order::Key) };
-    if bound.entry.column(name).is_none_or(|column| !column.indexed) {
-        return Ok(Order::Key);
-    }
-    // The whole rows: an index that has all that is asked for would be read from end to end with pleasure.
-    let sql = format!("EXPLAIN SELECT {table}.* FROM {table} WHERE {}", question.sql, table = bound.from());
-    let rows = session.rows(&sql, &question.bound)?;
-    let text = |row: &mysql_async::Row, column: &str| {
-        row.get_opt::<Option<String>, _>(column).and_then(Result::ok).flatten().unwrap_or_default()
-    };
-    // One line for each table; those of subqueries follow.
-    let by_index = rows.iter().find(|row| text(row, "table") == bound.entry.name).is_some_and(|row| {
-        let rows = row.get_opt::<Option<u64>, _>("rows").and_then(Result::ok).flatten().unwrap_or(u64::MAX);
-        ["range", "ref"].contains(&text(row, "type").as_str())
-            && !["", "PRIMARY"].contains(&text(row, "key").as_str())
-            && rows < bound.entry.estimate.unwrap_or(0) / WORTH_THE_INDEX + FEW
-    });
-    Ok(if by_index { Order::Start(bound.column(name)) } else { Order::Key })
 }
 
 /// One clear sentence before the first statement, instead of an error in the middle of a batch: explaining a statement

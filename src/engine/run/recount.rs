@@ -32,7 +32,7 @@ impl Begun<'_> {
                 && selection.needed == Predicate::Always(false)
         };
         let places: Vec<usize> = (0..plan.stages.len()).filter(|place| acts(*place)).collect();
-        let is_readable = self.engine.inspect(&data.target.store).is_ok_and(|store| store.reads_beside());
+        let is_readable = self.engine.inspect(&data.target.store).is_ok_and(Inspect::reads_beside);
         if !is_readable || plan.due() < WORTHWHILE {
             return Beside(None);
         }

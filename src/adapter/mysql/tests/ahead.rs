@@ -98,3 +98,26 @@ fn a_record_that_is_held_comes_in_no_batch_though_it_was_begun() {
     }
     assert_eq!(done, MANY * 2 / 3 - 3);
 }
+
+/// `plan` says how a run would go.
+#[test]
+fn the_way_is_told() {
+    use crate::adapter::api::Inspect as _;
+    let (mut world, job) = many();
+    let told = |world: &World, job: &Job| {
+        world.store.route(&job.scope, &job.predicate, Some(&job.start)).unwrap().unwrap()
+    };
+    assert_eq!(told(&world, &job), "in the order of the primary key, over 3 connections");
+    world.store.server.parallel = 1;
+    assert_eq!(told(&world, &job), "in the order of the primary key");
+    run_all(
+        &world.other,
+        &format!(
+            "DROP TABLE records
+             CREATE TABLE records (id BIGINT PRIMARY KEY, at TIMESTAMP NULL, KEY (at))
+             INSERT INTO records SELECT seq, IF(seq % 500 > 0, '2026-10-31', '2026-01-01') FROM seq_1_to_{MANY}
+             ANALYZE TABLE records"
+        ),
+    );
+    assert_eq!(told(&world, &job), "by the index on `records`.`at`, because little is due");
+}
