@@ -64,7 +64,7 @@ pub(super) fn adopt(session: &Session, aggregate: &Aggregate) -> Result<(), Stor
 /// The table of cells, if it is there and ours.
 fn cells(session: &Session) -> Result<Option<u32>, StoreError> {
     let row = session.one(
-        "SELECT to_regclass($1::text)::oid, ARRAY(SELECT attname::text FROM pg_attribute \
+        "SELECT (SELECT oid FROM pg_class WHERE oid = to_regclass($1::text) AND relpersistence = 'p'), ARRAY(SELECT attname::text FROM pg_attribute \
          WHERE attrelid = to_regclass($1::text) AND attnum > 0 AND NOT attisdropped ORDER BY attnum)",
         &[Bind::Text(CELLS.to_owned())],
     )?;
@@ -111,8 +111,23 @@ pub(super) fn receiver_of(
         );
         return Err(refused(StoreErrorKind::Unsupported, why));
     }
+    if let Some(why) =
+        session.rows(UNFIT, &[Bind::Int(entry.oid.into()), Bind::Texts(columns.by.clone())])?.first()
+    {
+        return Err(refused(
+            StoreErrorKind::Unsupported,
+            format!("table `{}` {}", entry.spelled, why.get::<_, String>(0)),
+        ));
+    }
     Ok((entry, columns))
 }
+
+/// What else makes a table unfit to receive counts: one sentence's end for each row.
+const UNFIT: &str = "SELECT 'is UNLOGGED, and empty after a crash' FROM pg_class \
+     WHERE oid = $1::int8::oid AND relpersistence <> 'p' \
+   UNION ALL SELECT 'takes different spellings for one in column `' || attname || '`, by a collation that is not deterministic' \
+     FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation \
+     WHERE attrelid = $1::int8::oid AND attname = ANY($2::text[]) AND NOT collisdeterministic";
 
 /// The columns that have to be given a value in every new row.
 fn required(session: &Session, entry: &Entry) -> Result<Vec<String>, StoreError> {

@@ -8,6 +8,7 @@ mod worker;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 
 use worker::{Answer, Order, Worker, lost};
 pub(crate) use worker::{Hand, Struck};
@@ -42,8 +43,12 @@ const REGION: u64 = 4;
 pub(crate) struct Ahead<Q> {
     workers: Vec<Worker<Q>>,
     sharing: Sharing,
+    /// What the workers' ranges came to, as it comes.
+    answers: Receiver<Answer>,
     /// The workers in the order in which they were given their places.
     turn: VecDeque<usize>,
+    /// Answers that came before their turn.
+    early: Vec<Answer>,
     /// Places that nobody is at.
     left: VecDeque<Places>,
     /// Records that go, for each place, as far as is known.
@@ -77,8 +82,12 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
     pub(crate) fn new<H: Hand<Question = Q>>(hands: Vec<H>, sharing: Sharing, size: &Size) -> Self {
         let places = size.places.max(1) as f64;
         let most = (size.records / places).clamp(1.0 / places, size.fullest);
+        let (tell, answers) = channel();
+        let start = |(number, hand)| Worker::start(number, hand, &tell);
         Self {
-            workers: hands.into_iter().map(Worker::start).collect(),
+            workers: hands.into_iter().enumerate().map(start).collect(),
+            answers,
+            early: Vec::new(),
             sharing,
             turn: VecDeque::new(),
             left: std::iter::once(0..size.places).collect(),
@@ -168,16 +177,17 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         let question = Arc::new(question);
         loop {
             self.feed(want, &question)?;
-            let Some(place) = self.turn.pop_front() else { return Ok(false) };
-            let answer = self.workers[place].answer()?;
+            if self.turn.is_empty() {
+                return Ok(false);
+            }
+            let (place, answer) = self.next_answer()?;
             let places = self.workers[place].at.take().unwrap_or(0..0);
             let struck = match answer {
-                Answer::Struck(Ok(struck)) => struck,
-                Answer::Struck(Err(error)) => {
+                Ok(struck) => struck,
+                Err(error) => {
                     self.left.push_front(places);
                     return Err(error);
                 }
-                Answer::Ended(_) => return Err(lost()),
             };
             let found = struck.records.len() as f64 / (places.end - places.start).max(1) as f64;
             self.density = (0.5 * self.density + 0.5 * found).max(self.most / SPARSE);
@@ -195,6 +205,20 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         }
     }
 
+    /// The next answer: in the order of the ranges, or where one may wait for what another has locked, as it comes.
+    fn next_answer(&mut self) -> Result<Answer, StoreError> {
+        loop {
+            let turn = self.turn.front().copied();
+            let is_next = |(place, _): &Answer| self.sharing == Sharing::Apart || Some(*place) == turn;
+            if let Some(at) = self.early.iter().position(is_next) {
+                let answer = self.early.remove(at);
+                self.turn.retain(|place| *place != answer.0);
+                return Ok(answer);
+            }
+            self.early.push(self.answers.recv().map_err(|_| lost())?);
+        }
+    }
+
     /// The batch that was waited for.
     pub(crate) fn hand_over(&mut self, batch: BatchId) -> Box<dyn Prepared + '_> {
         let found = self.found.take().expect("a batch was waited for");
@@ -203,10 +227,17 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
 
     /// Takes back what was begun and not handed over: nothing stays locked while nobody works.
     pub(crate) fn rest(&mut self) -> Result<(), StoreError> {
-        while let Some(place) = self.turn.pop_front() {
-            let answer = self.workers[place].answer()?;
+        while !self.turn.is_empty() {
+            // As they come: one may wait for what another has locked.
+            let answer = if self.early.is_empty() {
+                self.answers.recv().map_err(|_| lost())?
+            } else {
+                self.early.remove(0)
+            };
+            let (place, struck) = answer;
+            self.turn.retain(|other| *other != place);
             self.left.extend(self.workers[place].at.take());
-            if let Answer::Struck(Ok(_)) = answer {
+            if struck.is_ok() {
                 self.workers[place].end(Order::Abort)?;
             }
         }

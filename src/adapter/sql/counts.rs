@@ -253,6 +253,8 @@ fn cell_id(aggregate: &Aggregate, policy: &PolicyId, group: &Group) -> CellId {
     };
     add(policy.as_str());
     add(&aggregate.into);
+    // Another sum is another quantity: its cells begin anew.
+    add(aggregate.sum.as_ref().map_or("", |sum| &sum.column));
     let names = aggregate.by.iter().map(|grouping| grouping.name.as_str());
     names.chain(group.iter().map(String::as_str)).for_each(&mut add);
     digest.finalize().into()

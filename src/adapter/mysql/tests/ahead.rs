@@ -99,6 +99,32 @@ fn a_record_that_is_held_comes_in_no_batch_though_it_was_begun() {
     assert_eq!(done, MANY * 2 / 3 - 3);
 }
 
+/// A statement also locks the first record behind its range, however far away that is: where nothing stays in between,
+/// one connection waits for another, and must not have to wait for longer than that one's batch takes.
+#[test]
+fn nobody_waits_for_good_where_no_record_stays_in_between() {
+    for seq in ["seq", "seq + IF(seq > 100, 1000000, 0)"] {
+        let (mut world, job) = many();
+        run_all(
+            &world.other,
+            &format!(
+                "DELETE FROM records
+                 INSERT INTO records SELECT {seq}, '2026-01-01' FROM seq_1_to_{MANY}
+                 ANALYZE TABLE records"
+            ),
+        );
+        world.store.limits.lock = std::time::Duration::from_mins(1);
+        world.store.server.parallel = 2;
+        let mut walk = world.store.walk(Job { expected: 30_000, ..job }).unwrap();
+        let mut done = 0;
+        while let Some(batch) = walk.prepare(&called(), 1_000, &HashSet::new()).unwrap() {
+            done += batch.records().len();
+            batch.commit().unwrap();
+        }
+        assert_eq!((done, left(&world)), (MANY, 0), "{seq}");
+    }
+}
+
 /// `plan` says how a run would go.
 #[test]
 fn the_way_is_told() {

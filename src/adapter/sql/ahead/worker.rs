@@ -43,16 +43,13 @@ pub(super) enum Order<Q> {
     Settle,
 }
 
-/// What a worker says.
-pub(super) enum Answer {
-    Struck(Result<Struck, StoreError>),
-    /// How the transaction ended.
-    Ended(Result<(), StoreError>),
-}
+/// What a range came to, and for which worker.
+pub(super) type Answer = (usize, Result<Struck, StoreError>);
 
 pub(super) struct Worker<Q> {
     orders: Option<Sender<Order<Q>>>,
-    answers: Receiver<Answer>,
+    /// How its transactions ended.
+    endings: Receiver<Result<(), StoreError>>,
     thread: Option<JoinHandle<()>>,
     /// What it is at.
     pub(super) at: Option<Places>,
@@ -61,11 +58,13 @@ pub(super) struct Worker<Q> {
 }
 
 impl<Q: Send + Sync + 'static> Worker<Q> {
-    pub(super) fn start(mut hand: impl Hand<Question = Q>) -> Self {
+    /// Starts the worker of this number; what its ranges came to it tells to `answers`.
+    pub(super) fn start(number: usize, mut hand: impl Hand<Question = Q>, answers: &Sender<Answer>) -> Self {
         let (orders, told) = channel();
-        let (tell, answers) = channel();
-        let thread = std::thread::spawn(move || work(&mut hand, &told, &tell));
-        Self { orders: Some(orders), answers, thread: Some(thread), at: None, came_to: None }
+        let (tell, endings) = channel();
+        let answers = Answers { number, to: answers.clone(), owes: false };
+        let thread = std::thread::spawn(move || work(&mut hand, &told, answers, &tell));
+        Self { orders: Some(orders), endings, thread: Some(thread), at: None, came_to: None }
     }
 
     pub(super) fn order(&self, order: Order<Q>) -> Result<(), StoreError> {
@@ -73,15 +72,31 @@ impl<Q: Send + Sync + 'static> Worker<Q> {
         if sent { Ok(()) } else { Err(lost()) }
     }
 
-    pub(super) fn answer(&self) -> Result<Answer, StoreError> {
-        self.answers.recv().map_err(|_| lost())
-    }
-
+    /// Has its transaction end, and waits for that.
     pub(super) fn end(&self, order: Order<Q>) -> Result<(), StoreError> {
         self.order(order)?;
-        match self.answer()? {
-            Answer::Ended(ended) => ended,
-            Answer::Struck(_) => Err(lost()),
+        self.endings.recv().map_err(|_| lost())?
+    }
+}
+
+/// One worker's way to those who wait for any of them: an answer comes also if its thread breaks off.
+struct Answers {
+    number: usize,
+    to: Sender<Answer>,
+    owes: bool,
+}
+
+impl Answers {
+    fn send(&mut self, answer: Result<Struck, StoreError>) -> bool {
+        self.owes = false;
+        self.to.send((self.number, answer)).is_ok()
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        if self.owes {
+            self.send(Err(lost()));
         }
     }
 }
@@ -102,32 +117,41 @@ impl<Q> Drop for Worker<Q> {
 }
 
 /// The worker's side.
-fn work<H: Hand>(hand: &mut H, orders: &Receiver<Order<H::Question>>, tell: &Sender<Answer>) {
+fn work<H: Hand>(
+    hand: &mut H,
+    orders: &Receiver<Order<H::Question>>,
+    mut answers: Answers,
+    tell: &Sender<Result<(), StoreError>>,
+) {
     let mut open = false;
     while let Ok(order) = orders.recv() {
-        let answer = match order {
+        let ended = match order {
             Order::Strike { places, question } => {
+                answers.owes = true;
                 let struck = hand.strike(&places, &question);
                 open = struck.is_ok();
                 if !open {
                     drop(hand.roll_back());
                 }
-                Answer::Struck(struck)
+                if answers.send(struck) {
+                    continue;
+                }
+                break;
             }
             Order::Commit(batch) => {
                 open = false;
-                Answer::Ended(hand.commit(&batch))
+                hand.commit(&batch)
             }
             Order::Abort => {
                 open = false;
-                Answer::Ended(hand.roll_back())
+                hand.roll_back()
             }
             Order::Settle => {
                 hand.settle();
-                Answer::Ended(Ok(()))
+                Ok(())
             }
         };
-        if tell.send(answer).is_err() {
+        if tell.send(ended).is_err() {
             break;
         }
     }
