@@ -49,7 +49,7 @@ impl Hand for PageHand {
         })?;
         let row = self.session.one(self.check, &self.checked)?;
         if row.get::<_, String>(0) != self.signature {
-            return Err(super::walk::tables_changed(&self.session));
+            return Err(super::standing::tables_changed(&self.session));
         }
         let spool = Spool { server: self.server.clone(), transaction: row.get(1) };
         Ok(Struck { records, spool: fate::encode(&spool, &[]) })

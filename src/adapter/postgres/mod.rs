@@ -23,11 +23,13 @@ mod rows;
 mod scan;
 mod schema;
 mod session;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod trouble;
 mod value;
 mod walk;
+mod way;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -174,7 +176,7 @@ impl Inspect for PostgresStore {
         start: Option<&Arc<Start>>,
     ) -> Result<Option<String>, StoreError> {
         let parallel = self.server.parallel;
-        self.ask(|session| walk::route(session, scope, predicate, start, parallel)).map(Some)
+        self.ask(|session| way::route(session, scope, predicate, start, parallel)).map(Some)
     }
 
     fn grants(&self, uses: &[Use]) -> Result<Vec<String>, StoreError> {

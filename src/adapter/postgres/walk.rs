@@ -20,15 +20,16 @@ use super::replicas;
 use super::rows::Reader;
 use super::schema::{self, Bound};
 use super::session::Session;
+use super::standing::{CHECK, require_privileges, tables_changed};
 use super::value::Bind;
-use crate::adapter::api::{Act, Gap, Job, Prepared, Scope, StoreError, StoreErrorKind, Walk, Whole};
+use super::way::{Order, order};
+use crate::adapter::api::{Act, Gap, Job, Prepared, StoreError, StoreErrorKind, Walk, Whole};
 use crate::adapter::place::Server as Place;
 use crate::adapter::sql::ahead::{Ahead, Sharing, Size, WORTH_RANGES};
-use crate::adapter::sql::{Work, links_of, starts};
+use crate::adapter::sql::{Work, links_of};
 use crate::model::batch::BatchLabel;
 use crate::model::key::Key;
 use crate::model::predicate::Predicate;
-use crate::model::start::Start;
 
 /// A walk over one job.
 #[derive(Debug)]
@@ -70,15 +71,6 @@ pub(super) struct Examined {
     pub(super) work: Option<Work>,
     /// The links whose rows decide: they are locked first.
     pub(super) links: Vec<String>,
-}
-
-/// The way in which a walk goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// By pages, as the rows lie.
-    Pages,
-    /// By the index on the start's column, whose type is the second.
-    Start(String, String),
 }
 
 /// Where the next batch lies.
@@ -385,70 +377,6 @@ impl Walk for PostgresWalk {
     }
 }
 
-fn order(
-    session: &Session,
-    bound: &Bound,
-    start: Option<&Arc<Start>>,
-    question: &Question,
-) -> Result<Order, StoreError> {
-    let axis = start.and_then(|start| starts::axis(start, &bound.frame));
-    let Some((name, _)) = axis else { return Ok(Order::Pages) };
-    let Some(column) = bound.entry.column(name).filter(|column| column.indexed) else {
-        return Ok(Order::Pages);
-    };
-    // Whole rows are asked for: the index alone answers what asks for nothing, however much is due.
-    let sql = format!("EXPLAIN (FORMAT TEXT) SELECT * FROM {} WHERE {}", bound.from(), question.sql);
-    let lines = session.rows(&sql, &question.bound)?;
-    let reads_all = lines.iter().any(|line| line.get::<_, String>(0).contains("Seq Scan"));
-    Ok(if reads_all { Order::Pages } else { Order::Start(bound.column(name), column.declared.clone()) })
-}
-
-/// The way in which such a walk would go, in words.
-pub(super) fn route(
-    session: &Session,
-    scope: &Scope,
-    predicate: &Predicate,
-    start: Option<&Arc<Start>>,
-    parallel: usize,
-) -> Result<String, StoreError> {
-    let bound = schema::bind(session, &scope.target)?;
-    let question = dialect::question(&bound, &scope.events, predicate)?;
-    let links = !links_of(predicate).is_empty();
-    if question.left.is_some() || links || scope.target.with.iter().any(|with| with.store.is_none()) {
-        return Ok("page by page, each record locked and looked at before it goes".to_owned());
-    }
-    Ok(match order(session, &bound, start, &question)? {
-        _ if scope.target.drop_partitions && bound.entry.partitioned_by.is_some() => {
-            "partitions of which everything is due as a whole, the rest in batches".to_owned()
-        }
-        Order::Start(column, _) => format!("by the index on {column}, because little is due"),
-        Order::Pages if bound.entry.partitioned => "page by page, through all partitions at once".to_owned(),
-        Order::Pages if parallel > 1 => format!("page by page, over {parallel} connections"),
-        Order::Pages => "page by page".to_owned(),
-    })
-}
-
-/// What must not change under a walk, in one question: columns, triggers, rules and references of the tables; and the
-/// number of the transaction in which it is asked.
-const CHECK: &str = "SELECT md5(concat_ws(';', \
-   (SELECT string_agg(concat_ws(',', attrelid, attname, atttypid, attnotnull), ' ' ORDER BY attrelid, attnum) \
-      FROM pg_attribute WHERE attrelid = ANY($1::int8[]::oid[]) AND attnum > 0 AND NOT attisdropped), \
-   (SELECT string_agg(concat_ws(',', oid, tgenabled), ' ' ORDER BY oid) FROM pg_trigger \
-      WHERE tgrelid = ANY($1::int8[]::oid[])), \
-   (SELECT string_agg(concat_ws(',', oid, ev_enabled), ' ' ORDER BY oid) FROM pg_rewrite \
-      WHERE ev_class = ANY($1::int8[]::oid[])), \
-   (SELECT string_agg(concat_ws(',', oid, confdeltype), ' ' ORDER BY oid) FROM pg_constraint \
-      WHERE confrelid = ANY($1::int8[]::oid[])), \
-   (SELECT string_agg(relname, ' ' ORDER BY oid) FROM pg_class WHERE oid = ANY($1::int8[]::oid[])))), \
-   pg_current_xact_id()::text";
-
-/// The tables are not as they were when the walk began.
-pub(super) fn tables_changed(session: &Session) -> StoreError {
-    session
-        .trouble(StoreErrorKind::Changed, "its tables changed while the run was under way")
-        .with_help("Nothing of the batch was done. Look at `forfall store show`, then approve again")
-}
-
 /// The most rows that one page can hold.
 const FULLEST_PAGE: f64 = 300.0;
 
@@ -481,54 +409,4 @@ fn ahead(
     };
     let hands = (0..parallel.max(1)).map(|_| more().map(hand)).collect::<Result<Vec<_>, _>>()?;
     Ok(Some(Ahead::new(hands, Sharing::InTurn, &size)))
-}
-
-/// One clear sentence before the first statement, instead of an error in the middle of a batch.
-fn require_privileges(
-    session: &Session,
-    bound: &Bound,
-    act: &Act,
-    companions: &[Companion],
-) -> Result<(), StoreError> {
-    let mut needed = Vec::new();
-    match act {
-        Act::Delete => needed.push((&bound.entry, "DELETE", Vec::new())),
-        Act::Change(changes) => {
-            let columns = changes.iter().map(|change| change.column.clone()).collect();
-            needed.push((&bound.entry, "UPDATE", columns));
-        }
-    }
-    needed.extend(companions.iter().map(|companion| (&companion.entry, "DELETE", Vec::new())));
-    for (entry, privilege, columns) in needed {
-        let missing: Vec<String> = if columns.is_empty() {
-            let has = session.one(
-                "SELECT has_table_privilege($1::int8::oid, $2::text)",
-                &[Bind::Int(entry.oid.into()), Bind::Text(privilege.to_owned())],
-            )?;
-            if has.get(0) { Vec::new() } else { vec![entry.spelled.clone()] }
-        } else {
-            let mut missing = Vec::new();
-            for column in columns.into_iter().filter(|column| entry.column(column).is_some()) {
-                let has = session.one(
-                    "SELECT has_column_privilege($1::int8::oid, $2::text, $3::text)",
-                    &[
-                        Bind::Int(entry.oid.into()),
-                        Bind::Text(column.clone()),
-                        Bind::Text(privilege.to_owned()),
-                    ],
-                )?;
-                if !has.get::<_, bool>(0) {
-                    missing.push(column);
-                }
-            }
-            missing
-        };
-        if !missing.is_empty() {
-            let why = format!("the role may not {privilege} in table `{}`", entry.spelled);
-            return Err(session
-                .trouble(StoreErrorKind::Denied, why)
-                .with_help("Nothing was done. `forfall store grants` prints what each role needs"));
-        }
-    }
-    Ok(())
 }

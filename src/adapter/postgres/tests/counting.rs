@@ -95,6 +95,27 @@ fn what_would_run_by_itself_in_the_receiving_table_is_refused() {
     assert!(refused.why.contains("character(7), and groups are texts"), "{refused}");
 }
 
+/// What a crash of the server would empty, and what takes two of our groups for one row.
+#[test]
+fn a_receiving_table_that_could_lose_or_mix_counts_is_refused() {
+    const TWO_FOR_ONE: &str =
+        "CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
+    let unlogged = TABLES.replace("CREATE TABLE stats", "CREATE UNLOGGED TABLE stats");
+    let loose = TABLES.replace(
+        "CREATE TABLE stats (month text",
+        &format!("{TWO_FOR_ONE}; CREATE TABLE stats (month text COLLATE loose"),
+    );
+    for (tables, expected) in
+        [(unlogged, "empty after a crash"), (loose, "takes different spellings for one")]
+    {
+        let world = world(&tables);
+        let refused = world.store.can_aggregate(&target(), &aggregate(1)).unwrap_err();
+        assert!(refused.why.contains(expected), "{refused}");
+        carry_out(&world.store, job(target(), 1)).unwrap_err();
+        assert_eq!(number(&world, "SELECT count(*) FROM records"), 9);
+    }
+}
+
 /// A trigger that comes to the receiving table meanwhile stops the walk as one of the records' table does.
 #[test]
 fn a_receiving_table_that_changes_under_a_walk_stops_it() {

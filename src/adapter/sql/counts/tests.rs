@@ -101,6 +101,16 @@ fn a_cell_leaves_the_others_with_all_that_it_has_brought() {
 }
 
 #[test]
+fn another_sum_begins_its_own_cells() {
+    let (book, seconds) = (Book::default(), aggregate(3));
+    batch(&book, &seconds, &[("a", 10), ("a", 10)]);
+    let mut cost = seconds.clone();
+    cost.sum.as_mut().unwrap().column = "cost".to_owned();
+    batch(&book, &cost, &[("a", 1), ("a", 1), ("a", 1)]);
+    assert_eq!(shown(&book), [row("a/unknown", 3, "3"), row("other/other", 2, "20")]);
+}
+
+#[test]
 fn a_group_that_is_called_other_stands_with_the_others() {
     let (book, aggregate) = (Book::default(), aggregate(2));
     let literally = |count: usize| {
