@@ -183,11 +183,15 @@ impl<'a> With<'a> {
 
 /// A sentence for each table whose rows belong to records that are not there.
 fn orphans<'a>(part: &'a Foreseen, records: &'a str) -> impl Iterator<Item = String> + 'a {
-    let some = part.orphans.iter().filter_map(|along| Some((along, along.count.filter(|count| *count > 0)?)));
-    some.map(move |(along, count)| {
+    part.orphans.iter().filter(|along| along.count != Some(0)).map(move |along| {
+        let (table, records) = (phrase::safe(&along.collection), phrase::safe(records));
+        let Some(count) = along.count else {
+            return format!(
+                "  how many rows of {table} belong to no record of {records} could not be counted"
+            );
+        };
         let rows = phrase::counted(count, "row", "rows");
         let belong = if count == 1 { "belongs" } else { "belong" };
-        let (table, records) = (phrase::safe(&along.collection), phrase::safe(records));
         format!(
             "  {rows} of {table} {belong} to no record of {records}; nothing is done to what has no record"
         )

@@ -18,7 +18,8 @@ pub struct Foreseen {
     pub index: usize,
     /// The counts, or why there are none.
     pub plan: Result<DataPlan, StoreError>,
-    /// Rows of what goes with records that belong to none, where they can be counted. Nothing is done to them.
+    /// Rows of what goes with records that belong to none, where the store can tell; without a number where counting them
+    /// failed. Nothing is done to them.
     pub orphans: Vec<Along>,
     /// What the gates would answer.
     pub answer: Answer,
@@ -43,14 +44,14 @@ pub fn foresee(
     let curves = engine.state.curves(&policy.id)?;
     let mut parts = Vec::new();
     for data in &policy.data {
-        let planned = engine.inspect(&data.target.store).and_then(|store| {
-            let plan = plan::plan(store, policy, data, &circumstances)?;
-            // Nothing depends on them: a table that takes too long to look through costs the plan nothing but their number.
-            let orphans = orphans(store, &plan.target).unwrap_or_default();
-            Ok((plan, orphans))
-        });
-        let (plan, orphans) = match planned {
-            Ok((plan, orphans)) => (Ok(plan), orphans),
+        let plan = engine
+            .inspect(&data.target.store)
+            .and_then(|store| Ok((plan::plan(store, policy, data, &circumstances)?, store)));
+        let (plan, orphans) = match plan {
+            Ok((plan, store)) => {
+                let orphans = orphans(store, &plan.target);
+                (Ok(plan), orphans)
+            }
             Err(error) => (Err(error), Vec::new()),
         };
         let answer = match &plan {
@@ -66,16 +67,21 @@ pub fn foresee(
 }
 
 /// What goes with records of the same store, with how much of it belongs to none.
-fn orphans(store: &dyn Inspect, target: &Target) -> Result<Vec<Along>, StoreError> {
+fn orphans(store: &dyn Inspect, target: &Target) -> Vec<Along> {
     if target.with.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let counts = store.orphans(target)?.into_iter();
-    let found = target.goes_along().zip(counts).filter(|(_, count)| count.is_some());
+    // Nothing depends on them: a table that takes too long to look through costs the plan nothing but their number.
+    let counted = store.orphans(target).ok();
+    let here = target.goes_along().filter(|(store, _)| **store == target.store).map(|along| (along, None));
+    let found: Vec<_> = match counted {
+        Some(counts) => target.goes_along().zip(counts).filter(|(_, count)| count.is_some()).collect(),
+        None => here.collect(),
+    };
     let one = |((store, collection), count): ((&StoreName, &str), Option<u64>)| Along {
         store: store.clone(),
         collection: collection.to_owned(),
         count,
     };
-    Ok(found.map(one).collect())
+    found.into_iter().map(one).collect()
 }

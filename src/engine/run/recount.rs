@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::Begun;
-use crate::adapter::api::{Group, Inspect, Scope, StoreError};
+use crate::adapter::api::{Group, Inspect, Scope};
 use crate::engine::forecast::{self, Forecast};
 use crate::engine::plan::{Circumstances, DataPlan};
 use crate::engine::{Engine, EngineError, run};
@@ -67,29 +67,35 @@ impl Begun<'_> {
                 match exactly_left(store, &question()) {
                     Ok(0) => {}
                     Ok(left) => incomplete.push(format!("counted again, {left} records are still there")),
-                    Err(error) => incomplete.push(format!("could not be counted again: {error}")),
+                    Err(why) => incomplete.push(why),
                 }
                 continue;
             }
+            // The survey also counts what meanwhile belongs to a later stage: what it finds left is asked for exactly.
             let early = surveyed.iter().position(|(of, _)| *of == place).map(|at| surveyed.swap_remove(at).1);
+            let is_early = early.is_some();
             let made = match early {
-                Some(early) => exactly_left(store, &question()).map(|left| Some(early.after_all(left))),
+                Some(early) => Ok(Some(early)),
                 None => forecast::forecast(store, self.policy, data, plan, place, &fresh),
             };
             match made {
                 Ok(Some(forecast)) => {
                     incomplete
                         .extend(forecast.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
-                    if forecast.left > 0 {
+                    let mut left = 0;
+                    if is_early || forecast.left > 0 {
                         match exactly_left(store, &question()) {
-                            Ok(0) => {}
-                            Ok(left) => incomplete.push(format!(
-                                "counted again, {left} records are still due and not held{}",
-                                why_left(store, &question())
-                            )),
-                            Err(error) => incomplete.push(format!("could not be counted again: {error}")),
+                            Ok(counted) => left = counted,
+                            Err(why) => incomplete.push(why),
                         }
                     }
+                    if left > 0 {
+                        incomplete.push(format!(
+                            "counted again, {left} records are still due and not held{}",
+                            why_left(store, &question())
+                        ));
+                    }
+                    let forecast = if is_early { forecast.after_all(left) } else { forecast };
                     // What this run has done is in the counts already: only what comes after is added to them.
                     curves.push(Curve { made: self.engine.clock.now(), ..forecast.curve });
                 }
@@ -133,10 +139,15 @@ fn same(news: &Circumstances, then: &Circumstances) -> bool {
     (&news.events, &news.holds, &news.cases) == (&then.events, &then.holds, &then.cases)
 }
 
-/// The recount by the whole predicate: the survey also counts what meanwhile belongs to a later stage.
-fn exactly_left(store: &dyn Inspect, (scope, predicate): &(Scope, Predicate)) -> Result<u64, StoreError> {
+/// The recount by the whole predicate, or why there is none: what could not be read may hold something that is due.
+fn exactly_left(store: &dyn Inspect, (scope, predicate): &(Scope, Predicate)) -> Result<u64, String> {
     let group = Group { predicate: predicate.clone(), start: None, samples: 0 };
-    Ok(store.count(scope, &[group])?.tallies.first().map_or(0, |tally| tally.count))
+    let counted =
+        store.count(scope, &[group]).map_err(|error| format!("could not be counted again: {error}"))?;
+    match counted.gaps.first() {
+        Some(gap) => Err(format!("could not be counted again: {}: {}", gap.place, gap.reason)),
+        None => Ok(counted.tallies.first().map_or(0, |tally| tally.count)),
+    }
 }
 
 /// Why records were left, as far as the store can tell: nothing could be proven of one without a key, so it stays.

@@ -97,6 +97,19 @@ fn a_table_that_would_take_counts_to_the_wrong_row_is_refused() {
 }
 
 /// A trigger that comes to the receiving table meanwhile stops the walk.
+/// What is written there would stay, though the batch is taken back.
+#[test]
+fn cells_that_cannot_be_taken_back_are_refused() {
+    let world = world(&format!("{TABLES}\n{STATS}\n{}", super::super::counts::CREATE));
+    world.store.can_aggregate(&target(), &aggregate(2)).unwrap();
+    world.other.run("ALTER TABLE forfall_cell ENGINE = MyISAM").unwrap();
+    for refused in [world.store.can_aggregate(&target(), &aggregate(2)), carry_out(&world.store, job(2))] {
+        let refused = refused.unwrap_err();
+        assert!(refused.why.contains("MyISAM, which cannot take a batch back"), "{refused}");
+    }
+    assert_eq!(number(&world, "SELECT COUNT(*) FROM records"), 4);
+}
+
 #[test]
 fn a_receiving_table_that_changes_under_a_walk_stops_it() {
     let world = world(&format!("{TABLES}\n{STATS}"));
