@@ -331,6 +331,17 @@ pub trait Dispose: Inspect {
     fn settle(&self, target: &Target) -> Result<(), StoreError>;
 }
 
+/// How a run goes about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pacing {
+    /// The store is ours alone: batches of the usual time.
+    Full,
+    /// Others are at work on it: small batches, and a rest after each.
+    Gentle,
+    /// Others are at work on it, and the walk itself rests between the steps of a batch.
+    InSteps,
+}
+
 /// A walk over the records of a job, batch after batch.
 pub trait Walk {
     /// The next part of the collection that may go as a whole, where `Target::drop_partitions` allows it and the store
@@ -359,6 +370,11 @@ pub trait Walk {
     /// Whoever answers holds no lock until the next batch is prepared.
     fn strain(&mut self) -> Result<Option<String>, StoreError> {
         Ok(None)
+    }
+
+    /// How to go about it at this moment, for the sake of others who are at work on the store; asked before each batch.
+    fn pacing(&mut self) -> Result<Pacing, StoreError> {
+        Ok(Pacing::Full)
     }
 
     /// Parts of the collection that could not be walked.

@@ -31,6 +31,20 @@ pub struct Server {
     pub max_replica_lag: Duration,
     /// The URLs of the replicas, where they have to be asked themselves.
     pub replicas: Vec<Secret>,
+    /// How gently a run goes about it.
+    pub pace: Pace,
+}
+
+/// How gently a run uses a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// Gently while others are at work on the server, fully otherwise.
+    #[default]
+    Auto,
+    /// As quickly as it goes.
+    Full,
+    /// With small batches and a rest after each.
+    Gentle,
 }
 
 /// How a connection is protected.
@@ -56,6 +70,7 @@ impl Server {
             ca: None,
             max_replica_lag: MAX_REPLICA_LAG,
             replicas: Vec::new(),
+            pace: Pace::Auto,
         }
     }
 

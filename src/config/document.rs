@@ -6,7 +6,7 @@ use schemars::{Schema, json_schema};
 use serde::Deserialize;
 
 use super::notify::{self, NotifyTable};
-use super::server::{LagText, TlsText, UrlText};
+use super::server::{LagText, PaceText, TlsText, UrlText};
 use crate::policy::document::Day;
 use crate::policy::strict::{Count, Entries, Fault, Home, Language, OneOrMany, Section, Spot, Text, Written};
 use crate::state::heads::HeadUrl;
@@ -97,6 +97,7 @@ pub(super) struct ServerTable {
     pub(super) ca: Option<Spot<Text>>,
     pub(super) max_replica_lag: Option<Spot<Written<LagText>>>,
     pub(super) replicas: Option<Spot<Vec<Spot<UrlText>>>>,
+    pub(super) pace: Option<Spot<Written<PaceText>>>,
     pub(super) earliest: Option<Spot<Written<Day>>>,
     pub(super) published: Option<Spot<bool>>,
 }

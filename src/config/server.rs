@@ -12,7 +12,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::document::{SecretTable, ServerTable};
 use super::stores::beside;
-use crate::adapter::place::{MAX_REPLICA_LAG, Server, Tls, check_plain_url};
+use crate::adapter::place::{MAX_REPLICA_LAG, Pace, Server, Tls, check_plain_url};
 use crate::adapter::secret::Secret;
 use crate::policy::strict::{Fault, Language, Spot, Text};
 
@@ -67,6 +67,30 @@ impl Language for TlsText {
             "off" => Ok(Self(Tls::Off)),
             _ => Err(Fault::new(format!("`{text}` is no way to protect a connection")).with_help(
                 "write `verify` (encrypted, and the server's certificate is checked) or `off` (not encrypted)",
+            )),
+        }
+    }
+}
+
+/// `pace = "auto"`, `"full"` or `"gentle"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PaceText(Pace);
+
+impl Language for PaceText {
+    const EXPECTED: &'static str = "\"auto\", \"full\" or \"gentle\"";
+
+    fn schema() -> Schema {
+        json_schema!({ "enum": ["auto", "full", "gentle"] })
+    }
+
+    fn read(text: &str) -> Result<Self, Fault> {
+        match text {
+            "auto" => Ok(Self(Pace::Auto)),
+            "full" => Ok(Self(Pace::Full)),
+            "gentle" => Ok(Self(Pace::Gentle)),
+            _ => Err(Fault::new(format!("`{text}` is no pace")).with_help(
+                "write `gentle` (small batches, and a rest after each), `full` (as quickly as it goes) or `auto` \
+                 (gently while others are at work on the server)",
             )),
         }
     }
@@ -139,6 +163,7 @@ pub(super) fn server(
         ca: table.ca.as_ref().map(|path| beside(dir, &***path)),
         max_replica_lag: table.max_replica_lag.as_ref().map_or(MAX_REPLICA_LAG, |lag| lag.value.0),
         replicas,
+        pace: table.pace.as_ref().map_or(Pace::Auto, |pace| pace.value.0),
     })
 }
 

@@ -17,9 +17,9 @@ use crate::state::api::{EpochKey, IntentAnswer, News, PauseScope, Planned, State
 use super::Engine;
 use super::early::{self, Maker};
 use super::evidence::{Evidence, evidence, forget, record};
-use super::pace::{BATCH_SIZES, FIRST_BATCH, Pace, Spent};
+use super::pace::{Pace, Spent};
 use super::progress::{Progress, Stop};
-use super::strain::left_in_peace;
+use super::strain::unstrained;
 use super::whole;
 
 /// One stage's work on one collection.
@@ -118,11 +118,10 @@ pub fn execute(
     if !whole::carry_out(engine, store, assignment, &epoch, &mut *walk, progress, stop, &mut executed)? {
         return Ok(executed);
     }
-    let mut size = FIRST_BATCH.min(assignment.most);
     let mut without = HashSet::new();
     let mut busy = 0;
     let mut spent = Spent::default();
-    let mut pace = Pace::default();
+    let mut pace = Pace::new(assignment.most);
     // What is made early for the batch after this one.
     let mut coming: Option<Maker> = None;
     loop {
@@ -130,24 +129,27 @@ pub fn execute(
             executed.incomplete.push("stopped before its end; the next run goes on".to_owned());
             break;
         }
-        if let Some(why) = left_in_peace(engine, &mut *walk, assignment, stop)? {
-            executed.incomplete.push(why);
-            break;
+        match unstrained(engine, &mut *walk, assignment, stop)? {
+            Ok(pacing) => pace.follow(pacing),
+            Err(why) => {
+                executed.incomplete.push(why);
+                break;
+            }
         }
         let began = engine.clock.monotonic();
         let early = coming.take();
         let label = early.as_ref().map_or_else(|| called(engine, assignment), |early| early.label().clone());
-        if size >= early::WORTHWHILE {
-            let next = pace.next(size).min(assignment.most);
-            coming = Some(Maker::begin(engine, &epoch, called(engine, assignment), next, &mut *walk));
+        if pace.size >= early::WORTHWHILE {
+            let next = called(engine, assignment);
+            coming = Some(Maker::begin(engine, &epoch, next, pace.next(), &mut *walk));
         }
-        let prepared = match walk.prepare(&label, size, &without) {
+        let prepared = match walk.prepare(&label, pace.size, &without) {
             Ok(Some(prepared)) => prepared,
             Ok(None) => break,
             // A store that is busy once is asked again with a smaller batch; its own time-out has passed already.
             Err(error) if error.may_retry() && busy < 2 => {
                 busy += 1;
-                size = (size / 4).max(*BATCH_SIZES.start());
+                pace.shrink();
                 continue;
             }
             Err(error) => {
@@ -193,7 +195,8 @@ pub fn execute(
             }
         }
         let took = engine.clock.monotonic().saturating_sub(began);
-        size = pace.adapt(size, took).min(assignment.most);
+        pace.adapt(took);
+        pace.rest(took, stop);
     }
     spent.tell(&assignment.label.policy);
     executed.links = walk.links();

@@ -1,23 +1,39 @@
-//! How large the next batch should be, and what the batches of a stage cost.
+//! How large the next batch should be, how long to rest after it, and what the batches of a stage cost.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::progress::Stop;
+use crate::adapter::api::Pacing;
 use crate::model::ids::PolicyId;
 
 /// The time that a batch should take: long enough to be quick, short enough for the application beside it.
 const BATCH_TARGET: Duration = Duration::from_millis(250);
+/// The same while others are at work: whoever commits has to wait until what a batch wrote is on the disk as well.
+const GENTLE_TARGET: Duration = Duration::from_millis(4);
+/// While others are at work, so many times as long as a batch took, nothing is done after it.
+const REST: u32 = 3;
+/// However long a batch took, for a lock perhaps, the rest is no longer than this.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// The first batch is small: nothing is known yet about how quick the store is.
-pub(super) const FIRST_BATCH: usize = 2_000;
+const FIRST_BATCH: usize = 2_000;
+/// The first batch beside others.
+const FIRST_GENTLE: usize = 1_000;
+/// The largest batch beside others: what is made of it takes one processor for a few milliseconds.
+const LARGEST_GENTLE: usize = 1_500;
 /// The bounds between which a batch's size adapts. The upper one bounds memory.
-pub(super) const BATCH_SIZES: RangeInclusive<usize> = 50..=50_000;
+const SIZES: RangeInclusive<usize> = 50..=50_000;
 
 /// A batch is at most so many times as large as the one before it.
 const GROWTH: usize = 4;
 
-/// The next batch's size: towards the target time, at most four times as large at once.
+/// The next batch's size: towards the usual target time, at most four times as large at once.
 pub(super) fn adapted(size: usize, took: Duration, sizes: &RangeInclusive<usize>) -> usize {
-    let factor = BATCH_TARGET.as_secs_f64() / took.as_secs_f64().max(0.001);
+    towards(BATCH_TARGET, size, took, sizes)
+}
+
+fn towards(target: Duration, size: usize, took: Duration, sizes: &RangeInclusive<usize>) -> usize {
+    let factor = target.as_secs_f64() / took.as_secs_f64().max(0.001);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -30,27 +46,55 @@ pub(super) fn adapted(size: usize, took: Duration, sizes: &RangeInclusive<usize>
 /// The sizes of one stage's batches, and whether they still grow.
 #[derive(Debug)]
 pub(super) struct Pace {
+    /// The next batch's size.
+    pub(super) size: usize,
+    most: usize,
     grows: bool,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { grows: true }
-    }
+    pacing: Pacing,
 }
 
 impl Pace {
-    /// The size after a batch of `size` that took so long.
-    pub(super) fn adapt(&mut self, size: usize, took: Duration) -> usize {
-        let next = adapted(size, took, &BATCH_SIZES);
-        self.grows = next >= size.saturating_mul(GROWTH);
-        next
+    /// For batches of at most `most` records.
+    pub(super) fn new(most: usize) -> Self {
+        Self { size: FIRST_BATCH.min(most), most, grows: true, pacing: Pacing::Full }
     }
 
-    /// The size that will probably follow on `size`, before it is known how long that takes.
-    pub(super) fn next(&self, size: usize) -> usize {
-        let next = if self.grows { size.saturating_mul(GROWTH) } else { size };
-        next.min(*BATCH_SIZES.end())
+    /// How to go about it from now on. Whoever comes is not made to wait for one more large batch.
+    pub(super) fn follow(&mut self, pacing: Pacing) {
+        if self.pacing == Pacing::Full && pacing != Pacing::Full {
+            self.size = self.size.min(FIRST_GENTLE);
+        }
+        self.pacing = pacing;
+    }
+
+    /// After a batch that took so long.
+    pub(super) fn adapt(&mut self, took: Duration) {
+        let (target, most) = match self.pacing {
+            Pacing::Full => (BATCH_TARGET, self.most),
+            Pacing::Gentle => (GENTLE_TARGET, self.most.min(LARGEST_GENTLE)),
+            Pacing::InSteps => (BATCH_TARGET, self.most.min(LARGEST_GENTLE)),
+        };
+        let next = towards(target, self.size, took, &SIZES);
+        self.grows = next >= self.size.saturating_mul(GROWTH);
+        self.size = next.min(most);
+    }
+
+    /// After a batch for which the store was too busy.
+    pub(super) fn shrink(&mut self) {
+        self.size = (self.size / 4).max(*SIZES.start());
+    }
+
+    /// The size that will probably follow, before it is known how long this one takes.
+    pub(super) fn next(&self) -> usize {
+        let next = if self.grows { self.size.saturating_mul(GROWTH) } else { self.size };
+        next.min(*SIZES.end()).min(self.most)
+    }
+
+    /// Leaves the store to others for a while after a batch that took so long.
+    pub(super) fn rest(&self, took: Duration, stop: &Stop) {
+        if self.pacing == Pacing::Gentle && !stop.is_asked() {
+            std::thread::sleep((took * REST).min(LONGEST_REST));
+        }
     }
 }
 
@@ -82,23 +126,53 @@ impl Spent {
 mod tests {
     use super::*;
 
+    const QUICK: Duration = Duration::from_millis(1);
+
     #[test]
     fn a_batch_grows_slowly_and_shrinks_at_once() {
-        let next = |size, took| adapted(size, took, &BATCH_SIZES);
+        let next = |size, took| adapted(size, took, &SIZES);
         assert_eq!(next(2_000, Duration::from_millis(10)), 8_000);
         assert_eq!(next(2_000, Duration::from_millis(250)), 2_000);
         assert_eq!(next(2_000, Duration::from_millis(500)), 1_000);
-        assert_eq!(next(100, Duration::from_mins(1)), *BATCH_SIZES.start());
-        assert_eq!(next(50_000, Duration::from_millis(1)), *BATCH_SIZES.end());
+        assert_eq!(next(100, Duration::from_mins(1)), *SIZES.start());
+        assert_eq!(next(50_000, QUICK), *SIZES.end());
     }
 
     #[test]
     fn what_grew_is_expected_to_grow_again() {
-        let (quick, slow) = (Duration::from_millis(1), Duration::from_millis(250));
-        let mut pace = Pace::default();
-        assert_eq!(pace.next(2_000), 8_000);
-        assert_eq!((pace.adapt(2_000, quick), pace.next(8_000)), (8_000, 32_000));
-        assert_eq!((pace.adapt(32_000, quick), pace.next(50_000)), (50_000, 50_000));
-        assert_eq!((pace.adapt(8_000, slow), pace.next(8_000)), (8_000, 8_000));
+        let mut pace = Pace::new(usize::MAX);
+        assert_eq!((pace.size, pace.next()), (2_000, 8_000));
+        pace.adapt(QUICK);
+        assert_eq!((pace.size, pace.next()), (8_000, 32_000));
+        pace.adapt(QUICK);
+        pace.adapt(QUICK);
+        assert_eq!((pace.size, pace.next()), (50_000, 50_000));
+        pace.adapt(Duration::from_millis(500));
+        assert_eq!((pace.size, pace.next()), (25_000, 25_000));
+    }
+
+    #[test]
+    fn no_batch_is_larger_than_it_may_be() {
+        let mut pace = Pace::new(300);
+        assert_eq!((pace.size, pace.next()), (300, 300));
+        pace.adapt(QUICK);
+        assert_eq!(pace.size, 300);
+    }
+
+    #[test]
+    fn whoever_comes_is_not_made_to_wait_for_a_large_batch() {
+        let mut pace = Pace::new(usize::MAX);
+        pace.follow(Pacing::Gentle);
+        assert_eq!(pace.size, FIRST_GENTLE);
+        pace.adapt(GENTLE_TARGET);
+        pace.follow(Pacing::Gentle);
+        assert_eq!(pace.size, FIRST_GENTLE, "what fits the time stays");
+        pace.follow(Pacing::Full);
+        pace.adapt(QUICK);
+        pace.adapt(QUICK);
+        assert_eq!(pace.size, FIRST_GENTLE * GROWTH * GROWTH, "alone again, it grows");
+        pace.follow(Pacing::InSteps);
+        pace.adapt(QUICK);
+        assert_eq!(pace.size, LARGEST_GENTLE);
     }
 }

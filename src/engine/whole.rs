@@ -11,7 +11,7 @@ use super::Engine;
 use super::evidence::{forget, record};
 use super::execute::{Assignment, AuditLost, Executed, after_failed_commit, called};
 use super::progress::{Progress, Stop};
-use super::strain::left_in_peace;
+use super::strain::unstrained;
 use crate::adapter::api::{Basis, Dispose, Part, StoreError, Walk, Whole};
 use crate::audit::commitment;
 use crate::audit::entry::Intent;
@@ -43,7 +43,7 @@ pub(super) fn carry_out(
             executed.incomplete.push("stopped before its end; the next run goes on".to_owned());
             return Ok(false);
         }
-        if let Some(why) = left_in_peace(engine, walk, assignment, stop)? {
+        if let Err(why) = unstrained(engine, walk, assignment, stop)? {
             executed.incomplete.push(why);
             return Ok(false);
         }

@@ -1,4 +1,6 @@
-//! Deleting much: a range of pages in one statement of one transaction.
+//! Deleting much: a range of pages in one transaction, and in one statement unless others are at work.
+
+use std::time::Duration;
 
 use super::catalogue::quoted;
 use super::fate::{self, Server, Spool};
@@ -11,6 +13,11 @@ use crate::model::ids::BatchId;
 
 /// What goes, and what that binds.
 pub(super) type Asked = (String, Vec<Bind>);
+
+/// Beside others, so many pages go at once: whoever commits meanwhile waits until their log is on the disk as well.
+const GENTLE_STEP: u64 = 4;
+/// And after them the server is left to others for so long: about four times as long as they take.
+const GENTLE_REST: Duration = Duration::from_millis(3);
 
 /// One connection that deletes page by page.
 pub(super) struct PageHand {
@@ -27,26 +34,34 @@ impl Hand for PageHand {
     type Question = Asked;
 
     fn strike(&mut self, pages: &Places, (condition, bound): &Asked) -> Result<Struck, StoreError> {
-        self.session.run(super::batch::BEGIN)?;
+        self.session.begin()?;
         let alias = quoted(&self.bound.frame.own.name);
-        let mut bound = bound.clone();
-        let mut place = |page: u64| {
-            bound.push(Bind::Text(format!("({page},0)")));
-            format!("${}::text::tid", bound.len())
-        };
-        let (first, past) = (place(pages.start), place(pages.end));
+        let (first, past) =
+            (format!("${}::text::tid", bound.len() + 1), format!("${}::text::tid", bound.len() + 2));
         let sql = format!(
             "DELETE FROM {} WHERE {alias}.ctid >= {first} AND {alias}.ctid < {past} AND {condition} RETURNING {}",
             self.bound.from(),
             self.bound.key_list()
         );
         let mut records = Vec::new();
-        self.session.each(&sql, &bound, |row| {
-            let key = value::key(row, 0, &self.bound.key)
-                .map_err(|error| self.session.trouble(StoreErrorKind::Changed, error.to_string()))?;
-            records.extend(key);
-            Ok(())
-        })?;
+        let is_gentle = self.session.has_company()?;
+        let step = if is_gentle { GENTLE_STEP } else { u64::MAX };
+        let mut begins = pages.start;
+        while begins < pages.end {
+            let ends = begins.saturating_add(step).min(pages.end);
+            let places = [begins, ends].map(|page| Bind::Text(format!("({page},0)")));
+            let bound: Vec<_> = bound.iter().cloned().chain(places).collect();
+            self.session.each(&sql, &bound, |row| {
+                let key = value::key(row, 0, &self.bound.key)
+                    .map_err(|error| self.session.trouble(StoreErrorKind::Changed, error.to_string()))?;
+                records.extend(key);
+                Ok(())
+            })?;
+            begins = ends;
+            if is_gentle {
+                std::thread::sleep(GENTLE_REST);
+            }
+        }
         let row = self.session.one(self.check, &self.checked)?;
         if row.get::<_, String>(0) != self.signature {
             return Err(super::standing::tables_changed(&self.session));

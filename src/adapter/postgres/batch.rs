@@ -15,12 +15,6 @@ use crate::model::key::Key;
 use crate::model::schema::Column;
 use crate::model::value::{Field, Fields as _, Value};
 
-/// Opens a batch's transaction. A server that would confirm before anything is written is told not to; a stricter
-/// setting stays.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
-     SELECT set_config('synchronous_commit', 'on', true) \
-     WHERE current_setting('synchronous_commit') IN ('off', 'local')";
-
 /// A batch whose changes are made and not committed.
 #[derive(Debug)]
 pub(super) struct Frozen<'a> {
@@ -41,7 +35,7 @@ impl<'a> Frozen<'a> {
         stretch: &Stretch,
         policy: &PolicyId,
     ) -> Result<Self, StoreError> {
-        walk.session.run(BEGIN)?;
+        walk.session.begin()?;
         let mut frozen = Self {
             walk,
             open: true,

@@ -40,6 +40,7 @@ use crate::adapter::api::{
 };
 use crate::adapter::place::Server;
 use crate::adapter::sql::Limits;
+use crate::adapter::sql::company::Company;
 use crate::model::aggregate::Aggregate;
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::StoreName;
@@ -57,6 +58,7 @@ pub struct PostgresStore {
     name: StoreName,
     server: Server,
     limits: Limits,
+    company: Arc<Company>,
     /// Connections for reading that nobody uses at the moment.
     idle: Mutex<Vec<Session>>,
 }
@@ -64,7 +66,8 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Names the database; nothing is connected to before the first question.
     pub fn open(name: StoreName, server: Server) -> Self {
-        Self { name, server, limits: Limits::default(), idle: Mutex::default() }
+        let company = Arc::new(Company::new(server.pace, server.parallel));
+        Self { name, server, limits: Limits::default(), company, idle: Mutex::default() }
     }
 
     /// Waits so long for a lock that somebody else holds.
@@ -83,7 +86,7 @@ impl PostgresStore {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let session = match idle.filter(Session::is_open) {
             Some(session) => session,
-            None => Session::read(&self.place(), &self.server, self.limits)?,
+            None => Session::read(&self.place(), &self.server, self.limits, &self.company)?,
         };
         let answer = question(&session);
         // After an error nobody knows what state the connection is in.
@@ -94,7 +97,7 @@ impl PostgresStore {
     }
 
     fn writing(&self) -> Result<Session, StoreError> {
-        Session::write(&self.place(), &self.server, self.limits)
+        Session::write(&self.place(), &self.server, self.limits, &self.company)
     }
 }
 
@@ -113,7 +116,7 @@ impl Inspect for PostgresStore {
     }
 
     fn reads_beside(&self) -> bool {
-        true
+        self.ask(Session::has_company).is_ok_and(|company| !company)
     }
 
     fn identity(&self) -> Result<Identity, StoreError> {
@@ -137,7 +140,10 @@ impl Inspect for PostgresStore {
     }
 
     fn count(&self, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError> {
-        self.ask(|session| count::count(session, scope, groups))
+        self.ask(|session| {
+            session.keep_to_one_processor()?;
+            count::count(session, scope, groups)
+        })
     }
 
     fn survey(
@@ -147,7 +153,10 @@ impl Inspect for PostgresStore {
         start: &Arc<Start>,
         sets: &[StartSet],
     ) -> Result<Surveyed, StoreError> {
-        let counts = self.ask(|session| count::survey(session, scope, predicate, start, sets))?;
+        let counts = self.ask(|session| {
+            session.keep_to_one_processor()?;
+            count::survey(session, scope, predicate, start, sets)
+        })?;
         Ok(Surveyed { counts, gaps: Vec::new() })
     }
 

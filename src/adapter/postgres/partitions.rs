@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 
-use super::batch::BEGIN;
 use super::catalogue::quoted;
 use super::dialect::{self, Postgres};
 use super::fate::{self, Spool};
@@ -161,7 +160,7 @@ impl Seized<'_> {
     /// Says what stands in the way, if anything does.
     fn seize(&mut self) -> Result<Option<String>, StoreError> {
         let session = &self.walk.session;
-        session.run(BEGIN)?;
+        session.begin()?;
         session.run(PATIENCE)?;
         session.run(&format!("LOCK TABLE ONLY {} IN SHARE MODE", self.partition.sql()))?;
         let parent = i64::from(self.walk.bound.entry.oid);

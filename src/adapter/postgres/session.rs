@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -18,15 +19,27 @@ use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::place::Server;
 use crate::adapter::secret::Secret;
 use crate::adapter::sql::Limits;
+use crate::adapter::sql::company::{Company, Done};
 
 /// Statements that are kept ready; more are forgotten together.
 const MOST_READY: usize = 200;
+
+/// The server's own time, and how many transactions of all databases have written: each takes the next number.
+const WORK: &str = "SELECT extract(epoch FROM clock_timestamp())::float8, \
+     pg_snapshot_xmax(pg_current_snapshot())::text::int8";
+
+/// Opens a batch's transaction. A server that would confirm before anything is written is told not to; a stricter
+/// setting stays.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+     SELECT set_config('synchronous_commit', 'on', true) \
+     WHERE current_setting('synchronous_commit') IN ('off', 'local')";
 
 /// A connection.
 pub(super) struct Session {
     runtime: Runtime,
     client: Client,
     ready: RefCell<HashMap<String, Statement>>,
+    company: Arc<Company>,
     /// The store as messages name it.
     pub(super) place: String,
 }
@@ -39,33 +52,75 @@ impl std::fmt::Debug for Session {
 
 impl Session {
     /// Connects for reading only.
-    pub(super) fn read(place: &str, server: &Server, limits: Limits) -> Result<Self, StoreError> {
-        let session = Self::open(place, server, server.reading_url())?;
+    pub(super) fn read(
+        place: &str,
+        server: &Server,
+        limits: Limits,
+        company: &Arc<Company>,
+    ) -> Result<Self, StoreError> {
+        let session = Self::open(place, server, server.reading_url(), company)?;
         session
             .run(&format!("{}; SET default_transaction_read_only = on", settings(limits, limits.reading)))?;
         Ok(session)
     }
 
     /// Connects for disposing.
-    pub(super) fn write(place: &str, server: &Server, limits: Limits) -> Result<Self, StoreError> {
-        let session = Self::open(place, server, &server.url)?;
+    pub(super) fn write(
+        place: &str,
+        server: &Server,
+        limits: Limits,
+        company: &Arc<Company>,
+    ) -> Result<Self, StoreError> {
+        let session = Self::open(place, server, &server.url, company)?;
         session.run(&settings(limits, limits.batch))?;
         Ok(session)
     }
 
-    fn open(place: &str, server: &Server, url: &Secret) -> Result<Self, StoreError> {
+    fn open(place: &str, server: &Server, url: &Secret, company: &Arc<Company>) -> Result<Self, StoreError> {
         let failed = |why: String| StoreError::new(StoreErrorKind::Unavailable, place, why);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| failed(error.to_string()))?;
         let client = runtime.block_on(connect::connect(place, server, url))?;
-        Ok(Self { runtime, client, ready: RefCell::default(), place: place.to_owned() })
+        let company = Arc::clone(company);
+        let session = Self { runtime, client, ready: RefCell::default(), company, place: place.to_owned() };
+        // The count of what others do begins as early as it can.
+        session.has_company()?;
+        Ok(session)
     }
 
     /// Whether the connection can still be used.
     pub(super) fn is_open(&self) -> bool {
         !self.client.is_closed()
+    }
+
+    /// Whether others are at work on the server, so that nothing of ours may be felt.
+    pub(super) fn has_company(&self) -> Result<bool, StoreError> {
+        self.company.is_there(|| {
+            let row = self.one(WORK, &[])?;
+            Ok(Done { at: row.get(0), work: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0) })
+        })
+    }
+
+    /// Lets the server take more than one processor for a question of ours only where nobody waits for the others.
+    pub(super) fn keep_to_one_processor(&self) -> Result<(), StoreError> {
+        self.run(if self.has_company()? {
+            "SET max_parallel_workers_per_gather = 0"
+        } else {
+            "RESET max_parallel_workers_per_gather"
+        })
+    }
+
+    /// Opens a batch's transaction.
+    pub(super) fn begin(&self) -> Result<(), StoreError> {
+        self.takes_number();
+        self.run(BEGIN)
+    }
+
+    /// A transaction of ours gets a number: it is no sign of others.
+    pub(super) fn takes_number(&self) {
+        self.company.work();
     }
 
     /// Runs statements that bind and give nothing.

@@ -23,7 +23,7 @@ use super::session::Session;
 use super::standing::{CHECK, require_privileges, tables_changed};
 use super::value::Bind;
 use super::way::{Order, order};
-use crate::adapter::api::{Act, Gap, Job, Prepared, StoreError, StoreErrorKind, Walk, Whole};
+use crate::adapter::api::{Act, Gap, Job, Pacing, Prepared, StoreError, StoreErrorKind, Walk, Whole};
 use crate::adapter::place::Server as Place;
 use crate::adapter::sql::ahead::{Ahead, Sharing, Size, WORTH_RANGES};
 use crate::adapter::sql::{Work, links_of};
@@ -167,6 +167,7 @@ impl PostgresWalk {
             counting,
             order,
         };
+        walk.session.takes_number();
         walk.signature = walk.session.one(CHECK, &walk.tables)?.get(0);
         walk.ahead = ahead(&walk, place.parallel, more)?;
         Ok(walk)
@@ -369,6 +370,18 @@ impl Walk for PostgresWalk {
             ahead.rest()?;
         }
         Ok(strain)
+    }
+
+    fn pacing(&mut self) -> Result<Pacing, StoreError> {
+        let is_gentle = self.session.has_company()?;
+        Ok(match &mut self.ahead {
+            Some(ahead) => {
+                ahead.keep_to(if is_gentle { 1 } else { usize::MAX });
+                if is_gentle { Pacing::InSteps } else { Pacing::Full }
+            }
+            None if is_gentle => Pacing::Gentle,
+            None => Pacing::Full,
+        })
     }
 
     fn gaps(&self) -> Vec<Gap> {

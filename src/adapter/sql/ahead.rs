@@ -42,6 +42,8 @@ const REGION: u64 = 4;
 /// The workers of one walk.
 pub(crate) struct Ahead<Q> {
     workers: Vec<Worker<Q>>,
+    /// So many of them are given work.
+    at_once: usize,
     sharing: Sharing,
     /// What the workers' ranges came to, as it comes.
     answers: Receiver<Answer>,
@@ -86,6 +88,7 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         let start = |(number, hand)| Worker::start(number, hand, &tell);
         Self {
             workers: hands.into_iter().enumerate().map(start).collect(),
+            at_once: usize::MAX,
             answers,
             early: Vec::new(),
             sharing,
@@ -97,9 +100,14 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         }
     }
 
+    /// Gives work to no more workers than this; the others end what they are at.
+    pub(crate) fn keep_to(&mut self, at_once: usize) {
+        self.at_once = at_once.max(1);
+    }
+
     /// Gives every worker that has nothing to do the next places.
     fn feed(&mut self, want: usize, question: &Arc<Q>) -> Result<(), StoreError> {
-        for place in 0..self.workers.len() {
+        for place in 0..self.workers.len().min(self.at_once) {
             if self.workers[place].at.is_some() {
                 continue;
             }

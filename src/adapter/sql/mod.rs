@@ -6,6 +6,7 @@
 //! key means, which ranges a start is asked in, what is read of a row.
 
 pub(crate) mod ahead;
+pub(crate) mod company;
 mod compare;
 pub(crate) mod counts;
 mod dialect;

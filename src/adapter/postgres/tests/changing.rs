@@ -10,7 +10,7 @@ use crate::adapter::api::Dispose as _;
 use crate::adapter::contract::methods::{are_the_same_in_sql, change};
 use crate::adapter::contract::proxy::Proxy;
 use crate::adapter::contract::server;
-use crate::adapter::place::Server;
+use crate::adapter::place::{Pace, Server};
 use crate::adapter::secret::Secret;
 use crate::model::ids::StoreName;
 use crate::model::method::{Granularity, Method};
@@ -140,7 +140,10 @@ fn values_travel_only_where_a_method_looks_at_them() {
     ));
     let proxy = Proxy::before(server::postgres().port);
     let url = format!("postgres://postgres@127.0.0.1:{}/{}", proxy.port, world.database);
-    let store = PostgresStore::open(StoreName::new("box"), Server::at(Secret::Plain(url)));
+    let store = PostgresStore::open(
+        StoreName::new("box"),
+        Server { pace: Pace::Full, ..Server::at(Secret::Plain(url)) },
+    );
     let job = change(deletion(target(), Predicate::Always(true)), &changes());
     let mut walk = store.walk(job).unwrap();
     let batch = walk.prepare(&super::label(), 9, &std::collections::HashSet::new()).unwrap().unwrap();

@@ -6,7 +6,7 @@ use super::{PostgresStore, World, deletion, label, number, target, world};
 use crate::adapter::api::Dispose as _;
 use crate::adapter::contract::proxy::Proxy;
 use crate::adapter::contract::server;
-use crate::adapter::place::Server;
+use crate::adapter::place::{Pace, Server};
 use crate::adapter::secret::Secret;
 use crate::model::batch::Fate;
 use crate::model::ids::StoreName;
@@ -20,7 +20,10 @@ fn one(world: &World, proxy: &Proxy, armed_at_commit: bool, bytes: i64) -> bool 
         .unwrap();
     let url = format!("postgres://postgres@127.0.0.1:{}/{}", proxy.port, world.database);
     proxy.cut_after(i64::MAX);
-    let store = PostgresStore::open(StoreName::new("box"), Server::at(Secret::Plain(url)));
+    let store = PostgresStore::open(
+        StoreName::new("box"),
+        Server { pace: Pace::Full, ..Server::at(Secret::Plain(url)) },
+    );
     let mut walk = store.walk(deletion(target(), Predicate::Always(true))).unwrap();
     if !armed_at_commit {
         proxy.cut_after(bytes);

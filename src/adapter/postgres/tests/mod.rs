@@ -1,6 +1,7 @@
 //! Tests against a real server.
 
 mod changing;
+mod company;
 mod counting;
 mod cutting;
 mod fixture;
@@ -16,9 +17,10 @@ use super::PostgresStore;
 use super::session::Session;
 use crate::adapter::api::{Act, Job, Scope};
 use crate::adapter::contract::server;
-use crate::adapter::place::Server;
+use crate::adapter::place::{Pace, Server};
 use crate::adapter::secret::Secret;
 use crate::adapter::sql::Limits;
+use crate::adapter::sql::company::Company;
 use crate::model::batch::BatchLabel;
 use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
 use crate::model::predicate::{Predicate, StartIs};
@@ -40,11 +42,18 @@ pub(super) struct World {
 /// The server as `user` reaches that database.
 pub(super) fn place(user: &str, database: &str) -> Server {
     let port = server::postgres().port;
-    Server::at(Secret::Plain(format!("postgres://{user}@127.0.0.1:{port}/{database}")))
+    let url = Secret::Plain(format!("postgres://{user}@127.0.0.1:{port}/{database}"));
+    // Other tests are at work on the same server.
+    Server { pace: Pace::Full, ..Server::at(url) }
+}
+
+/// Nobody else matters.
+pub(super) fn alone() -> Arc<Company> {
+    Arc::new(Company::new(Pace::Full, 1))
 }
 
 pub(super) fn connect(user: &str, database: &str) -> Session {
-    Session::write("test", &place(user, database), Limits::default()).unwrap()
+    Session::write("test", &place(user, database), Limits::default(), &alone()).unwrap()
 }
 
 pub(super) fn world(sql: &str) -> World {

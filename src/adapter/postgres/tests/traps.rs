@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::super::session::Session;
 use super::PostgresStore;
-use super::{World, connect, deletion, label, number, target, world};
+use super::{World, alone, connect, deletion, label, number, target, world};
 use crate::adapter::api::{Dispose as _, Inspect as _, Job, StoreErrorKind};
 use crate::adapter::contract::server;
 use crate::adapter::place::Server;
@@ -262,7 +262,7 @@ fn a_replica_that_is_behind_pauses_the_walk() {
     let primary = server::durable_postgres();
     let url = format!("postgres://postgres@127.0.0.1:{}/postgres", primary.port);
     let place = Server::at(Secret::Plain(url));
-    let other = Session::write("test", &place, Limits::default()).unwrap();
+    let other = Session::write("test", &place, Limits::default(), &alone()).unwrap();
     other
         .run(
             "CREATE TABLE records (id int PRIMARY KEY, at timestamptz); \
