@@ -23,8 +23,10 @@ const RACES: usize = 1_400;
 /// A run has so many collections, hence batches, of so many records each: most holds meet a batch about to begin.
 const COLLECTIONS: usize = 64;
 const RECORDS: usize = 8;
-/// Every so many of the holds is one of whose record only the store can tell.
-const BY_CONDITION: usize = 10;
+/// Every so many of the holds, in every second collection, is one of whose record only the store can tell. Such a hold
+/// has the run ask anew for all holds there, and the held keys are then left out before the intent is checked: in the
+/// other collections nothing but that check keeps them.
+const BY_CONDITION: usize = 5;
 /// So often the log is looked at between two holds, if nothing happens.
 const LOOKS: usize = 300;
 
@@ -237,22 +239,33 @@ fn race(mut site: Site) -> Tally {
 
 /// Puts one hold after another in force while the run lasts, each on another record near the batch that comes next.
 fn hold_until_it_ends(site: &Site, state: &SqliteState, run: &mut Child) -> Vec<(Place, HoldId)> {
-    let size = |state: &SqliteState| usize::try_from(state.log_head().unwrap().0).unwrap();
-    let began = size(state);
     let mut held = Vec::new();
     let mut taken = [0; COLLECTIONS];
     while run.try_wait().unwrap().is_none() {
-        // Each batch has an intent and an outcome; the rest of the entries are ours, and the beginning of the run.
-        let front = (size(state) - began).saturating_sub(held.len()) / 2;
-        let place = (front + held.len() % 8).min(COLLECTIONS - 1);
+        // Two of eight mean what has just gone.
+        let place = (next_batch(site, state) + held.len() % 8).saturating_sub(2).min(COLLECTIONS - 1);
         if taken[place] < RECORDS {
             let record = (place, taken[place]);
             taken[place] += 1;
-            held.push((record, hold(site, state, record, held.len() % BY_CONDITION == 0)));
+            let by_condition = place % 2 == 1 && held.len() % BY_CONDITION == 0;
+            held.push((record, hold(site, state, record, by_condition)));
         }
         leave_room(state);
     }
     held
+}
+
+/// The collection after that of the newest batch. Batches cannot be numbered instead: one of which everything is held
+/// never begins, and holds that lag behind the run race against nothing.
+fn next_batch(site: &Site, state: &SqliteState) -> usize {
+    let newest = Filter { kind: Some("intent".to_owned()), newest_first: true, ..Filter::default() };
+    match state.find(&newest, None, 1).unwrap().pop().map(|placed| placed.entry.body) {
+        Some(Body::Intent(intent)) => {
+            let is_its = |place: &usize| (site.collection)(*place) == intent.label.collection;
+            (0..COLLECTIONS).find(is_its).expect("it is one of ours") + 1
+        }
+        _ => 0,
+    }
 }
 
 fn hold(site: &Site, state: &SqliteState, place: Place, by_condition: bool) -> HoldId {
