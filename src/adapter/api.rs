@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 
 use thiserror::Error;
 
+use super::recall::Recall;
 use crate::model::action::Change;
 use crate::model::aggregate::Aggregate;
 use crate::model::batch::{Applied, BatchLabel, Fate};
@@ -153,10 +154,11 @@ pub trait Inspect: Send + Sync {
     /// What the adapter can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// Whether much can be read while batches are open, and neither waits for the other. Not so where a database file
-    /// is locked, or where the old version of every changed row would have to be put together first.
-    fn reads_beside(&self) -> bool {
-        false
+    /// The same store for a thread that reads much while batches are open, where neither waits for the other; whatever
+    /// is asked of it ends soon after `recall` is asked. `None` where a database file is locked, where the old version
+    /// of every changed row would have to be put together first, or while the store is to be left in peace.
+    fn beside(&self, _recall: &Recall) -> Option<Box<dyn Inspect>> {
+        None
     }
 
     /// What makes this store that store. An error when it cannot be known, such as for an unmounted disk;

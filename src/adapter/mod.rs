@@ -13,6 +13,7 @@ pub mod memory;
 pub mod mysql;
 pub mod place;
 pub mod postgres;
+pub mod recall;
 pub mod registry;
 pub mod secret;
 mod sql;

@@ -1,6 +1,7 @@
 //! The engine on stores in memory: what it must not do, it does not, whatever fails.
 
 mod along;
+mod beside;
 mod faults;
 mod gates;
 mod holding;

@@ -18,8 +18,12 @@ use crate::adapter::sql::trusted;
 /// A server that does not answer for so long is down.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Connects; what speaks to the server runs on the calling thread's runtime.
-pub(super) async fn connect(place: &str, server: &Server, url: &Secret) -> Result<Client, StoreError> {
+/// Connects; what speaks to the server runs on the calling thread's runtime. Gives how the connection is protected, too.
+pub(super) async fn connect(
+    place: &str,
+    server: &Server,
+    url: &Secret,
+) -> Result<(Client, Option<MakeRustlsConnect>), StoreError> {
     let mut config = config(place, url)?;
     let protected = match server.tls {
         Some(tls) => tls == Tls::Verify,
@@ -28,14 +32,15 @@ pub(super) async fn connect(place: &str, server: &Server, url: &Secret) -> Resul
     if protected {
         config.ssl_mode(SslMode::Require);
         let tls = MakeRustlsConnect::new(tls(place, server)?);
-        let (client, connection) = config.connect(tls).await.map_err(|error| translated(place, &error))?;
+        let connecting = config.connect(tls.clone());
+        let (client, connection) = connecting.await.map_err(|error| translated(place, &error))?;
         tokio::spawn(async { drop(connection.await) });
-        Ok(client)
+        Ok((client, Some(tls)))
     } else {
         config.ssl_mode(SslMode::Disable);
         let (client, connection) = config.connect(NoTls).await.map_err(|error| translated(place, &error))?;
         tokio::spawn(async { drop(connection.await) });
-        Ok(client)
+        Ok((client, None))
     }
 }
 

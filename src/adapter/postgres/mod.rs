@@ -39,6 +39,7 @@ use crate::adapter::api::{
     Total, Use, Walk,
 };
 use crate::adapter::place::Server;
+use crate::adapter::recall::Recall;
 use crate::adapter::sql::Limits;
 use crate::adapter::sql::company::Company;
 use crate::model::aggregate::Aggregate;
@@ -61,13 +62,15 @@ pub struct PostgresStore {
     company: Arc<Company>,
     /// Connections for reading that nobody uses at the moment.
     idle: Mutex<Vec<Session>>,
+    /// By what its questions are taken back.
+    recall: Option<Recall>,
 }
 
 impl PostgresStore {
     /// Names the database; nothing is connected to before the first question.
     pub fn open(name: StoreName, server: Server) -> Self {
         let company = Arc::new(Company::new(server.pace, server.parallel));
-        Self { name, server, limits: Limits::default(), company, idle: Mutex::default() }
+        Self { name, server, limits: Limits::default(), company, idle: Mutex::default(), recall: None }
     }
 
     /// Waits so long for a lock that somebody else holds.
@@ -86,7 +89,10 @@ impl PostgresStore {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let session = match idle.filter(Session::is_open) {
             Some(session) => session,
-            None => Session::read(&self.place(), &self.server, self.limits, &self.company)?,
+            None => {
+                let (company, recall) = (&self.company, self.recall.clone());
+                Session::read(&self.place(), &self.server, self.limits, company, recall)?
+            }
         };
         let answer = question(&session);
         // After an error nobody knows what state the connection is in.
@@ -115,8 +121,24 @@ impl Inspect for PostgresStore {
         Capabilities { transactional: true, changes_fields: true, links: true, key_form: KeyForm::Columns }
     }
 
-    fn reads_beside(&self) -> bool {
-        self.ask(Session::has_company).is_ok_and(|company| !company)
+    fn beside(&self, recall: &Recall) -> Option<Box<dyn Inspect>> {
+        // As for a batch, a lag that is not known counts as one.
+        let peaceful = |session: &Session| {
+            let behind = replicas::behind(session, self.server.max_replica_lag)?;
+            Ok(behind.is_none() && !session.has_company()?)
+        };
+        self.writing().and_then(|session| peaceful(&session)).unwrap_or(false).then(|| {
+            let (name, server) = (self.name.clone(), self.server.clone());
+            let store = Self {
+                name,
+                server,
+                limits: self.limits,
+                company: Arc::clone(&self.company),
+                idle: Mutex::default(),
+                recall: Some(recall.clone()),
+            };
+            Box::new(store) as Box<dyn Inspect>
+        })
     }
 
     fn identity(&self) -> Result<Identity, StoreError> {

@@ -5,24 +5,33 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use tokio::runtime::Runtime;
+use tokio::time::{error::Elapsed, timeout};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, NoTls, Row, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connect;
 use super::trouble::{Trouble, translated};
 use super::value::Bind;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::place::Server;
+use crate::adapter::recall::Recall;
 use crate::adapter::secret::Secret;
 use crate::adapter::sql::Limits;
 use crate::adapter::sql::company::{Company, Done};
 
 /// Statements that are kept ready; more are forgotten together.
 const MOST_READY: usize = 200;
+/// A server that still answers what was taken back is told again after this.
+const TOLD_AGAIN: Duration = Duration::from_millis(200);
+/// For so long it is waited that a server gives up what was taken back.
+const GIVEN_UP: Duration = Duration::from_secs(10);
 
 /// The server's own time, and how many transactions of all databases have written: each takes the next number.
 const WORK: &str = "SELECT extract(epoch FROM clock_timestamp())::float8, \
@@ -38,6 +47,9 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
 pub(super) struct Session {
     runtime: Runtime,
     client: Client,
+    tls: Option<MakeRustlsConnect>,
+    /// By what a question is taken back while the server answers it.
+    recall: Option<Recall>,
     ready: RefCell<HashMap<String, Statement>>,
     company: Arc<Company>,
     /// The store as messages name it.
@@ -57,8 +69,9 @@ impl Session {
         server: &Server,
         limits: Limits,
         company: &Arc<Company>,
+        recall: Option<Recall>,
     ) -> Result<Self, StoreError> {
-        let session = Self::open(place, server, server.reading_url(), company)?;
+        let session = Self { recall, ..Self::open(place, server, server.reading_url(), company)? };
         session
             .run(&format!("{}; SET default_transaction_read_only = on", settings(limits, limits.reading)))?;
         Ok(session)
@@ -82,9 +95,10 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| failed(error.to_string()))?;
-        let client = runtime.block_on(connect::connect(place, server, url))?;
-        let company = Arc::clone(company);
-        let session = Self { runtime, client, ready: RefCell::default(), company, place: place.to_owned() };
+        let (client, tls) = runtime.block_on(connect::connect(place, server, url))?;
+        let (ready, company) = (RefCell::default(), Arc::clone(company));
+        let session =
+            Self { runtime, client, tls, recall: None, ready, company, place: place.to_owned() };
         // The count of what others do begins as early as it can.
         session.has_company()?;
         Ok(session)
@@ -156,7 +170,7 @@ impl Session {
     ) -> Result<(), StoreError> {
         use futures_util::TryStreamExt as _;
         let statement = self.statement(sql)?;
-        self.runtime.block_on(async {
+        self.runtime.block_on(self.unless_recalled(async {
             let failed = |error: tokio_postgres::Error| translated(&self.place, &error);
             let bound = bound.iter().map(|one| one as &(dyn ToSql + Sync));
             let rows = self.client.query_raw(&statement, bound).await.map_err(failed)?;
@@ -165,7 +179,7 @@ impl Session {
                 take(&row)?;
             }
             Ok(())
-        })
+        }))
     }
 
     fn statement(&self, sql: &str) -> Result<Statement, StoreError> {
@@ -182,7 +196,40 @@ impl Session {
     }
 
     fn wait<T>(&self, what: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, StoreError> {
-        self.runtime.block_on(what).map_err(|error| translated(&self.place, &error))
+        let what = async { what.await.map_err(|error| translated(&self.place, &error)) };
+        self.runtime.block_on(self.unless_recalled(what))
+    }
+
+    /// The answer to a question, unless it is taken back meanwhile. Then the server is told to give it up, and waited
+    /// for: what goes on there after the connection is closed would go on unseen.
+    async fn unless_recalled<T>(
+        &self,
+        what: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let Some(recall) = &self.recall else { return what.await };
+        let taken_back = || Err(self.trouble(StoreErrorKind::Unavailable, "the question was taken back"));
+        if recall.is_asked() {
+            return taken_back();
+        }
+        let what = pin!(what);
+        let what = match select(what, pin!(recall.asked())).await {
+            Either::Left((answer, _)) => return answer,
+            Either::Right(((), what)) => what,
+        };
+        // What reaches the server before the statement does is for nothing, so it is told again.
+        let tell = async {
+            loop {
+                let token = self.client.cancel_token();
+                // A server that cannot be reached gives it up at its own time-out.
+                let _ = match self.tls.clone() {
+                    Some(tls) => token.cancel_query(tls).await,
+                    None => token.cancel_query(NoTls).await,
+                };
+                tokio::time::sleep(TOLD_AGAIN).await;
+            }
+        };
+        let _: Result<_, Elapsed> = timeout(GIVEN_UP, select(what, pin!(tell))).await;
+        taken_back()
     }
 
     /// An error about this store.

@@ -36,7 +36,7 @@ impl Begun<'_> {
         progress: &dyn Progress,
         stop: &Stop,
     ) -> Result<Part, EngineError> {
-        let survey = self.survey_beside(data, plan, circumstances);
+        let survey = self.survey_beside(data, plan, circumstances, stop)?;
         let mut incomplete: Vec<String> =
             plan.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)).collect();
         let mut changed = false;

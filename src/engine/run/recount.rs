@@ -5,25 +5,41 @@ use std::thread::JoinHandle;
 
 use super::Begun;
 use crate::adapter::api::{Group, Inspect, Scope};
+use crate::adapter::recall::Recall;
 use crate::engine::forecast::{self, Forecast};
 use crate::engine::plan::{Circumstances, DataPlan};
-use crate::engine::{Engine, EngineError, run};
+use crate::engine::progress::Stop;
+use crate::engine::{EngineError, run};
 use crate::model::predicate::Predicate;
 use crate::policy::rule::{Data, Policy};
 use crate::state::api::Curve;
 
 /// Forecasts that are made beside the walk, by the place of their stage: what will be due later can be counted while
-/// what is due goes. Dropping it waits for nothing.
-pub(super) struct Beside(Option<JoinHandle<Vec<(usize, Forecast)>>>);
+/// what is due goes. Dropping it takes the question back and waits until nobody asks it any more: a run that has ended
+/// leaves its stores in peace.
+#[derive(Default)]
+pub(super) struct Beside {
+    survey: Option<JoinHandle<Vec<(usize, Forecast)>>>,
+    recall: Recall,
+}
 
 impl Begun<'_> {
-    /// Begins to survey what will be due later, where the store may be read while a batch is open.
+    /// Begins to survey what will be due later, where the store may be read while a batch is open and nobody wants
+    /// that nothing be done.
     pub(super) fn survey_beside(
         &self,
         data: &Data,
         plan: &DataPlan,
         circumstances: &Circumstances,
-    ) -> Beside {
+        stop: &Stop,
+    ) -> Result<Beside, EngineError> {
+        let mut beside = Beside::default();
+        let unwanted = || run::closed(self.engine, self.policy, self.engine.clock.now());
+        if plan.due() < WORTHWHILE || stop.is_asked() || unwanted()?.is_some() {
+            return Ok(beside);
+        }
+        let store = self.engine.inspect(&data.target.store).ok();
+        let Some(store) = store.and_then(|store| store.beside(&beside.recall)) else { return Ok(beside) };
         let acts = |place: usize| {
             let (stage, selection) = (&plan.stages[place], &plan.selections.stages[place]);
             // A record that others need may be free when the run is over.
@@ -32,15 +48,11 @@ impl Begun<'_> {
                 && selection.needed == Predicate::Always(false)
         };
         let places: Vec<usize> = (0..plan.stages.len()).filter(|place| acts(*place)).collect();
-        let is_readable = self.engine.inspect(&data.target.store).is_ok_and(Inspect::reads_beside);
-        if !is_readable || plan.due() < WORTHWHILE {
-            return Beside(None);
-        }
-        let (engine, policy) = (self.engine.clone(), self.policy.clone());
+        let policy = self.policy.clone();
         let (data, plan, circumstances) = (data.clone(), plan.clone(), circumstances.clone());
-        Beside(Some(std::thread::spawn(move || {
-            survey(&engine, &policy, &data, &plan, &places, &circumstances)
-        })))
+        beside.survey =
+            Some(std::thread::spawn(move || survey(&*store, &policy, &data, &plan, &places, &circumstances)));
+        Ok(beside)
     }
 
     /// Counts again what is due and unheld, and makes the next forecast.
@@ -112,21 +124,30 @@ const WORTHWHILE: u64 = 10_000;
 
 impl Beside {
     /// What was surveyed; nothing where it was not begun or did not succeed.
-    fn finished(self) -> Vec<(usize, Forecast)> {
-        self.0.and_then(|survey| survey.join().ok()).unwrap_or_default()
+    fn finished(mut self) -> Vec<(usize, Forecast)> {
+        self.survey.take().and_then(|survey| survey.join().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.recall.ask();
+        if let Some(survey) = self.survey.take() {
+            // What it found, or that it died, matters to nobody any more.
+            let _ = survey.join();
+        }
     }
 }
 
 /// The forecasts of these stages; none for a stage that cannot be surveyed now: it is surveyed again in the end.
 fn survey(
-    engine: &Engine,
+    store: &dyn Inspect,
     policy: &Policy,
     data: &Data,
     plan: &DataPlan,
     places: &[usize],
     circumstances: &Circumstances,
 ) -> Vec<(usize, Forecast)> {
-    let Ok(store) = engine.inspect(&data.target.store) else { return Vec::new() };
     let one = |place: &usize| {
         let made = forecast::forecast(store, policy, data, plan, *place, circumstances).ok()??;
         made.gaps.is_empty().then_some((*place, made))

@@ -1,5 +1,6 @@
 //! Tests against a real server.
 
+mod beside;
 mod changing;
 mod company;
 mod counting;
