@@ -233,6 +233,7 @@ macro_rules! contract {
             $crate::contract_cases!($make, counting:
                 what_goes_is_counted_once
                 small_cells_are_seen_together
+                counts_with_a_limit_and_without_are_not_mixed
                 an_aborted_batch_counts_nothing
                 what_is_held_is_not_counted
                 an_earlier_history_stays

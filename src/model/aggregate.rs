@@ -122,7 +122,7 @@ impl Grouping {
     fn group(&self, value: &Value, zone: Zone) -> String {
         let text = match self.period {
             Some(period) => self.date(value, zone).map(|date| period.of(date)),
-            None => value.as_event_key(),
+            None => value.as_event_key().map(|text| told_apart(&text)),
         };
         text.unwrap_or_else(|| UNKNOWN.to_owned())
     }
@@ -141,6 +141,18 @@ impl Grouping {
         };
         Some(date).filter(plausible)
     }
+}
+
+/// A value of a record as its group is named. Letters are told apart exactly; blanks at the end are not, because some
+/// servers fill them up. A value that is spelled like one of our own names stands in quotes, and so on, so that no two
+/// values have one name.
+fn told_apart(value: &str) -> String {
+    let text = value.trim_end_matches(' ');
+    let mut bare = text;
+    while let Some(inner) = bare.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        bare = inner;
+    }
+    if [OTHER, UNKNOWN].contains(&bare) { format!("\"{text}\"") } else { text.to_owned() }
 }
 
 impl fmt::Display for Grouping {
@@ -199,9 +211,25 @@ mod tests {
     fn a_plain_value_stands_for_itself() {
         let plain = grouping(None, None);
         let said = |value: Value| plain.group(&value, oslo());
-        assert_eq!(said(Value::Text("Sales ".to_owned())), "Sales ");
+        assert_eq!(said(Value::Text(" Sales ".to_owned())), " Sales");
         assert_eq!(said(Value::Int(-3)), "-3");
         assert_eq!(said(Value::Bool(true)), "true");
         assert_eq!(said(Value::Null), UNKNOWN);
+    }
+
+    #[test]
+    fn a_value_that_is_spelled_like_a_name_of_ours_is_told_apart() {
+        let plain = grouping(None, None);
+        let said = |text: &str| plain.group(&Value::Text(text.to_owned()), oslo());
+        for (value, name) in [
+            ("other", "\"other\""),
+            ("unknown ", "\"unknown\""),
+            ("\"other\"", "\"\"other\"\""),
+            ("Other", "Other"),
+            ("\"", "\""),
+            ("\"others\"", "\"others\""),
+        ] {
+            assert_eq!(said(value), name, "{value}");
+        }
     }
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use thiserror::Error;
 
 /// Digits after the point that are kept; what a number has beyond them is left out.
-const MOST_DECIMALS: usize = 30;
+pub const MOST_DECIMALS: usize = 30;
+/// The same of numbers in floating point.
+const FLOATING_DECIMALS: usize = 15;
 
 /// A decimal number: `digits` of which the last `decimals` stand behind the point. The same number always has the same
 /// digits. `Debug` shows no value.
@@ -26,6 +28,10 @@ impl Amount {
 
     /// A number from its text, such as `-12.50` or `1e3`; `None` for a text that is no finite number.
     pub fn read(text: &str) -> Result<Option<Self>, TooLarge> {
+        Self::read_with(text, MOST_DECIMALS)
+    }
+
+    fn read_with(text: &str, most_decimals: usize) -> Result<Option<Self>, TooLarge> {
         let text = text.trim();
         let (number, exponent) = match text.split_once(['e', 'E']) {
             Some((number, exponent)) => match exponent.parse::<i32>() {
@@ -48,7 +54,7 @@ impl Amount {
             return Ok(Some(Self::ZERO));
         }
         while decimals > 0
-            && (all.ends_with('0') || usize::try_from(decimals).is_ok_and(|many| many > MOST_DECIMALS))
+            && (all.ends_with('0') || usize::try_from(decimals).is_ok_and(|many| many > most_decimals))
         {
             all.pop();
             decimals -= 1;
@@ -64,6 +70,12 @@ impl Amount {
         };
         let scaled = 10_i128.checked_pow(decimals).and_then(|scale| digits.checked_mul(scale));
         Ok(Some(Self { digits: scaled.ok_or(TooLarge)?, decimals: 0 }))
+    }
+
+    /// A number in floating point from its text, which has but 15 or so exact digits anyway: the first
+    /// [`FLOATING_DECIMALS`] after the point count, so that numbers of every size can be added up.
+    pub fn read_floating(text: &str) -> Result<Option<Self>, TooLarge> {
+        Self::read_with(text, FLOATING_DECIMALS)
     }
 
     /// The sum of both.
@@ -168,6 +180,16 @@ mod tests {
         }
         assert_eq!((sum, sum.whole()), (Amount::from(1), Some(1)));
         assert_eq!(amount("0.5").whole(), None);
+    }
+
+    #[test]
+    fn numbers_in_floating_point_add_up_whatever_their_size() {
+        let read = |text| Amount::read_floating(text).unwrap().unwrap();
+        let small = ["1e-30", "2.5e-16", "5e-324"].map(read).into_iter();
+        let sum = small.fold(read("12345678901.25"), |sum, one| sum.plus(one).unwrap());
+        assert_eq!(sum.to_string(), "12345678901.25");
+        assert_eq!(read("0.1").plus(read("2.0000000000000004e-1")).unwrap().to_string(), "0.3");
+        assert_eq!(amount("1e-30").plus(amount("12345678901")), Err(TooLarge), "these are exact");
     }
 
     proptest! {

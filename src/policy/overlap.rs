@@ -1,6 +1,8 @@
-//! Bindings of several policies held against each other: one rule for one record, and rows that others still need.
+//! Bindings of several policies held against each other: one rule for one record, rows that others still need, and
+//! tables that receive counts.
 
 mod along;
+mod counted;
 mod pattern;
 
 use std::sync::Arc;
@@ -49,6 +51,8 @@ pub fn overlaps(policies: &[Policy]) -> Vec<Overlap> {
                 report((other, earlier), message(data, earlier, &whose), help(data));
             } else if let Some(message) = along::shared(data, earlier, &whose) {
                 report((other, earlier), message, along::HELP.to_owned());
+            } else if let Some((message, help)) = counted::shared((policy, data), (other, earlier)) {
+                report((other, earlier), message, help);
             }
         }
     }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod counting;
+mod orphans;
 mod partitions;
 
 use std::os::unix::process::ExitStatusExt;

@@ -153,6 +153,38 @@ pub fn small_cells_are_seen_together(make: Make<'_>) {
     }
 }
 
+/// Small groups wait in one row, where those that are counted without a limit have rows of their own: one table is not
+/// filled in both ways, whichever comes first.
+pub fn counts_with_a_limit_and_without_are_not_mixed(make: Make<'_>) {
+    let Some((suite, all)) = counting(make, 1, many) else { return };
+    let small = Arc::new(Aggregate { min_cell: 30, ..(*all).clone() });
+    suite.store().adopt_aggregate(&suite.scope.target, &small).unwrap();
+    let one = |aggregate: &Arc<Aggregate>| {
+        let mut walk = suite.store().walk(job(&suite, aggregate)).unwrap();
+        let next =
+            suite.next(walk.as_mut(), &suite.label(), 3, &HashSet::new(), |batch| batch.commit().unwrap());
+        assert!(next.unwrap().expect("something is due").done > 0);
+    };
+    let refused = |aggregate: &Arc<Aggregate>, why: &str| {
+        let (before, left) = (received(&suite), suite.left());
+        let refused = suite.store().can_aggregate(&suite.scope.target, aggregate).unwrap_err();
+        assert!(refused.why.contains(why), "{refused}");
+        assert!(refused.help.is_some_and(|help| help.contains("to begin new counts, empty `stats`")));
+        let refused = suite.carry_out(job(&suite, aggregate), 100).unwrap_err();
+        assert!(refused.why.contains(why), "{refused}");
+        assert_eq!((received(&suite), suite.left()), (before, left));
+    };
+    one(&all);
+    refused(&small, "does not know");
+    suite.fixture.ask("DELETE FROM stats");
+    one(&small);
+    refused(&all, "wait in the row `other`");
+    one(&small);
+    suite.fixture.ask("DELETE FROM stats");
+    suite.fixture.ask("DELETE FROM forfall_cell");
+    one(&all);
+}
+
 /// What is taken back was never counted, in the receiving table or beside it.
 pub fn an_aborted_batch_counts_nothing(make: Make<'_>) {
     for min_cell in [1, 3] {

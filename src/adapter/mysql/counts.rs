@@ -89,6 +89,7 @@ impl Counting {
         let fields = counts::fields(aggregate);
         let counting = Self { aggregate: Arc::clone(aggregate), fields, summed, into, columns };
         counting.require_privileges(session)?;
+        receiving::require_unmixed(session, aggregate, (&counting.into, &counting.columns))?;
         Ok(counting)
     }
 
@@ -136,7 +137,7 @@ impl Counting {
         records: impl Iterator<Item = (&'r Record, Option<&'r str>)>,
     ) -> Result<(), StoreError> {
         let book = Book { session, counting: self };
-        let mut counted = Counted::default();
+        let mut counted = Counted::none(&self.columns);
         for (record, summed) in records {
             counted
                 .add_record(&self.aggregate, &self.fields, record, summed)

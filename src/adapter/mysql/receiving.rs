@@ -5,8 +5,9 @@ use super::counts;
 use super::schema::{self, Bound};
 use super::session::Session;
 use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::adapter::sql::receiver::{self, Columns, Receiver, Spelling};
-use crate::model::aggregate::Aggregate;
+use crate::adapter::sql::counts::{CELLS, Mixed, mixed};
+use crate::adapter::sql::receiver::{self, Columns, Decimals, Receiver, Spelling};
+use crate::model::aggregate::{Aggregate, OTHER};
 use crate::model::target::Target;
 
 /// An index takes 768 characters of four bytes.
@@ -17,14 +18,50 @@ pub(super) const SPELLING: Spelling = Spelling {
         format!("VARCHAR({length}) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
     },
     whole: "BIGINT",
-    fraction: "DECIMAL(65, 10)",
+    fraction: |decimals| match decimals {
+        Decimals::At(many) => format!("DECIMAL(65, {})", many.max(10)),
+        Decimals::Floating | Decimals::Any => "DECIMAL(65, 10)".to_owned(),
+    },
+    decimals: Decimals::of,
 };
 
 /// Whether records of the target can be counted so.
 pub(super) fn check(session: &Session, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
     let bound = schema::bind(session, target)?;
-    counts::has_cells(session)?;
-    receiver_of(session, &bound, aggregate).map(|_| ())
+    let (into, columns) = receiver_of(session, &bound, aggregate)?;
+    require_unmixed(session, aggregate, (&into, &columns))
+}
+
+/// Counts with small groups and without are not mixed in one table.
+pub(super) fn require_unmixed(
+    session: &Session,
+    aggregate: &Aggregate,
+    (into, columns): (&Entry, &Columns),
+) -> Result<(), StoreError> {
+    let has_cells = counts::has_cells(session)?;
+    let count = |sql: &str, bound: &[&str]| -> Result<i64, StoreError> {
+        let rows: Vec<(i64,)> = session.asked(sql, bound)?;
+        Ok(rows.first().map_or(0, |(count,)| *count))
+    };
+    let of_table = |condition: &str| match has_cells {
+        true => count(
+            &format!("SELECT COUNT(*) FROM {CELLS} WHERE CAST(receiver AS BINARY) = ? AND {condition}"),
+            &[&aggregate.into],
+        ),
+        false => Ok(0),
+    };
+    if !aggregate.hides() {
+        let waiting = of_table("NOT shown")? > 0;
+        return if waiting { Err(mixed(&session.place, aggregate, Mixed::Waiting)) } else { Ok(()) };
+    }
+    let is_other = columns.by.iter().map(|name| format!("{} = ?", quoted(name)));
+    let is_other = is_other.collect::<Vec<_>>().join(" AND ");
+    let sql = format!("SELECT COUNT(*) FROM {} WHERE NOT ({is_other})", quoted(&into.name));
+    let others = vec![OTHER; columns.by.len()];
+    if count(&sql, &others)? > of_table("shown")? {
+        return Err(mixed(&session.place, aggregate, Mixed::Unknown));
+    }
+    Ok(())
 }
 
 /// The receiving table, with its columns.
@@ -65,6 +102,16 @@ pub(super) fn receiver_of(
         );
         return Err(refused(StoreErrorKind::Unsupported, why));
     }
+    // A period of the calendar is spelled in one way only.
+    let values = aggregate.by.iter().zip(&columns.by).filter(|(grouping, _)| grouping.period.is_none());
+    let values: Vec<&String> = values.map(|(_, name)| name).collect();
+    if let Some((column, collation)) = loose(session, &entry, &values)? {
+        let why = format!(
+            "column `{column}` of table `{}` takes different spellings of a group for one, by its collation {collation}",
+            entry.name
+        );
+        return Err(refused(StoreErrorKind::Unsupported, why));
+    }
     // The server adds to the row that any of its unique indexes finds.
     let safe = |index: &&Unique| {
         let exactly = index.columns.len() == columns.by.len()
@@ -80,6 +127,20 @@ pub(super) fn receiver_of(
         return Err(refused(StoreErrorKind::Unsupported, why));
     }
     Ok((entry, columns))
+}
+
+/// One of these columns whose collation is not exact, with that.
+fn loose(
+    session: &Session,
+    entry: &Entry,
+    names: &[&String],
+) -> Result<Option<(String, String)>, StoreError> {
+    let columns: Vec<(String, String)> = session.asked(
+        "SELECT COLUMN_NAME, COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() \
+         AND CAST(TABLE_NAME AS BINARY) = ? AND COLLATION_NAME IS NOT NULL",
+        &[&entry.name],
+    )?;
+    Ok(columns.into_iter().find(|(name, collation)| names.contains(&name) && !collation.ends_with("_bin")))
 }
 
 /// The columns that have to be given a value in every new row.

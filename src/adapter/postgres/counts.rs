@@ -10,10 +10,10 @@ use super::value::Bind;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::sql::Record;
 use crate::adapter::sql::counts::{
-    self, CELL_COLUMNS, CELLS, Cell, CellId, Counted, Group, Kept, Ledger, Portion,
+    self, CELL_COLUMNS, CELLS, Cell, CellId, Counted, Group, Kept, Ledger, Mixed, Portion,
 };
-use crate::adapter::sql::receiver::{self, Columns, Receiver, Spelling};
-use crate::model::aggregate::Aggregate;
+use crate::adapter::sql::receiver::{self, Columns, Decimals, Receiver, Spelling};
+use crate::model::aggregate::{Aggregate, OTHER};
 use crate::model::amount::Amount;
 use crate::model::ids::PolicyId;
 use crate::model::target::Target;
@@ -24,8 +24,13 @@ pub(super) const CREATE: &str = "CREATE TABLE IF NOT EXISTS forfall_cell (cell b
      receiver text NOT NULL, cell_group text NOT NULL, records bigint NOT NULL, total text NOT NULL, \
      shown boolean NOT NULL)";
 
-const SPELLING: Spelling =
-    Spelling { quoted, text: |_| "text".to_owned(), whole: "bigint", fraction: "numeric" };
+const SPELLING: Spelling = Spelling {
+    quoted,
+    text: |_| "text".to_owned(),
+    whole: "bigint",
+    fraction: |_| "numeric".to_owned(),
+    decimals: Decimals::of,
+};
 
 /// How the records of a walk are counted.
 #[derive(Debug)]
@@ -44,8 +49,49 @@ pub(super) struct Counting {
 /// Whether records of the target can be counted so.
 pub(super) fn check(session: &Session, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
     let bound = schema::bind(session, target)?;
-    cells(session)?;
-    receiver_of(session, &bound, aggregate).map(|_| ())
+    let cells = cells(session)?;
+    let (into, columns) = receiver_of(session, &bound, aggregate)?;
+    match cells {
+        // Who only reads need not see the cells: whoever counts will.
+        Some(oid) if !may(session, oid, "SELECT")? => Ok(()),
+        _ => require_unmixed(session, aggregate, (&into, &columns), cells),
+    }
+}
+
+/// Counts with small groups and without are not mixed in one table.
+fn require_unmixed(
+    session: &Session,
+    aggregate: &Aggregate,
+    (into, columns): (&Entry, &Columns),
+    cells: Option<u32>,
+) -> Result<(), StoreError> {
+    let of_table = |shown: bool| {
+        let not = if shown { "" } else { "NOT " };
+        match cells {
+            Some(_) => format!("(SELECT count(*) FROM forfall_cell WHERE receiver = $1 AND {not}shown)"),
+            None => "0".to_owned(),
+        }
+    };
+    let (sql, what) = if aggregate.hides() {
+        let is_other = columns.by.iter().map(|name| format!("{} = $2", quoted(name)));
+        let is_other = is_other.collect::<Vec<_>>().join(" AND ");
+        let rows = format!("(SELECT count(*) FROM {} WHERE NOT ({is_other}))", into.sql());
+        (format!("SELECT {rows} > {} AND $1 <> ''", of_table(true)), Mixed::Unknown)
+    } else {
+        (format!("SELECT {} > 0 AND $1 <> $2", of_table(false)), Mixed::Waiting)
+    };
+    let bound = [Bind::Text(aggregate.into.clone()), Bind::Text(OTHER.to_owned())];
+    let sql = sql.replace("$1", "$1::text").replace("$2", "$2::text");
+    if session.one(&sql, &bound)?.get(0) {
+        Err(counts::mixed(&session.place, aggregate, what))
+    } else {
+        Ok(())
+    }
+}
+
+fn may(session: &Session, oid: u32, privilege: &str) -> Result<bool, StoreError> {
+    let bound = [Bind::Int(oid.into()), Bind::Text(privilege.to_owned())];
+    Ok(session.one("SELECT has_table_privilege($1::int8::oid, $2::text)", &bound)?.get(0))
 }
 
 /// Makes the table of cells if it is needed and not there.
@@ -169,6 +215,11 @@ impl Counting {
         for (oid, name) in written {
             require_privileges(session, oid, name)?;
         }
+        match self::cells(session)? {
+            // Without small groups ours may be another's matter.
+            Some(oid) if cells.is_none() && !may(session, oid, "SELECT")? => {}
+            there => require_unmixed(session, aggregate, (&into, &columns), there)?,
+        }
         let summed = aggregate
             .sum
             .as_ref()
@@ -195,7 +246,7 @@ impl Counting {
         records: impl Iterator<Item = (&'r Record, Option<&'r str>)>,
     ) -> Result<(), StoreError> {
         let book = Book { session, counting: self };
-        let mut counted = Counted::default();
+        let mut counted = Counted::none(&self.columns);
         for (record, summed) in records {
             counted
                 .add_record(&self.aggregate, &self.fields, record, summed)
@@ -207,8 +258,7 @@ impl Counting {
 
 fn require_privileges(session: &Session, oid: u32, name: &str) -> Result<(), StoreError> {
     for privilege in ["SELECT", "INSERT", "UPDATE"] {
-        let bound = [Bind::Int(oid.into()), Bind::Text(privilege.to_owned())];
-        if !session.one("SELECT has_table_privilege($1::int8::oid, $2::text)", &bound)?.get::<_, bool>(0) {
+        if !may(session, oid, privilege)? {
             let why = format!("the role may not {privilege} in table `{name}`, where counts are written");
             return Err(session
                 .trouble(StoreErrorKind::Denied, why)

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use sha2::{Digest, Sha256};
 
 use super::Record;
+use super::receiver::Columns;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::model::aggregate::Aggregate;
 use crate::model::amount::{Amount, TooLarge};
@@ -49,13 +50,20 @@ impl Portion {
 }
 
 /// The records of a batch by their groups.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counted {
     groups: BTreeMap<Group, Portion>,
     records: usize,
+    /// What is summed is in floating point.
+    floating: bool,
 }
 
 impl Counted {
+    /// None yet.
+    pub(crate) fn none(columns: &Columns) -> Self {
+        Self { groups: BTreeMap::new(), records: 0, floating: columns.floating_sum }
+    }
+
     /// One more record: the values of the groupings' columns, and the text of what is summed. What is NULL or no
     /// number is left out of the sum.
     pub(crate) fn add(
@@ -64,7 +72,8 @@ impl Counted {
         values: &[Value],
         summed: Option<&str>,
     ) -> Result<(), TooLarge> {
-        let sum = summed.map_or(Ok(None), Amount::read)?.unwrap_or(Amount::ZERO);
+        let read = if self.floating { Amount::read_floating } else { Amount::read };
+        let sum = summed.map_or(Ok(None), read)?.unwrap_or(Amount::ZERO);
         let portion = self.groups.entry(aggregate.group(values)).or_insert(Portion::NONE);
         *portion = portion.plus(Portion { records: 1, sum })?;
         self.records += 1;
@@ -187,6 +196,35 @@ pub(crate) fn write(
          `{CELLS}` (receiver = '{}')",
         aggregate.into, aggregate.into
     )))
+}
+
+/// What was counted with a limit and without one, and would be mixed in one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mixed {
+    /// There are rows of groups that are no cells: a small one would be seen, and its further records stand elsewhere.
+    Unknown,
+    /// Small groups wait in `other`, and nothing would ever take them out.
+    Waiting,
+}
+
+/// The error about it.
+pub(crate) fn mixed(place: &str, aggregate: &Aggregate, what: Mixed) -> StoreError {
+    let into = &aggregate.into;
+    let why = match what {
+        Mixed::Unknown => format!(
+            "table `{into}` has rows of groups that `{CELLS}` does not know, as counts without a `min-cell` leave them"
+        ),
+        Mixed::Waiting => {
+            format!(
+                "groups that were too small for an earlier `min-cell` wait in the row `other` of table `{into}`"
+            )
+        }
+    };
+    let keep = if what == Mixed::Waiting { "Keep a `min-cell`, or let" } else { "Let" };
+    StoreError::new(StoreErrorKind::Unsupported, place, why).with_help(format!(
+        "{keep} the counts be written to another table; or, to begin new counts, empty `{into}` and take its cells out \
+         of `{CELLS}` (receiver = '{into}')"
+    ))
 }
 
 /// A number that cannot be kept exactly.

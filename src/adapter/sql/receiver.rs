@@ -3,6 +3,7 @@
 use super::Table;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::model::aggregate::Aggregate;
+use crate::model::amount::MOST_DECIMALS;
 use crate::model::schema::{Column, ColumnKind};
 
 /// A table as its store's catalogue has it.
@@ -29,7 +30,49 @@ pub(crate) struct Spelling {
     pub(crate) text: fn(usize) -> String,
     pub(crate) whole: &'static str,
     /// The type of a sum of numbers with a fraction.
-    pub(crate) fraction: &'static str,
+    pub(crate) fraction: fn(Decimals) -> String,
+    /// What the numbers of a column are.
+    pub(crate) decimals: fn(&Column) -> Decimals,
+}
+
+/// How many digits after the point a column of numbers keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decimals {
+    /// It is in floating point: none for sure.
+    Floating,
+    /// So many.
+    At(u32),
+    /// As many as a number has.
+    Any,
+}
+
+impl Decimals {
+    /// Of a column with a type of standard SQL.
+    pub(crate) fn of(column: &Column) -> Self {
+        if column.kind == ColumnKind::Int {
+            return Self::At(0);
+        }
+        let Some(rest) = ["numeric", "decimal"].iter().find_map(|name| column.declared.strip_prefix(name))
+        else {
+            return Self::Floating;
+        };
+        let Some((inside, _)) = rest.trim_start().strip_prefix('(').and_then(|rest| rest.split_once(')'))
+        else {
+            return Self::Any;
+        };
+        // A negative one rounds whole numbers.
+        let scale = inside.split_once(',').map_or(Ok(0), |(_, scale)| scale.trim().parse::<i32>());
+        scale.map_or(Self::Floating, |scale| Self::At(scale.max(0).unsigned_abs()))
+    }
+
+    /// Whether a sum of such numbers would not stand in a column of `other` exactly.
+    fn is_rounded_in(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Floating, _) | (Self::At(_) | Self::Any, Self::Any) => false,
+            (Self::At(own), Self::At(theirs)) => own > theirs,
+            (Self::At(_) | Self::Any, Self::Floating) | (Self::Any, Self::At(_)) => true,
+        }
+    }
 }
 
 /// The columns of a receiving table, in its own spelling.
@@ -40,6 +83,8 @@ pub(crate) struct Columns {
     pub(crate) sum: Option<String>,
     /// The sum's column holds whole numbers only.
     pub(crate) whole_sum: bool,
+    /// What is summed is in floating point.
+    pub(crate) floating_sum: bool,
 }
 
 /// A statement that makes a table which would serve.
@@ -50,7 +95,8 @@ pub(crate) fn create(aggregate: &Aggregate, own: &Table, spelling: &Spelling) ->
         aggregate.by.iter().map(|grouping| format!("{} {text} NOT NULL", name(&grouping.name))).collect();
     columns.push(format!("{} {} NOT NULL", name(&aggregate.count), spelling.whole));
     if let Some(sum) = &aggregate.sum {
-        let kind = if is_whole(own, &sum.column) { spelling.whole } else { spelling.fraction };
+        let fraction = || (spelling.fraction)(decimals(own, &sum.column, spelling));
+        let kind = if is_whole(own, &sum.column) { spelling.whole.to_owned() } else { fraction() };
         columns.push(format!("{} {kind} NOT NULL", name(&sum.name)));
     }
     let key: Vec<String> = aggregate.by.iter().map(|grouping| name(&grouping.name)).collect();
@@ -74,6 +120,10 @@ pub(crate) fn refused(
 
 fn is_whole(own: &Table, column: &str) -> bool {
     own.column(column).is_some_and(|column| column.kind == ColumnKind::Int)
+}
+
+fn decimals(own: &Table, column: &str, spelling: &Spelling) -> Decimals {
+    own.column(column).map_or(Decimals::Floating, spelling.decimals)
 }
 
 impl Receiver<'_> {
@@ -129,6 +179,12 @@ impl Receiver<'_> {
                 return Err(refused(format!("column `{}` of table `{into}` {what}", column.name)));
             }
         }
+        let summed = aggregate.sum.as_ref().and_then(|sum| own.column(&sum.column));
+        if let (Some(from), Some(to)) = (summed, sum) {
+            would_round(from, to, spelling).map_or(Ok(()), |what| {
+                Err(refused(format!("column `{}` of table `{into}` {what}", to.name)))
+            })?;
+        }
         let ours = |name: &&String| {
             by.contains(name) || **name == count.name || sum.is_some_and(|column| column.name == **name)
         };
@@ -150,8 +206,23 @@ impl Receiver<'_> {
             count: count.name.clone(),
             sum: sum.map(|column| column.name.clone()),
             whole_sum: sum.is_some_and(|column| column.kind == ColumnKind::Int),
+            floating_sum: summed.is_some_and(|column| (spelling.decimals)(column) == Decimals::Floating),
         })
     }
+}
+
+/// Why a sum would not stand exactly in its column, if it would not.
+fn would_round(from: &Column, to: &Column, spelling: &Spelling) -> Option<String> {
+    let (of, into) = ((spelling.decimals)(from), (spelling.decimals)(to));
+    if let Decimals::At(many) = of
+        && usize::try_from(many).is_ok_and(|many| many > MOST_DECIMALS)
+    {
+        return Some(format!(
+            "is to hold sums of {}: only {MOST_DECIMALS} decimals are added up",
+            from.declared
+        ));
+    }
+    of.is_rounded_in(into).then(|| format!("is {} and would round sums of {}", to.declared, from.declared))
 }
 
 /// What a column of numbers has to hold.

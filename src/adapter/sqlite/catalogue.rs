@@ -44,6 +44,8 @@ pub(super) struct Index {
     pub(super) of_key: bool,
     /// Its first column sorts byte by byte, as our comparisons do.
     pub(super) binary: bool,
+    /// All its columns do.
+    pub(super) exact: bool,
     /// Its columns; `None` for an expression.
     pub(super) columns: Vec<Option<String>>,
 }
@@ -197,6 +199,7 @@ impl Session {
                     partial: row.get(2)?,
                     of_key: row.get(3)?,
                     binary: false,
+                    exact: false,
                     columns: Vec::new(),
                 })
             },
@@ -208,6 +211,7 @@ impl Session {
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )?;
             index.binary = columns.first().is_some_and(|(_, collation)| collation == "BINARY");
+            index.exact = columns.iter().all(|(_, collation)| collation == "BINARY");
             index.columns = columns.into_iter().map(|(name, _)| name).collect();
         }
         let triggers = self.rows(

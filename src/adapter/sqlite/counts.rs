@@ -7,7 +7,7 @@ use rusqlite::OptionalExtension;
 use rusqlite::types::Value as SqlValue;
 
 use super::affinity;
-use super::catalogue::Entry;
+use super::catalogue::{Entry, Index};
 use super::dialect::quoted;
 use super::open::Session;
 use super::schema::{self, Bound};
@@ -16,10 +16,10 @@ use super::walk::SqliteWalk;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::sql::Table;
 use crate::adapter::sql::counts::{
-    self, CELL_COLUMNS, CELLS, Cell, CellId, Counted, Group, Kept, Ledger, Portion, summed,
+    self, CELL_COLUMNS, CELLS, Cell, CellId, Counted, Group, Kept, Ledger, Mixed, Portion, summed,
 };
-use crate::adapter::sql::receiver::{self, Columns, Receiver, Spelling};
-use crate::model::aggregate::Aggregate;
+use crate::adapter::sql::receiver::{self, Columns, Decimals, Receiver, Spelling};
+use crate::model::aggregate::{Aggregate, OTHER};
 use crate::model::amount::{Amount, TooLarge};
 use crate::model::ids::PolicyId;
 use crate::model::target::Target;
@@ -29,8 +29,14 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS forfall_cell (cell BLOB PRIMARY
      policy TEXT NOT NULL, receiver TEXT NOT NULL, cell_group TEXT NOT NULL, records INTEGER NOT NULL, \
      total TEXT NOT NULL, shown INTEGER NOT NULL) WITHOUT ROWID";
 
-const SPELLING: Spelling =
-    Spelling { quoted, text: |_| "TEXT".to_owned(), whole: "INTEGER", fraction: "REAL" };
+const SPELLING: Spelling = Spelling {
+    quoted,
+    text: |_| "TEXT".to_owned(),
+    whole: "INTEGER",
+    fraction: |_| "REAL".to_owned(),
+    // Whatever a column is called, a number with a fraction is in floating point.
+    decimals: |_| Decimals::Floating,
+};
 
 /// How the records of a walk are counted.
 #[derive(Debug)]
@@ -44,8 +50,35 @@ pub(super) struct Counting {
 /// Whether records of the target can be counted so.
 pub(super) fn check(session: &Session, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
     let bound = schema::bind(session, target)?;
-    has_cells(session)?;
-    receiver_of(session, &bound, aggregate).map(|_| ())
+    let (table, columns) = receiver_of(session, &bound, aggregate)?;
+    require_unmixed(session, aggregate, (&table, &columns))
+}
+
+/// Counts with small groups and without are not mixed in one table.
+fn require_unmixed(
+    session: &Session,
+    aggregate: &Aggregate,
+    (table, columns): (&str, &Columns),
+) -> Result<(), StoreError> {
+    let of_table = |condition: &str| -> Result<i64, StoreError> {
+        if !has_cells(session)? {
+            return Ok(0);
+        }
+        let sql = format!("SELECT count(*) FROM {CELLS} WHERE receiver = ?1 AND {condition}");
+        Ok(session.rows(&sql, [aggregate.into.as_str()], |row| row.get(0))?.pop().unwrap_or(0))
+    };
+    if !aggregate.hides() {
+        let waiting = of_table("NOT shown")? > 0;
+        return if waiting { Err(counts::mixed(session.place(), aggregate, Mixed::Waiting)) } else { Ok(()) };
+    }
+    let is_other = columns.by.iter().map(|name| format!("{} = ?1 COLLATE BINARY", quoted(name)));
+    let is_other = is_other.collect::<Vec<_>>().join(" AND ");
+    let sql = format!("SELECT count(*) FROM {table} WHERE NOT ({is_other})");
+    let rows: i64 = session.rows(&sql, [OTHER], |row| row.get(0))?.pop().unwrap_or(0);
+    if rows > of_table("shown")? {
+        return Err(counts::mixed(session.place(), aggregate, Mixed::Unknown));
+    }
+    Ok(())
 }
 
 /// Makes the table of cells if it is needed and not there.
@@ -123,7 +156,25 @@ fn columns_of(
         triggers: &triggers,
         same: |one, other| one.eq_ignore_ascii_case(other),
     };
-    receiver.columns(aggregate, own, &SPELLING)
+    let columns = receiver.columns(aggregate, own, &SPELLING)?;
+    let within = |index: &&Index| {
+        index.columns.iter().all(|name| name.as_ref().is_some_and(|name| columns.by.contains(name)))
+    };
+    if let Some(index) = entry.indexes.iter().filter(|index| index.unique && !index.exact).find(within) {
+        let why = format!(
+            "unique index `{}` of table `{}` takes different spellings of a group for one, by its collation",
+            index.name, entry.name
+        );
+        return Err(receiver::refused(
+            session.place(),
+            StoreErrorKind::Unsupported,
+            why,
+            aggregate,
+            own,
+            &SPELLING,
+        ));
+    }
+    Ok(columns)
 }
 
 impl Counting {
@@ -144,6 +195,7 @@ impl Counting {
                     "Run `forfall approve`; if it was approved before, find out why the table is gone",
                 ));
         }
+        require_unmixed(session, aggregate, (&table, &columns))?;
         Ok(Self { aggregate: Arc::clone(aggregate), table, columns })
     }
 
@@ -172,7 +224,7 @@ impl Counting {
         let sql = format!("SELECT {} FROM {from} WHERE {whole}", list.join(", "));
         let groupings = self.aggregate.by.len();
         let read = || -> rusqlite::Result<Result<Counted, TooLarge>> {
-            let mut counted = Counted::default();
+            let mut counted = Counted::none(&self.columns);
             let mut statement = walk.session.connection.prepare_cached(&sql)?;
             let mut rows = statement.query(rusqlite::params_from_iter(values))?;
             while let Some(row) = rows.next()? {
@@ -236,7 +288,10 @@ impl Book<'_> {
 
     fn is_group(&self) -> String {
         let columns = self.counting.columns.by.iter().enumerate();
-        columns.map(|(at, name)| format!("{} = ?{}", quoted(name), at + 1)).collect::<Vec<_>>().join(" AND ")
+        columns
+            .map(|(at, name)| format!("{} = ?{} COLLATE BINARY", quoted(name), at + 1))
+            .collect::<Vec<_>>()
+            .join(" AND ")
     }
 
     /// Writes the numbers into a group's row.
@@ -279,7 +334,7 @@ impl Book<'_> {
                 SqlValue::Real(number) => number.to_string(),
                 _ => "0".to_owned(),
             };
-            let before = Amount::read(&before).map_err(too_large)?.unwrap_or(Amount::ZERO);
+            let before = Amount::read_floating(&before).map_err(too_large)?.unwrap_or(Amount::ZERO);
             let sum = before.plus(portion.sum).map_err(too_large)?;
             return Ok(SqlValue::Real(sum.to_string().parse().unwrap_or(0.0)));
         }

@@ -116,6 +116,50 @@ fn a_receiving_table_that_could_lose_or_mix_counts_is_refused() {
     }
 }
 
+/// A sum that a server would round without a word is refused, and so are more decimals than are added up.
+#[test]
+fn a_column_that_would_round_a_sum_is_refused() {
+    for (own, receiving, expected) in [
+        ("numeric(12,2)", "numeric(20,1)", "would round sums of numeric(12,2)"),
+        ("numeric(12,2)", "double precision", "would round sums of numeric(12,2)"),
+        ("numeric", "numeric(20,9)", "would round sums of numeric"),
+        ("numeric(12,-2)", "numeric(20,-1)", ""),
+        ("bigint", "real", "would round sums of bigint"),
+        ("numeric(50,31)", "numeric", "only 30 decimals are added up"),
+        ("numeric(50,30)", "numeric(60,30)", ""),
+        ("bigint", "numeric(20)", ""),
+        ("double precision", "numeric(20,1)", ""),
+        ("real", "double precision", ""),
+    ] {
+        let tables = TABLES
+            .replace("cost numeric(12,2)", &format!("cost {own}"))
+            .replace("cost numeric NOT NULL", &format!("cost {receiving} NOT NULL"));
+        let world = world(&tables);
+        let told = world.store.can_aggregate(&target(), &aggregate(1)).err().map(|refused| {
+            assert!(refused.help.as_ref().unwrap().contains("CREATE TABLE"), "{refused}");
+            refused.why
+        });
+        match told {
+            None => assert_eq!(expected, "", "{own} in {receiving}"),
+            Some(why) => {
+                assert!(!expected.is_empty() && why.contains(expected), "{own} in {receiving}: {why}");
+            }
+        }
+    }
+}
+
+/// Numbers in floating point of every size are added up; the tiniest come to nothing.
+#[test]
+fn tiny_numbers_in_floating_point_stop_nothing() {
+    let tables = TABLES
+        .replace("numeric(12,2)", "double precision")
+        .replace("numeric NOT NULL", "double precision NOT NULL")
+        .replace("0.1 * n FROM", "CASE WHEN n < 9 THEN 0.3e-24 * n ELSE 3e18 END FROM");
+    let world = world(&tables);
+    carry_out(&world.store, job(target(), 1)).unwrap();
+    assert_eq!(stats(&world), [("2026-08".to_owned(), 9, "3e+18".to_owned())]);
+}
+
 /// A trigger that comes to the receiving table meanwhile stops the walk as one of the records' table does.
 #[test]
 fn a_receiving_table_that_changes_under_a_walk_stops_it() {

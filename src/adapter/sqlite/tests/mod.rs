@@ -1,6 +1,7 @@
 //! Tests against real database files.
 
 mod changeable;
+mod counting;
 mod counts;
 mod fixture;
 mod following;
