@@ -25,12 +25,28 @@ pub(super) fn warnings(session: &Session) -> Result<Vec<String>, Failure> {
 
 /// Each hold that names a policy, store or collection which is not there, as a sentence.
 fn orphans(session: &Session) -> Result<Vec<String>, Failure> {
-    let mut bound = session.in_force()?;
-    // Under a policy whose file is gone nothing is done any more, and under its new name no hold on it counts.
-    let vanished = session.vanished()?;
-    bound.retain(|policy| !vanished.contains(&policy.id));
+    let bound = bound(session)?;
     let holds = session.state.holds()?;
     Ok(holds.iter().filter_map(|hold| lost(hold, &bound, session)).collect())
+}
+
+/// The policies under which anything may go: under one whose file is gone nothing is done any more.
+pub(super) fn bound(session: &Session) -> Result<Vec<Policy>, Failure> {
+    let mut bound = session.in_force()?;
+    let vanished = session.vanished()?;
+    bound.retain(|policy| !vanished.contains(&policy.id));
+    Ok(bound)
+}
+
+/// Whether the hold reaches nothing that any policy binds.
+pub(super) fn keeps_nothing(hold: &Hold, bound: &[Policy]) -> bool {
+    let mut data = bound.iter().flat_map(|policy| policy.data.iter().map(move |data| (policy, &data.target)));
+    hold.scope.store.as_ref().is_none_or(|store| store.as_str() != LOG)
+        && !data.any(|(policy, target)| {
+            let mut places =
+                std::iter::once((&target.store, target.collection.as_str())).chain(target.goes_along());
+            places.any(|(store, collection)| hold.scope.touches(&policy.id, store, collection))
+        })
 }
 
 /// While a hold protects nothing, no policy gets an approval: under another name it may act on what was held.
@@ -61,7 +77,12 @@ fn lost(hold: &Hold, bound: &[Policy], session: &Session) -> Option<String> {
         (_, _, Some(collection)) => format!("collection {}, which no policy binds", phrase::safe(collection)),
         (None, None, None) => return None,
     };
-    Some(format!("hold {} ({}) keeps nothing: it names {what}", hold.id, phrase::safe(&hold.reason)))
+    let keeps = if keeps_nothing(hold, bound) {
+        "keeps nothing"
+    } else {
+        "keeps only what lay there when it was put in force"
+    };
+    Some(format!("hold {} ({}) {keeps}: it names {what}", hold.id, phrase::safe(&hold.reason)))
 }
 
 /// Holds on single records of these policies that the stores do not have under that key, each as a sentence: the

@@ -17,6 +17,7 @@ pub mod foresee;
 pub mod gate;
 pub mod holding;
 mod listing;
+pub mod nowhere;
 mod pace;
 pub mod plan;
 pub mod progress;

@@ -185,6 +185,28 @@ impl Predicate {
         }
     }
 
+    /// Whether it is plain from the words alone that it is true or unknown of no record.
+    pub fn is_never(&self) -> bool {
+        match self {
+            Self::Always(answer) => !answer,
+            Self::All(parts) => parts.iter().any(Self::is_never),
+            Self::Any(parts) => parts.iter().all(Self::is_never),
+            Self::Not(inner) => inner.is_everywhere(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is plain from the words alone that it is true of every record.
+    fn is_everywhere(&self) -> bool {
+        match self {
+            Self::Always(answer) => *answer,
+            Self::All(parts) => parts.iter().all(Self::is_everywhere),
+            Self::Any(parts) => parts.iter().any(Self::is_everywhere),
+            Self::Not(inner) => inner.is_never(),
+            _ => false,
+        }
+    }
+
     /// True where this is true, else false.
     #[must_use]
     pub fn surely(self) -> Self {

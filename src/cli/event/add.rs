@@ -10,6 +10,7 @@ use super::{effect, file, time};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::cli::{Context, actor, phrase};
+use crate::engine::nowhere;
 use crate::engine::redate::Change;
 use crate::state::api::{Earlier, EventRecord};
 
@@ -51,6 +52,8 @@ struct Answer {
     unchanged: usize,
     /// What becomes of the records.
     effects: Vec<Effect>,
+    /// The keys that no record has now, as far as that was looked up.
+    nowhere: Vec<String>,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
@@ -71,6 +74,17 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let changes: Vec<Change> =
         events.iter().zip(before).filter_map(|(event, before)| Change::recorded(event, before)).collect();
     answer.effects = effect::tell(&session, &changes, !args.no_count, context)?;
+    if !args.no_count {
+        let keys = nowhere::nowhere(&session.engine, &session.in_force()?, &changes)?;
+        answer.nowhere = keys.into_iter().map(str::to_owned).collect();
+    }
+    for key in &answer.nowhere {
+        context.output.warn(format!(
+            "no record has {} now. The event is recorded, and counts for a record that comes later; if the key was a \
+             mistake, `forfall event withdraw` takes it back",
+            phrase::safe(key)
+        ));
+    }
     if context.output.is_json() {
         context.output.json(&answer)?;
     }
@@ -108,7 +122,8 @@ fn one(event: &EventRecord, before: Option<Earlier>, session: &Session) -> Strin
 
 impl Answer {
     fn of(events: &[EventRecord], before: &[Option<Earlier>]) -> Self {
-        let mut answer = Self { recorded: 0, changed: 0, unchanged: 0, effects: Vec::new() };
+        let mut answer =
+            Self { recorded: 0, changed: 0, unchanged: 0, effects: Vec::new(), nowhere: Vec::new() };
         for (event, before) in events.iter().zip(before) {
             match before {
                 None => answer.recorded += 1,

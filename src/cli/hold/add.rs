@@ -243,11 +243,17 @@ fn check_condition(when: &str, scope: &HoldScope, session: &Session) -> Result<(
             let place = format!("{} in store {}", phrase::safe(&data.target.collection), data.target.store);
             let store = session.engine.inspect(&data.target.store).map_err(EngineError::from)?;
             let schema = store.probe(&data.target).map_err(EngineError::from)?;
-            holding::compiled(when, data, &schema).map_err(|why| {
+            let meant = holding::compiled(when, data, &schema).map_err(|why| {
                 Failure::usage(format!(
                     "--when cannot be asked of {place}, and the hold is not in force: {why}"
                 ))
             })?;
+            if meant.is_never() {
+                return Err(Failure::usage(format!(
+                    "--when is true of no record of {place}, so the hold would keep nothing and is not in force: \
+                     write what the records have in common"
+                )));
+            }
             asked = true;
         }
     }

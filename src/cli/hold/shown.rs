@@ -55,9 +55,11 @@ pub(super) fn list(session: &Session, context: &Context) -> Result<Exit, Failure
         context.output.tell("No hold is in force.");
         return Ok(Exit::Done);
     }
+    let bound = orphans::bound(session)?;
     for hold in &holds {
         context.output.line(context.output.paint(Tone::Strong, &hold.id.to_string()))?;
-        context.output.prose(&format!("  keeps {}", covers(hold, session)), 4)?;
+        let keeps = if orphans::keeps_nothing(hold, &bound) { "keeps nothing now; means" } else { "keeps" };
+        context.output.prose(&format!("  {keeps} {}", covers(hold, session)), 4)?;
         context.output.prose(&format!("  {}", terms(hold, now, session)), 4)?;
     }
     Ok(Exit::Done)

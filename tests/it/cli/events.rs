@@ -106,6 +106,27 @@ fn a_file_with_bad_lines_changes_nothing_and_names_them() {
     import(&fixture, "key,at\n1,2026-01-31\n", &["sold", "--unused"]).expect(0);
 }
 
+/// It stands all the same: the record may come later.
+#[test]
+fn an_event_for_a_key_that_no_record_has_is_told_of() {
+    let fixture = fixture();
+    let add = |name: &str, key: &str, more: &[&str]| {
+        let words = [&["event", "add", name, "--key", key, "--at", "2026-01-31"][..], more].concat();
+        let said = forfall(&fixture, &words).expect(0);
+        let told = said.err.split_whitespace().collect::<Vec<_>>().join(" ").contains("no record has");
+        assert!(!told || said.err.contains(&format!("no record has {key} now")), "{}", said.err);
+        told
+    };
+    // By a field, and by the record's own key.
+    assert!(!add("case-closed", "0", &[]) && !add("handed-to-police", "cam0/clip-00000.mp4", &[]));
+    assert!(add("case-closed", "99", &[]) && add("handed-to-police", "cam0/clip-99999.mp4", &[]));
+    assert!(!add("case-closed", "98", &["--no-count"]), "nobody looked");
+    assert!(!add("sold", "99", &["--unused"]), "no policy asks for it");
+    assert_eq!(events(&fixture, &[]).len(), 6);
+    let words = ["event", "add", "case-closed", "--key", "97", "--at", "2026-01-31"];
+    assert_eq!(fixture.run(&words).expect(0).json()["nowhere"], serde_json::json!(["97"]));
+}
+
 #[test]
 fn a_withdrawn_event_counts_no_longer_and_may_come_again() {
     let fixture = fixture();

@@ -98,16 +98,26 @@ fn a_hold_on_a_policy_keeps_what_is_moved_to_another_one() {
 }
 
 #[test]
-fn a_hold_that_keeps_nothing_stops_approvals() {
+fn a_hold_on_a_name_that_is_gone_stops_approvals() {
     let fixture = Fixture::new(3, 2);
     // Its approval outlives the file, and makes no difference.
     fixture.approve("calls", 3);
     hold(&fixture, &["--policy", "calls"], 0);
     fs_err::rename(fixture.path("policies/calls.toml"), fixture.path("policies/telephone.toml")).unwrap();
     let said = forfall(&fixture, &["approve", "telephone", "--count", "3"]).expect(11);
-    assert!(said.err.contains("keeps nothing") && said.err.contains("policy calls"), "{}", said.err);
-    let said = forfall(&fixture, &["status"]).expect(0);
-    assert!(said.err.contains("keeps nothing"), "{}", said.err);
+    let keeps = |err: &str, what: &str| {
+        let words = err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(&format!("{what}: it names policy calls")), "{err}");
+    };
+    // Its place is bound under the new name, and is held there.
+    keeps(&said.err, "keeps only what lay there when it was put in force");
+    let said = forfall(&fixture, &["hold", "list"]).expect(0);
+    assert!(said.out.contains("  keeps every record under policy calls"), "{}", said.out);
+    fs_err::remove_file(fixture.path("policies/telephone.toml")).unwrap();
+    keeps(&forfall(&fixture, &["status"]).expect(0).err, "keeps nothing");
+    let said = forfall(&fixture, &["hold", "list"]).expect(0);
+    keeps(&said.err, "keeps nothing");
+    assert!(said.out.contains("  keeps nothing now; means every record under policy calls"), "{}", said.out);
 }
 
 #[test]

@@ -66,6 +66,16 @@ fn a_condition_holds_where_it_is_true_or_unknown() {
 }
 
 #[test]
+fn a_condition_that_nothing_meets_is_refused() {
+    let fixture = Fixture::new(4, 1);
+    for when in ["false", "caller == 'x' && false", "!(true || caller == 'x')"] {
+        let words = ["--store", "calls", "--collection", "call_log", "--when", when];
+        refused(&fixture, &words, 2, "is true of no record of call_log in store calls");
+    }
+    add(&fixture, &["--store", "calls", "--collection", "call_log", "--when", "false || caller == 'x'"]);
+}
+
+#[test]
 fn a_window_holds_in_every_store_what_began_in_it() {
     let fixture = Fixture::new(3, 2);
     fixture.approve("calls", 3);
