@@ -364,7 +364,8 @@ pub trait Walk {
 
     /// Has the walk tell, while the batch that it is asked for next is prepared, which records the batch after that
     /// one will probably have if about `want` are wanted, in its order. All is told when the channel is closed, at the
-    /// latest when the batch before lies ready; a walk that cannot know closes it at once. What a batch has is for
+    /// latest when the batch that it is about lies ready, whatever that then is; if the store is at that batch already,
+    /// when it is through with it. A walk that cannot know closes it at once. What a batch has is for
     /// [`Prepared::records`] to say, so whoever listens compares.
     fn foretell(&mut self, _to: Sender<KeyList>, _want: usize) {}
 

@@ -1,6 +1,8 @@
 //! Deleting much: a range of whole-number keys in one statement of one transaction.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use super::dialect::Question;
 use super::fate::Spool;
@@ -10,13 +12,17 @@ use super::session::Session;
 use super::value::Bind;
 use super::walk::{Others, require_same_tables};
 use crate::adapter::api::StoreError;
-use crate::adapter::sql::ahead::{Ahead, Hand, Places, Sharing, Size, Struck};
+use crate::adapter::sql::ahead::{Ahead, Hand, Places, Sharing, Size, Struck, Telling};
 use crate::model::ids::BatchId;
+use crate::model::key::{Key, KeyList};
 use crate::model::schema::ColumnKind;
 use crate::model::target::Target;
 
 /// What goes, and what that binds.
 pub(super) type Asked = (String, Vec<Bind>);
+
+/// So many records are told at once.
+const TOLD: usize = 2_000;
 
 /// After so many batches the server may tidy up what they have deleted.
 const BATCHES: u32 = 64;
@@ -96,9 +102,19 @@ impl Workers {
         Ok(Some(Self { ahead: Ahead::new(hands, Sharing::Apart, &size), view }))
     }
 
-    /// Before the next batch.
-    pub(super) fn hold_view(&mut self) -> Result<(), StoreError> {
-        self.view.hold()
+    /// Waits for the next batch, and has the one after it told; false when the workers are through.
+    pub(super) fn look(
+        &mut self,
+        want: usize,
+        asked: Asked,
+        without: &HashSet<Key>,
+        listener: Option<Sender<KeyList>>,
+    ) -> Result<bool, StoreError> {
+        self.view.hold()?;
+        if let Some(listener) = listener {
+            self.ahead.foretell(listener);
+        }
+        self.ahead.look(want, asked, without)
     }
 
     /// While nobody works, nothing stays locked and nothing holds the server up.
@@ -125,7 +141,12 @@ struct KeyHand {
 impl Hand for KeyHand {
     type Question = Asked;
 
-    fn strike(&mut self, places: &Places, (condition, bound): &Asked) -> Result<Struck, StoreError> {
+    fn strike(
+        &mut self,
+        places: &Places,
+        (condition, bound): &Asked,
+        telling: &Telling,
+    ) -> Result<Struck, StoreError> {
         self.session.run("START TRANSACTION READ WRITE")?;
         let list = self.bound.key_list();
         let [first, past] = [places.start, places.end].map(|place| self.first + i128::from(place));
@@ -133,11 +154,18 @@ impl Hand for KeyHand {
             "DELETE FROM {} WHERE {list} >= {first} AND {list} < {past} AND {condition} RETURNING {list}",
             self.bound.from()
         );
-        let mut records = Vec::new();
+        let (mut records, mut told) = (Vec::new(), KeyList::with_capacity(TOLD));
         self.session.each(&sql, bound, |row| {
-            records.push(key_of(&self.session, row, &self.bound.key)?);
+            let key = key_of(&self.session, row, &self.bound.key)?;
+            told.push(&key);
+            records.push(key);
+            if told.len() == TOLD {
+                telling.say(std::mem::replace(&mut told, KeyList::with_capacity(TOLD)));
+            }
             Ok(())
         })?;
+        telling.say(told);
+        telling.end();
         require_same_tables(&self.session, &self.target, &self.fingerprint)?;
         Ok(Struck { records, spool: self.spool.encode(&[]) })
     }

@@ -19,6 +19,8 @@ pub(super) struct Entry {
     pub(super) key: Vec<String>,
     /// The columns of each unique index.
     unique: Vec<Vec<String>>,
+    /// Each index, with the column that it begins with.
+    leads: Vec<(String, String)>,
     /// Rows, as the server guesses.
     pub(super) estimate: Option<u64>,
     /// Its triggers: name and the event that sets them off.
@@ -50,6 +52,11 @@ pub(super) enum Where {
 }
 
 impl Entry {
+    /// Whether the index begins with that column.
+    pub(super) fn begins_with(&self, index: &str, column: &str) -> bool {
+        self.leads.iter().any(|(name, first)| name == index && first == column)
+    }
+
     /// The column of that name; case does not count.
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
@@ -153,6 +160,9 @@ impl Session {
             columns: columns.collect(),
             key: of_key.filter_map(|(.., column)| column.clone()).collect(),
             unique: unique(&indexes),
+            leads: (indexes.iter().filter(|(_, _, at, _)| *at == 1))
+                .filter_map(|(index, .., column)| Some((index.clone(), column.clone()?)))
+                .collect(),
             estimate,
             triggers: self.asked(
                 "SELECT TRIGGER_NAME, EVENT_MANIPULATION FROM information_schema.TRIGGERS \

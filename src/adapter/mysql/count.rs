@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::Datelike as _;
-
 use super::dialect::{self, MySql, Question};
 use super::rows::{Reader, at_place, key_of};
 use super::schema::{self, Bound};
@@ -13,11 +11,11 @@ use crate::adapter::api::{Counted, Group, Scope, StoreError, Tally};
 use crate::adapter::sql::Need;
 use crate::adapter::sql::seen::{Seen, moment};
 use crate::adapter::sql::starts::{self, Axis};
-use crate::model::predicate::{Predicate, StartIs};
+use crate::model::predicate::StartIs;
 use crate::model::schema::ColumnKind;
 use crate::model::start::{Start, StartState};
 use crate::model::value::{Fields as _, Value};
-use crate::time::{StartSet, StartValue};
+use crate::time::StartValue;
 
 /// Counts each group.
 pub(super) fn count(session: &Session, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError> {
@@ -57,29 +55,31 @@ impl Counting<'_> {
         question: &Question,
         start: Option<(&str, Axis)>,
     ) -> Result<Tally, StoreError> {
-        let mut dialect =
-            MySql { bound: question.bound.clone(), ..MySql::new(self.bound, &self.scope.events) };
-        let mut selected = vec!["COUNT(*)".to_owned()];
-        let mut reads = None;
-        if let (Some((column, axis)), Some(start)) = (start, &group.start) {
-            let asked = starts::asked(start, axis, &StartIs::Known { now: self.scope.now });
-            let column = self.bound.column(column);
-            let known = dialect.in_asked(&column, axis, asked, Need::Truth);
-            for end in ["MIN", "MAX"] {
-                selected.push(format!("{end}(CASE WHEN {known} THEN {column} END)"));
-            }
-            reads = Some((start, axis.kind(), column));
-        }
-        let sql = format!("SELECT {} FROM {} WHERE {}", selected.join(", "), self.bound.from(), question.sql);
-        let row = self.session.one(&sql, &dialect.bound)?;
+        let asked = start.map(|(column, axis)| (self.bound.column(column), axis));
+        let ends = asked.iter().map(|(column, _)| format!(", MIN({column}), MAX({column})"));
+        let sql = format!(
+            "SELECT COUNT(*){} FROM {} WHERE {}",
+            ends.collect::<String>(),
+            self.bound.from(),
+            question.sql
+        );
+        let row = self.session.one(&sql, &question.bound)?;
         let mut tally = Tally { count: number(at_place(self.session, &row, 0)?), ..Tally::default() };
         let mut order = String::new();
-        if let Some((start, kind, column)) = reads {
-            let end = |at| {
-                let value = value::read(at_place(self.session, &row, at)?, kind);
-                Ok::<_, StoreError>(start.parse_value(&value).ok())
+        if let (Some((column, axis)), Some(start)) = (asked, &group.start) {
+            let known = |at| {
+                let value = value::read(at_place(self.session, &row, at)?, axis.kind());
+                Ok::<_, StoreError>(match start.read_value(&value, self.scope.now) {
+                    StartState::Known(value) => Some(value),
+                    StartState::Waiting | StartState::Undetermined(_) => None,
+                })
             };
-            (tally.oldest, tally.newest) = (end(1)?, end(2)?);
+            (tally.oldest, tally.newest) = match (known(1)?, known(2)?) {
+                (Some(oldest), Some(newest)) => (Some(oldest), Some(newest)),
+                _ if tally.count == 0 => (None, None),
+                // At least one of them is none that counts.
+                _ => self.ends(start, (&column, axis), question)?,
+            };
             order = format!(" ORDER BY {column}");
         }
         if group.samples > 0 && tally.count > 0 {
@@ -95,6 +95,31 @@ impl Counting<'_> {
             }
         }
         Ok(tally)
+    }
+
+    /// The earliest and the latest known start. Telling the known ones apart costs more than counting: it is asked for
+    /// only where the outermost are others.
+    fn ends(
+        &self,
+        start: &Arc<Start>,
+        (column, axis): (&str, Axis),
+        question: &Question,
+    ) -> Result<(Option<StartValue>, Option<StartValue>), StoreError> {
+        let mut dialect =
+            MySql { bound: question.bound.clone(), ..MySql::new(self.bound, &self.scope.events) };
+        let asked = starts::asked(start, axis, &StartIs::Known { now: self.scope.now });
+        let known = dialect.in_asked(column, axis, asked, Need::Truth);
+        let sql = format!(
+            "SELECT MIN({column}), MAX({column}) FROM {} WHERE {known} AND {}",
+            self.bound.from(),
+            question.sql
+        );
+        let row = self.session.one(&sql, &dialect.bound)?;
+        let end = |at| {
+            let value = value::read(at_place(self.session, &row, at)?, axis.kind());
+            Ok::<_, StoreError>(start.parse_value(&value).ok())
+        };
+        Ok((end(0)?, end(1)?))
     }
 
     /// Our own code decides about each row, or reads its start.
@@ -124,95 +149,9 @@ impl Counting<'_> {
     }
 }
 
-fn number(value: &mysql_async::Value) -> u64 {
+pub(super) fn number(value: &mysql_async::Value) -> u64 {
     match value::read(value, ColumnKind::Int) {
         Value::Int(number) => u64::try_from(number).unwrap_or(0),
         _ => 0,
     }
 }
-
-/// The due curve: how many records for which the predicate is true have their start in each of a row of growing sets.
-pub(super) fn survey(
-    session: &Session,
-    scope: &Scope,
-    predicate: &Predicate,
-    start: &Arc<Start>,
-    sets: &[StartSet],
-) -> Result<Vec<u64>, StoreError> {
-    let mut added = vec![0_u64; sets.len()];
-    let Some(last) = sets.last() else { return Ok(added) };
-    let bound = schema::bind(session, &scope.target)?;
-    let in_last = Predicate::Start { start: Arc::clone(start), is: StartIs::In(last.clone()) };
-    let question = dialect::question(&bound, &scope.events, &in_last.and(predicate.clone()))?;
-    let mut add = |value: StartValue, count: u64| {
-        // The sets grow: the first that has the start is found by halving.
-        let first = sets.partition_point(|set| !set.contains(value));
-        if let Some(sum) = added.get_mut(first) {
-            *sum += count;
-        }
-    };
-    let axis = starts::axis(start, &bound.frame).filter(|_| question.left.is_none());
-    if let Some((column, axis @ (Axis::Instant | Axis::Date))) = axis {
-        by_buckets(session, &bound, &question, (&bound.column(column), axis), sets, &mut add)?;
-    } else {
-        let mut needs = question.needs();
-        needs.add_start(start);
-        let reader = Reader::new(&bound, &needs)?;
-        let sql = format!("SELECT {} FROM {} WHERE {}", reader.list, bound.from(), question.sql);
-        session.each(&sql, &question.bound, |row| {
-            let record = reader.read(session, row)?;
-            if question.left.as_ref().is_none_or(|left| record.holds(left, &scope.events))
-                && let Some(value) = start.read_known(&record, &scope.events)
-            {
-                add(value, 1);
-            }
-            Ok(())
-        })?;
-    }
-    let mut sum = 0;
-    for count in &mut added {
-        sum += *count;
-        *count = sum;
-    }
-    Ok(added)
-}
-
-/// Between two neighbouring ends of any set all starts belong to the same sets: the server counts those together.
-fn by_buckets(
-    session: &Session,
-    bound: &Bound,
-    question: &Question,
-    (column, axis): (&str, Axis),
-    sets: &[StartSet],
-    add: &mut impl FnMut(StartValue, u64),
-) -> Result<(), StoreError> {
-    let ends = starts::ends(sets, axis);
-    if ends.is_empty() {
-        return Ok(());
-    }
-    // Whole numbers, which `INTERVAL` halves its way through.
-    let numbers = ends.iter().map(|end| match end {
-        StartValue::Date(date) => (i64::from(date.num_days_from_ce()) + DAYS_BEFORE_YEAR_1).to_string(),
-        StartValue::Instant(instant) => instant.timestamp_micros().to_string(),
-    });
-    let numbers: Vec<String> = numbers.collect();
-    let number_of = match axis {
-        Axis::Date => format!("TO_DAYS({column})"),
-        _ => format!("TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {column})"),
-    };
-    let sql = format!(
-        "SELECT INTERVAL({number_of}, {}), COUNT(*) FROM {} WHERE {} GROUP BY 1",
-        numbers.join(", "),
-        bound.from(),
-        question.sql
-    );
-    for row in session.rows(&sql, &question.bound)? {
-        let bucket = number(at_place(session, &row, 0)?);
-        let Some(value) = starts::in_bucket(&ends, usize::try_from(bucket).unwrap_or(0)) else { continue };
-        add(value, number(at_place(session, &row, 1)?));
-    }
-    Ok(())
-}
-
-/// The server counts days from the year 0.
-const DAYS_BEFORE_YEAR_1: i64 = 365;

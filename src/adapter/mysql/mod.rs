@@ -24,6 +24,7 @@ mod rows;
 mod scan;
 mod schema;
 mod session;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -144,7 +145,7 @@ impl Inspect for MySqlStore {
         start: &Arc<Start>,
         sets: &[StartSet],
     ) -> Result<Surveyed, StoreError> {
-        let counts = self.ask(|session| count::survey(session, scope, predicate, start, sets))?;
+        let counts = self.ask(|session| survey::survey(session, scope, predicate, start, sets))?;
         Ok(Surveyed { counts, gaps: Vec::new() })
     }
 

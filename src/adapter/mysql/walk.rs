@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use super::ahead::{self, Workers};
 use super::batch::Frozen;
@@ -26,7 +27,7 @@ use crate::adapter::sql::ahead::WORTH_RANGES;
 use crate::adapter::sql::{Work, links_of};
 use crate::model::batch::BatchLabel;
 use crate::model::ids::BatchId;
-use crate::model::key::{Key, KeyPart};
+use crate::model::key::{Key, KeyList, KeyPart};
 use crate::model::predicate::Predicate;
 use crate::model::schema::Schema;
 use crate::model::target::Target;
@@ -52,6 +53,8 @@ pub(super) struct MySqlWalk {
     fingerprint: String,
     /// Workers, until all keys are done.
     workers: Option<Workers>,
+    /// Who wants to be told of the batch after the next.
+    listener: Option<Sender<KeyList>>,
     /// The batch that was committed last: its outcome is written by the time the next one is asked for.
     pub(super) settled: Option<BatchId>,
     /// Where the last committed batch ended.
@@ -160,6 +163,7 @@ impl MySqlWalk {
         };
         Ok(Self {
             workers,
+            listener: None,
             spool: Spool::open(&session)?,
             fingerprint: probed.fingerprint,
             settled: None,
@@ -220,6 +224,10 @@ impl MySqlWalk {
     /// Finds where the next batch lies, by reading alone: at most `want` records.
     fn next_stretch(&mut self, want: usize) -> Result<Option<Stretch>, StoreError> {
         loop {
+            // Mostly nothing is left for another pass, and to find that out is cheaper than to look for its first batch.
+            if self.passes > 0 && self.cursor.is_none() && !self.anything_left()? {
+                return Ok(None);
+            }
             let stretch = match &self.order {
                 Order::Key => self.by_key(want)?,
                 Order::Start(column) => self.by_start(column, want)?,
@@ -234,6 +242,11 @@ impl MySqlWalk {
             }
             self.cursor = None;
         }
+    }
+
+    fn anything_left(&self) -> Result<bool, StoreError> {
+        let sql = format!("SELECT 1 FROM {} WHERE {} LIMIT 1", self.bound.from(), self.question.sql);
+        Ok(!self.session.rows(&sql, &self.question.bound)?.is_empty())
     }
 
     fn by_key(&self, want: usize) -> Result<Option<Stretch>, StoreError> {
@@ -284,11 +297,15 @@ impl MySqlWalk {
     }
 
     /// Waits for the next batch of the workers; false when they are through.
-    fn look_ahead(&mut self, want: usize, without: &HashSet<Key>) -> Result<bool, StoreError> {
+    fn look_ahead(
+        &mut self,
+        want: usize,
+        without: &HashSet<Key>,
+        listener: Option<Sender<KeyList>>,
+    ) -> Result<bool, StoreError> {
         let asked = ahead::asked(&self.question);
         let Some(workers) = &mut self.workers else { return Ok(false) };
-        workers.hold_view()?;
-        workers.ahead.look(want, asked, without)
+        workers.look(want, asked, without, listener)
     }
 
     /// At the end the last mark has done its work.
@@ -330,6 +347,8 @@ impl Walk for MySqlWalk {
         want: usize,
         without: &HashSet<Key>,
     ) -> Result<Option<Box<dyn Prepared + 'a>>, StoreError> {
+        // Whoever listens hears of it if nothing comes.
+        let listener = self.listener.take();
         let predicate = if without.is_empty() {
             self.job.predicate.clone()
         } else {
@@ -337,7 +356,7 @@ impl Walk for MySqlWalk {
         };
         self.question = dialect::question(&self.bound, &self.job.scope.events, &predicate)?;
         if self.workers.as_ref().is_some_and(|workers| want >= WORTH_RANGES || workers.ahead.is_under_way()) {
-            if self.look_ahead(want, without)? {
+            if self.look_ahead(want, without, listener)? {
                 return Ok(self.workers.as_mut().map(|workers| workers.ahead.hand_over(batch.batch)));
             }
             if let Some(workers) = self.workers.take() {
@@ -352,6 +371,11 @@ impl Walk for MySqlWalk {
         };
         let forget = !std::mem::replace(&mut self.forgot, true);
         Ok(Some(Box::new(Frozen::freeze(self, batch, stretch, forget)?)))
+    }
+
+    fn foretell(&mut self, to: Sender<KeyList>, _: usize) {
+        // Only workers are at the next batch before it is asked for.
+        self.listener = self.workers.is_some().then_some(to);
     }
 
     fn strain(&mut self) -> Result<Option<String>, StoreError> {

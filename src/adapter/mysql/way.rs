@@ -41,9 +41,6 @@ pub(super) fn order(
     // The whole rows: an index that has all that is asked for would be read from end to end with pleasure.
     let sql = format!("EXPLAIN SELECT {table}.* FROM {table} WHERE {}", question.sql, table = bound.from());
     let rows = session.rows(&sql, &question.bound)?;
-    let text = |row: &mysql_async::Row, column: &str| {
-        row.get_opt::<Option<String>, _>(column).and_then(Result::ok).flatten().unwrap_or_default()
-    };
     // One line for each table; those of subqueries follow.
     let by_index = rows.iter().find(|row| text(row, "table") == bound.entry.name).is_some_and(|row| {
         let rows = row.get_opt::<Option<u64>, _>("rows").and_then(Result::ok).flatten().unwrap_or(u64::MAX);
@@ -52,6 +49,26 @@ pub(super) fn order(
             && rows < bound.entry.estimate.unwrap_or(0) / WORTH_THE_INDEX + FEW
     });
     Ok(if by_index { Order::Start(bound.column(name)) } else { Order::Key })
+}
+
+/// Whether the server would count what the question asks for by an index that begins with that column and has
+/// everything in it: then a part of its values is counted without a look at any other.
+pub(super) fn covers(
+    session: &Session,
+    bound: &Bound,
+    column: &str,
+    question: &Question,
+) -> Result<bool, StoreError> {
+    let sql = format!("EXPLAIN SELECT COUNT(*) FROM {} WHERE {}", bound.from(), question.sql);
+    let rows = session.rows(&sql, &question.bound)?;
+    // A second line would be another table, or a question inside the question.
+    let [row] = rows.as_slice() else { return Ok(false) };
+    Ok(text(row, "Extra").split("; ").any(|word| word == "Using index")
+        && bound.entry.begins_with(&text(row, "key"), column))
+}
+
+fn text(row: &mysql_async::Row, column: &str) -> String {
+    row.get_opt::<Option<String>, _>(column).and_then(Result::ok).flatten().unwrap_or_default()
 }
 
 /// The way in which a deletion would go, in words.

@@ -8,7 +8,7 @@ use super::schema::Bound;
 use super::session::Session;
 use super::value::{self, Bind};
 use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::adapter::sql::ahead::{Hand, Places, Struck};
+use crate::adapter::sql::ahead::{Hand, Places, Struck, Telling};
 use crate::model::ids::BatchId;
 
 /// What goes, and what that binds.
@@ -33,7 +33,12 @@ pub(super) struct PageHand {
 impl Hand for PageHand {
     type Question = Asked;
 
-    fn strike(&mut self, pages: &Places, (condition, bound): &Asked) -> Result<Struck, StoreError> {
+    fn strike(
+        &mut self,
+        pages: &Places,
+        (condition, bound): &Asked,
+        _: &Telling,
+    ) -> Result<Struck, StoreError> {
         self.session.begin()?;
         let alias = quoted(&self.bound.frame.own.name);
         let (first, past) =

@@ -4,19 +4,21 @@
 //! of places, such as pages or whole-number keys, and batches are handed over in the order of their ranges. A batch
 //! that is taken back gives its range back.
 
+mod telling;
 mod worker;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
-use worker::{Answer, Order, Worker, lost};
+pub(crate) use telling::Telling;
+use worker::{Answer, Order, Saying, Worker, lost};
 pub(crate) use worker::{Hand, Struck};
 
 use crate::adapter::api::{Basis, Prepared, StoreError};
 use crate::model::batch::Applied;
 use crate::model::ids::BatchId;
-use crate::model::key::Key;
+use crate::model::key::{Key, KeyList};
 
 /// A batch of fewer records than this is found row by row: ranges are too coarse for it.
 pub(crate) const WORTH_RANGES: usize = 1_000;
@@ -59,6 +61,10 @@ pub(crate) struct Ahead<Q> {
     most: f64,
     /// The batch that is handed over next.
     found: Option<Found<Q>>,
+    /// Who wants to be told of the batch after the one that is waited for, until a worker has begun it.
+    listener: Option<Sender<KeyList>>,
+    /// What is told of the batch that is waited for, and of the one after it.
+    heard: [Option<Arc<Telling>>; 2],
 }
 
 impl<Q> std::fmt::Debug for Ahead<Q> {
@@ -97,6 +103,8 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
             density: (size.due as f64 / places).max(most / SPARSE),
             most,
             found: None,
+            listener: None,
+            heard: [None, None],
         }
     }
 
@@ -112,8 +120,10 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
                 continue;
             }
             let Some(places) = self.next_places(place, self.wanted(want)) else { continue };
-            self.workers[place]
-                .order(Order::Strike { places: places.clone(), question: Arc::clone(question) })?;
+            let (telling, question) = (Arc::new(Telling::default()), Arc::clone(question));
+            self.workers[place].telling = Arc::clone(&telling);
+            let telling = Saying(telling);
+            self.workers[place].order(Order::Strike { places: places.clone(), question, telling })?;
             self.workers[place].came_to = Some(places.end);
             self.workers[place].at = Some(places);
             self.turn.push_back(place);
@@ -175,6 +185,30 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         !self.turn.is_empty()
     }
 
+    /// Has the batch after the one that is looked for next be told while it is made, by the worker whose turn it will
+    /// probably be. All is told when that worker is through; where it is not its turn after all, or nobody begins that
+    /// batch, no later than that is known.
+    pub(crate) fn foretell(&mut self, listener: Sender<KeyList>) {
+        let [_, after] = std::mem::take(&mut self.heard);
+        self.heard = [after, None];
+        self.listener = Some(listener);
+    }
+
+    /// Lets whoever listens hear what the worker tells that has this place among those at work.
+    fn tell(&mut self, turn: usize) {
+        let Some(place) = self.turn.get(turn) else { return };
+        let Some(listener) = self.listener.take() else { return };
+        let telling = Arc::clone(&self.workers[*place].telling);
+        telling.listen(listener);
+        self.heard[1] = Some(telling);
+    }
+
+    /// Nobody is told any more.
+    fn hush(&mut self) {
+        self.listener = None;
+        std::mem::take(&mut self.heard).into_iter().flatten().for_each(|telling| telling.cut());
+    }
+
     /// Waits for the next batch with records in it; false when all places are done.
     pub(crate) fn look(
         &mut self,
@@ -182,9 +216,19 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         question: Q,
         without: &HashSet<Key>,
     ) -> Result<bool, StoreError> {
-        let question = Arc::new(question);
+        let found = self.look_on(want, Arc::new(question), without);
+        match &found {
+            // Whether it was this one that was told, whoever listens sees; another would keep them waiting.
+            Ok(true) => self.heard[0].take().into_iter().for_each(|telling| telling.cut()),
+            Ok(false) | Err(_) => self.hush(),
+        }
+        found
+    }
+
+    fn look_on(&mut self, want: usize, question: Arc<Q>, without: &HashSet<Key>) -> Result<bool, StoreError> {
         loop {
             self.feed(want, &question)?;
+            self.tell(1);
             if self.turn.is_empty() {
                 return Ok(false);
             }
@@ -235,6 +279,7 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
 
     /// Takes back what was begun and not handed over: nothing stays locked while nobody works.
     pub(crate) fn rest(&mut self) -> Result<(), StoreError> {
+        self.hush();
         while !self.turn.is_empty() {
             // As they come: one may wait for what another has locked.
             let answer = if self.early.is_empty() {
@@ -280,6 +325,7 @@ struct Handed<'a, Q: Send + Sync + 'static> {
 impl<Q: Send + Sync + 'static> Handed<'_, Q> {
     fn take_back(&mut self) -> Result<(), StoreError> {
         self.open = false;
+        self.ahead.hush();
         self.ahead.left.push_front(self.found.places.clone());
         self.ahead.workers[self.found.place].end(Order::Abort)
     }
@@ -304,7 +350,11 @@ impl<Q: Send + Sync + 'static> Prepared for Handed<'_, Q> {
 
     fn commit(mut self: Box<Self>) -> Result<Applied, StoreError> {
         self.open = false;
-        self.ahead.workers[self.found.place].end(Order::Commit(self.batch))?;
+        let ended = self.ahead.workers[self.found.place].end(Order::Commit(self.batch));
+        if ended.is_err() {
+            self.ahead.hush();
+        }
+        ended?;
         // The worker goes on while the outcome is written.
         let (want, question) = (self.found.want, Arc::clone(&self.found.question));
         let done = self.found.struck.records.len() as u64;
@@ -312,6 +362,8 @@ impl<Q: Send + Sync + 'static> Prepared for Handed<'_, Q> {
             // This batch is done all the same; the next one will say what is wrong.
             tracing::debug!(%error, "the next batch was not begun");
         }
+        self.ahead.tell(0);
+        self.ahead.listener = None;
         Ok(Applied { done, ..Applied::default() })
     }
 

@@ -1,12 +1,13 @@
 //! Many records at once, over several connections.
 
 use std::collections::HashSet;
+use std::sync::mpsc::{Receiver, channel};
 
 use super::{World, deletion, label, now, number, run_all, target, world};
 use crate::adapter::api::{Dispose as _, Job};
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::BatchId;
-use crate::model::key::Key;
+use crate::model::key::{Key, KeyList};
 use crate::model::predicate::Predicate;
 
 /// Two thirds of `MANY` rows are due.
@@ -146,4 +147,28 @@ fn the_way_is_told() {
         ),
     );
     assert_eq!(told(&world, &job), "by the index on `records`.`at`, because little is due");
+}
+
+/// What one connection is at is told while it works on it: then commitments do not wait for its end.
+#[test]
+fn the_batch_that_one_connection_is_at_is_told() {
+    let (mut world, job) = many();
+    world.store.server.parallel = 1;
+    let mut walk = world.store.walk(job).unwrap();
+    let mut listening: Option<Receiver<KeyList>> = None;
+    let (mut batches, mut as_told) = (0, 0);
+    loop {
+        let heard = listening.take();
+        let (to, from) = channel();
+        walk.foretell(to, 3_000);
+        listening = Some(from);
+        let batch = walk.prepare(&called(), 3_000, &HashSet::new()).unwrap();
+        let lists: Vec<KeyList> = heard.into_iter().flatten().collect();
+        let Some(batch) = batch else { break };
+        let told = lists.iter().flat_map(KeyList::encoded);
+        as_told += usize::from(told.eq(batch.records().iter().map(Key::as_bytes)));
+        batches += 1;
+        batch.commit().unwrap();
+    }
+    assert_eq!((left(&world), as_told), (MANY / 3, batches - 1), "all but the first of {batches}");
 }

@@ -9,8 +9,15 @@ struct Toy {
 impl Hand for Toy {
     type Question = ();
 
-    fn strike(&mut self, places: &Places, (): &()) -> Result<Struck, StoreError> {
+    fn strike(&mut self, places: &Places, (): &(), telling: &Telling) -> Result<Struck, StoreError> {
         assert!(!std::mem::replace(&mut self.open, true), "one transaction at a time");
+        for part in keys(places).chunks(3) {
+            let mut list = KeyList::default();
+            for key in part {
+                list.push(key);
+            }
+            telling.say(list);
+        }
         Ok(Struck { records: keys(places), spool: Vec::new() })
     }
 
@@ -74,5 +81,62 @@ fn those_who_work_apart_never_touch() {
         let touching = at_work.windows(2).find(|two| two[0].end >= two[1].start);
         assert_eq!(touching, None, "{at_work:?}");
         ahead.hand_over(batch()).commit().unwrap();
+    }
+}
+
+/// Whoever listens is told of the batch that comes, or at least that nothing more is told, by the time it lies ready.
+#[test]
+fn the_next_batch_is_told_before_it_is_handed_over() {
+    for (sharing, workers) in
+        [(Sharing::InTurn, 1), (Sharing::InTurn, 3), (Sharing::Apart, 1), (Sharing::Apart, 2)]
+    {
+        let mut ahead = ahead(workers, sharing, 1_000);
+        let (mut batches, mut as_told) = (0, 0);
+        let mut listening: Option<Receiver<KeyList>> = None;
+        loop {
+            let heard = listening.take();
+            let (to, from) = channel();
+            ahead.foretell(to);
+            listening = Some(from);
+            let more = ahead.look(30, (), &HashSet::new()).unwrap();
+            let lists: Vec<KeyList> = heard.into_iter().flatten().collect();
+            if !more {
+                assert!(lists.is_empty() && listening.is_some_and(|after| after.recv().is_err()));
+                break;
+            }
+            let prepared = ahead.hand_over(batch());
+            let told = lists.iter().flat_map(KeyList::encoded);
+            as_told += usize::from(told.eq(prepared.records().iter().map(Key::as_bytes)));
+            batches += 1;
+            prepared.commit().unwrap();
+        }
+        if sharing == Sharing::InTurn || workers == 1 {
+            assert_eq!(as_told, batches - 1, "{sharing:?}, {workers} workers: all but the first");
+        }
+    }
+}
+
+#[test]
+fn who_listens_does_not_wait_for_a_batch_that_nobody_begins() {
+    for workers in [1, 2] {
+        let mut ahead = ahead(workers, Sharing::Apart, 1_000);
+        for keeps in [true, false] {
+            let (to, from) = channel();
+            ahead.foretell(to);
+            assert!(ahead.look(30, (), &HashSet::new()).unwrap());
+            let prepared = ahead.hand_over(batch());
+            if keeps {
+                prepared.abort().unwrap();
+            } else {
+                drop(prepared);
+            }
+            assert!(from.into_iter().map(|list| list.len()).sum::<usize>() <= 60);
+        }
+        let (to, from) = channel();
+        ahead.foretell(to);
+        assert!(ahead.look(30, (), &HashSet::new()).unwrap());
+        drop(ahead.hand_over(batch()));
+        ahead.rest().unwrap();
+        assert!(from.into_iter().count() <= 30);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use super::Places;
+use super::{Places, Telling};
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::model::ids::BatchId;
 use crate::model::key::Key;
@@ -14,8 +14,14 @@ pub(crate) trait Hand: Send + 'static {
     /// What goes: the whole predicate.
     type Question: Send + Sync + 'static;
 
-    /// Opens a transaction and deletes in these places what the question names. An error leaves it open.
-    fn strike(&mut self, places: &Places, question: &Self::Question) -> Result<Struck, StoreError>;
+    /// Opens a transaction and deletes in these places what the question names. An error leaves it open. A hand that
+    /// learns of the records one by one tells them as they come, in the order in which they are struck.
+    fn strike(
+        &mut self,
+        places: &Places,
+        question: &Self::Question,
+        telling: &Telling,
+    ) -> Result<Struck, StoreError>;
 
     /// Commits it, as the batch that it turned out to be.
     fn commit(&mut self, batch: &BatchId) -> Result<(), StoreError>;
@@ -37,10 +43,19 @@ pub(crate) struct Struck {
 
 /// What a worker is told.
 pub(super) enum Order<Q> {
-    Strike { places: Places, question: Arc<Q> },
+    Strike { places: Places, question: Arc<Q>, telling: Saying },
     Commit(BatchId),
     Abort,
     Settle,
+}
+
+/// A worker's side of what is told: it ends when the worker is through, whatever happens to it.
+pub(super) struct Saying(pub(super) Arc<Telling>);
+
+impl Drop for Saying {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// What a range came to, and for which worker.
@@ -53,6 +68,8 @@ pub(super) struct Worker<Q> {
     thread: Option<JoinHandle<()>>,
     /// What it is at.
     pub(super) at: Option<Places>,
+    /// What it tells of that.
+    pub(super) telling: Arc<Telling>,
     /// Where the last range that it was given ended.
     pub(super) came_to: Option<u64>,
 }
@@ -64,7 +81,14 @@ impl<Q: Send + Sync + 'static> Worker<Q> {
         let (tell, endings) = channel();
         let answers = Answers { number, to: answers.clone(), owes: false };
         let thread = std::thread::spawn(move || work(&mut hand, &told, answers, &tell));
-        Self { orders: Some(orders), endings, thread: Some(thread), at: None, came_to: None }
+        Self {
+            orders: Some(orders),
+            endings,
+            thread: Some(thread),
+            at: None,
+            telling: Arc::default(),
+            came_to: None,
+        }
     }
 
     pub(super) fn order(&self, order: Order<Q>) -> Result<(), StoreError> {
@@ -126,9 +150,10 @@ fn work<H: Hand>(
     let mut open = false;
     while let Ok(order) = orders.recv() {
         let ended = match order {
-            Order::Strike { places, question } => {
+            Order::Strike { places, question, telling } => {
                 answers.owes = true;
-                let struck = hand.strike(&places, &question);
+                let struck = hand.strike(&places, &question, &telling.0);
+                drop(telling);
                 open = struck.is_ok();
                 if !open {
                     drop(hand.roll_back());
