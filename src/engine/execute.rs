@@ -139,7 +139,7 @@ pub fn execute(
         let began = engine.clock.monotonic();
         let early = coming.take();
         let label = early.as_ref().map_or_else(|| called(engine, assignment), |early| early.label().clone());
-        if pace.size >= early::WORTHWHILE {
+        if pace.size >= early::WORTHWHILE && !pace.is_gentle() {
             let next = called(engine, assignment);
             coming = Some(Maker::begin(engine, &epoch, next, pace.next(), &mut *walk));
         }

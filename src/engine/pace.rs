@@ -67,6 +67,11 @@ impl Pace {
         self.pacing = pacing;
     }
 
+    /// Whether one processor has to do.
+    pub(super) fn is_gentle(&self) -> bool {
+        self.pacing != Pacing::Full
+    }
+
     /// After a batch that took so long.
     pub(super) fn adapt(&mut self, took: Duration) {
         let (target, most) = match self.pacing {

@@ -12,7 +12,7 @@ use super::session::Session;
 use super::value::Bind;
 use super::walk::{Others, require_same_tables};
 use crate::adapter::api::StoreError;
-use crate::adapter::sql::ahead::{Ahead, Hand, Places, Sharing, Size, Struck, Telling};
+use crate::adapter::sql::ahead::{Ahead, Coming, Hand, Places, Sharing, Size, Struck, Telling};
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, KeyList};
 use crate::model::schema::ColumnKind;
@@ -20,9 +20,6 @@ use crate::model::target::Target;
 
 /// What goes, and what that binds.
 pub(super) type Asked = (String, Vec<Bind>);
-
-/// So many records are told at once.
-const TOLD: usize = 2_000;
 
 /// After so many batches the server may tidy up what they have deleted.
 const BATCHES: u32 = 64;
@@ -69,7 +66,7 @@ impl Workers {
         bound: &Bound,
         (target, fingerprint): (&Arc<Target>, &str),
         due: u64,
-        Others { parallel, more }: Others<'_>,
+        Others { parallel, more, .. }: Others<'_>,
     ) -> Result<Option<Self>, StoreError> {
         if bound.key != [ColumnKind::Int] || bound.frame.own.key != bound.entry.key {
             return Ok(None);
@@ -154,18 +151,12 @@ impl Hand for KeyHand {
             "DELETE FROM {} WHERE {list} >= {first} AND {list} < {past} AND {condition} RETURNING {list}",
             self.bound.from()
         );
-        let (mut records, mut told) = (Vec::new(), KeyList::with_capacity(TOLD));
+        let mut coming = Coming::new(telling);
         self.session.each(&sql, bound, |row| {
-            let key = key_of(&self.session, row, &self.bound.key)?;
-            told.push(&key);
-            records.push(key);
-            if told.len() == TOLD {
-                telling.say(std::mem::replace(&mut told, KeyList::with_capacity(TOLD)));
-            }
+            coming.push(key_of(&self.session, row, &self.bound.key)?);
             Ok(())
         })?;
-        telling.say(told);
-        telling.end();
+        let records = coming.all();
         require_same_tables(&self.session, &self.target, &self.fingerprint)?;
         Ok(Struck { records, spool: self.spool.encode(&[]) })
     }

@@ -201,7 +201,8 @@ impl Dispose for MySqlStore {
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
         let replicas = replicas::Replicas::of(&self.server, self.limits);
         let more = || self.writing();
-        let others = walk::Others { parallel: self.server.parallel, more: &more };
+        let Server { parallel, pace, .. } = self.server;
+        let others = walk::Others { parallel, pace, more: &more };
         Ok(Box::new(walk::MySqlWalk::begin(self.writing()?, job, self.returning, replicas, others)?))
     }
 

@@ -22,7 +22,8 @@ use super::schema::{self, Bound};
 use super::session::Session;
 use super::value::Bind;
 use super::way::{self, Order};
-use crate::adapter::api::{Act, Gap, Job, Prepared, StoreError, StoreErrorKind, Walk};
+use crate::adapter::api::{Act, Gap, Job, Pacing, Prepared, StoreError, StoreErrorKind, Walk};
+use crate::adapter::place::Pace;
 use crate::adapter::sql::ahead::WORTH_RANGES;
 use crate::adapter::sql::{Work, links_of};
 use crate::model::batch::BatchLabel;
@@ -51,6 +52,8 @@ pub(super) struct MySqlWalk {
     order: Order,
     /// The tables as they were when the walk began.
     fingerprint: String,
+    /// What the configuration says: others who are at work on this server are not noticed.
+    pacing: Pacing,
     /// Workers, until all keys are done.
     workers: Option<Workers>,
     /// Who wants to be told of the batch after the next.
@@ -74,6 +77,8 @@ pub(super) struct MySqlWalk {
 pub(super) struct Others<'a> {
     /// So many may work at the same time.
     pub(super) parallel: usize,
+    /// How gently a run is to go about it.
+    pub(super) pace: Pace,
     /// Opens one.
     pub(super) more: &'a dyn Fn() -> Result<Session, StoreError>,
 }
@@ -163,6 +168,7 @@ impl MySqlWalk {
         };
         Ok(Self {
             workers,
+            pacing: if others.pace == Pace::Gentle { Pacing::Gentle } else { Pacing::Full },
             listener: None,
             spool: Spool::open(&session)?,
             fingerprint: probed.fingerprint,
@@ -384,6 +390,10 @@ impl Walk for MySqlWalk {
             workers.rest()?;
         }
         Ok(behind)
+    }
+
+    fn pacing(&mut self) -> Result<Pacing, StoreError> {
+        Ok(self.pacing)
     }
 
     fn gaps(&self) -> Vec<Gap> {

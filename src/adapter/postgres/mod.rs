@@ -87,12 +87,11 @@ impl PostgresStore {
     /// Puts a question to a connection that only reads.
     fn ask<T>(&self, question: impl FnOnce(&Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let session = match idle.filter(Session::is_open) {
-            Some(session) => session,
-            None => {
-                let (company, recall) = (&self.company, self.recall.clone());
-                Session::read(&self.place(), &self.server, self.limits, company, recall)?
-            }
+        let session = if let Some(session) = idle.filter(Session::is_open) {
+            session
+        } else {
+            let (company, recall) = (&self.company, self.recall.clone());
+            Session::read(&self.place(), &self.server, self.limits, company, recall)?
         };
         let answer = question(&session);
         // After an error nobody knows what state the connection is in.

@@ -97,8 +97,7 @@ impl Session {
             .map_err(|error| failed(error.to_string()))?;
         let (client, tls) = runtime.block_on(connect::connect(place, server, url))?;
         let (ready, company) = (RefCell::default(), Arc::clone(company));
-        let session =
-            Self { runtime, client, tls, recall: None, ready, company, place: place.to_owned() };
+        let session = Self { runtime, client, tls, recall: None, ready, company, place: place.to_owned() };
         // The count of what others do begins as early as it can.
         session.has_company()?;
         Ok(session)

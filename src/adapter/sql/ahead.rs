@@ -11,7 +11,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-pub(crate) use telling::Telling;
+pub(crate) use telling::{Coming, Telling};
 use worker::{Answer, Order, Saying, Worker, lost};
 pub(crate) use worker::{Hand, Struck};
 

@@ -192,6 +192,7 @@ fn mistakes_about_a_server_are_told_where_they_stand() {
     refused(&with("parallel    = 2", "parallel = 64"), "too many");
     refused(&with("\"verify\"", "\"prefer\""), "no way to protect a connection");
     refused(&with("\"verify\"", "\"off\""), "means nothing without encryption");
+    refused(&with("\"verify\"", "\"verify\"\npace = \"slow\""), "`slow` is no pace");
     let lag = |text: &str| with("parallel    = 2", &format!("parallel = 2\nmax-replica-lag = \"{text}\""));
     refused(&lag("30"), "no time to wait for replicas");
     let slow = lag("30 seconds").replace("\"postgres", "\"mysql").replace("parallel = 2\n", "");

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, channel};
 
 use super::{World, deletion, label, now, number, run_all, target, world};
-use crate::adapter::api::{Dispose as _, Job};
+use crate::adapter::api::{Dispose as _, Job, Pacing};
+use crate::adapter::place::Pace;
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, KeyList};
@@ -171,4 +172,12 @@ fn the_batch_that_one_connection_is_at_is_told() {
         batch.commit().unwrap();
     }
     assert_eq!((left(&world), as_told), (MANY / 3, batches - 1), "all but the first of {batches}");
+}
+
+#[test]
+fn the_configuration_says_how_gently_to_go_about_it() {
+    let (mut world, job) = many();
+    assert_eq!(world.store.walk(job.clone()).unwrap().pacing().unwrap(), Pacing::Full);
+    world.store.server.pace = Pace::Gentle;
+    assert_eq!(world.store.walk(job).unwrap().pacing().unwrap(), Pacing::Gentle);
 }

@@ -8,6 +8,7 @@ use super::{alone, deletion, label, target};
 use crate::adapter::api::{Dispose as _, Inspect as _, Job, Pacing, Walk};
 use crate::adapter::contract::server;
 use crate::adapter::place::{Pace, Server};
+use crate::adapter::recall::Recall;
 use crate::adapter::secret::Secret;
 use crate::adapter::sql::Limits;
 use crate::model::ids::StoreName;
@@ -46,7 +47,7 @@ fn a_run_goes_in_steps_from_when_others_write() {
     let server = server::another_postgres();
     let (other, store) = server_of_our_own(&server, Pace::Auto);
     let mut walk = store.walk(job()).unwrap();
-    assert!(store.reads_beside());
+    assert!(store.beside(&Recall::default()).is_some());
     assert_eq!(walk.pacing().unwrap(), Pacing::Full, "what it wrote before we came is no company");
     let mut gone = one_batch(&mut *walk, 2_000);
     assert_eq!(walk.pacing().unwrap(), Pacing::Full, "and our own batch is none");
@@ -55,7 +56,7 @@ fn a_run_goes_in_steps_from_when_others_write() {
         other.run("UPDATE records SET at = at WHERE id = 0; SELECT pg_current_xact_id()").unwrap();
     }
     assert_eq!(walk.pacing().unwrap(), Pacing::InSteps);
-    assert!(!store.reads_beside(), "nor is a second connection kept busy");
+    assert!(store.beside(&Recall::default()).is_none(), "nor is a second connection kept busy");
     while let Some(batch) = walk.prepare(&label(), 2_000, &HashSet::new()).unwrap() {
         gone += batch.records().len();
         batch.commit().unwrap();

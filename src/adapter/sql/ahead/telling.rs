@@ -3,7 +3,7 @@
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::model::key::KeyList;
+use crate::model::key::{Key, KeyList};
 
 /// The records of one range, told as they come. Who listens may come late, and misses nothing.
 #[derive(Debug, Default)]
@@ -24,6 +24,38 @@ enum Told {
 impl Default for Told {
     fn default() -> Self {
         Self::Unheard(Vec::new())
+    }
+}
+
+/// So many records are told at once.
+const TOLD: usize = 2_000;
+
+/// The records of one range while they come: each is kept, and told with others.
+pub(crate) struct Coming<'a> {
+    telling: &'a Telling,
+    untold: KeyList,
+    all: Vec<Key>,
+}
+
+impl<'a> Coming<'a> {
+    pub(crate) fn new(telling: &'a Telling) -> Self {
+        Self { telling, untold: KeyList::with_capacity(TOLD), all: Vec::new() }
+    }
+
+    /// One more record.
+    pub(crate) fn push(&mut self, key: Key) {
+        self.untold.push(&key);
+        self.all.push(key);
+        if self.untold.len() == TOLD {
+            self.telling.say(std::mem::replace(&mut self.untold, KeyList::with_capacity(TOLD)));
+        }
+    }
+
+    /// There are no more.
+    pub(crate) fn all(self) -> Vec<Key> {
+        self.telling.say(self.untold);
+        self.telling.end();
+        self.all
     }
 }
 
