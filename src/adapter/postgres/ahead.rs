@@ -8,7 +8,7 @@ use super::schema::Bound;
 use super::session::Session;
 use super::value::{self, Bind};
 use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::adapter::sql::ahead::{Coming, Hand, Places, Struck, Telling};
+use crate::adapter::sql::ahead::{Hand, Places, Struck, Telling};
 use crate::model::ids::BatchId;
 
 /// What goes, and what that binds.
@@ -37,7 +37,7 @@ impl Hand for PageHand {
         &mut self,
         pages: &Places,
         (condition, bound): &Asked,
-        telling: &Telling,
+        _: &Telling,
     ) -> Result<Struck, StoreError> {
         self.session.begin()?;
         let alias = quoted(&self.bound.frame.own.name);
@@ -48,7 +48,7 @@ impl Hand for PageHand {
             self.bound.from(),
             self.bound.key_list()
         );
-        let mut coming = Coming::new(telling);
+        let mut records = Vec::new();
         let is_gentle = self.session.has_company()?;
         let step = if is_gentle { GENTLE_STEP } else { u64::MAX };
         let mut begins = pages.start;
@@ -61,7 +61,7 @@ impl Hand for PageHand {
                     .map_err(|error| self.session.trouble(StoreErrorKind::Changed, error.to_string()))?;
                 let nameless = "a row that was to go has no key by which it could be named";
                 let key = key.ok_or_else(|| self.session.trouble(StoreErrorKind::Unsupported, nameless))?;
-                coming.push(key);
+                records.push(key);
                 Ok(())
             })?;
             begins = ends;
@@ -69,7 +69,6 @@ impl Hand for PageHand {
                 std::thread::sleep(GENTLE_REST);
             }
         }
-        let records = coming.all();
         let row = self.session.one(self.check, &self.checked)?;
         if row.get::<_, String>(0) != self.signature {
             return Err(super::standing::tables_changed(&self.session));

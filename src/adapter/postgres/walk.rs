@@ -6,7 +6,6 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use super::ahead::{Asked, PageHand};
@@ -29,7 +28,7 @@ use crate::adapter::place::Server as Place;
 use crate::adapter::sql::ahead::{Ahead, Sharing, Size, WORTH_RANGES};
 use crate::adapter::sql::{Work, links_of};
 use crate::model::batch::BatchLabel;
-use crate::model::key::{Key, KeyList};
+use crate::model::key::Key;
 use crate::model::predicate::Predicate;
 
 /// A walk over one job.
@@ -51,8 +50,6 @@ pub(super) struct PostgresWalk {
     tables: Vec<Bind>,
     /// Workers, until all pages are done.
     ahead: Option<Ahead<Asked>>,
-    /// Who wants to be told of the batch after the next.
-    listener: Option<Sender<KeyList>>,
     /// Partitions that may go as a whole, until the first batch; `None` before they were looked for.
     whole: Option<VecDeque<Partition>>,
     /// A replica further behind pauses the walk.
@@ -155,7 +152,6 @@ impl PostgresWalk {
             signature: String::new(),
             tables: vec![Bind::Ints(tables)],
             ahead: None,
-            listener: None,
             whole: None,
             max_lag: place.max_replica_lag,
             cursor: None,
@@ -345,8 +341,6 @@ impl Walk for PostgresWalk {
         want: usize,
         without: &HashSet<Key>,
     ) -> Result<Option<Box<dyn Prepared + 'a>>, StoreError> {
-        // Whoever listens hears of it if nothing comes.
-        let listener = self.listener.take();
         let predicate = if without.is_empty() {
             self.job.predicate.clone()
         } else {
@@ -356,13 +350,7 @@ impl Walk for PostgresWalk {
         if want >= WORTH_RANGES || self.ahead.as_ref().is_some_and(Ahead::is_under_way) {
             let (question, ahead) = (&self.question, self.ahead.as_mut());
             let asked = (question.sql.clone(), question.bound.clone());
-            let look = |ahead: &mut Ahead<Asked>| {
-                if let Some(listener) = listener {
-                    ahead.foretell(listener);
-                }
-                ahead.look(want, asked, without)
-            };
-            let is_there = ahead.map(look).transpose()?;
+            let is_there = ahead.map(|ahead| ahead.look(want, asked, without)).transpose()?;
             if is_there == Some(true) {
                 return Ok(self.ahead.as_mut().map(|ahead| ahead.hand_over(batch.batch)));
             }
@@ -374,11 +362,6 @@ impl Walk for PostgresWalk {
         let (condition, bound) = (self.question.sql.clone(), self.question.bound.clone());
         let Some(stretch) = self.next_stretch(want.max(1), &condition, &bound)? else { return Ok(None) };
         Ok(Some(Box::new(Frozen::freeze(self, &stretch, &batch.policy)?)))
-    }
-
-    fn foretell(&mut self, to: Sender<KeyList>, _: usize) {
-        // Only workers are at the next batch before it is asked for.
-        self.listener = self.ahead.is_some().then_some(to);
     }
 
     fn strain(&mut self) -> Result<Option<String>, StoreError> {
