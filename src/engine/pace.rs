@@ -19,6 +19,8 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 const FIRST_BATCH: usize = 2_000;
 /// The first batch beside others.
 const FIRST_GENTLE: usize = 1_000;
+/// Beside others a batch is no smaller than this, however slow the disk of the log is: each is an entry of it.
+const SMALLEST_GENTLE: usize = 500;
 /// The largest batch beside others: what is made of it takes one processor for a few milliseconds.
 const LARGEST_GENTLE: usize = 1_500;
 /// The bounds between which a batch's size adapts. The upper one bounds memory.
@@ -81,7 +83,8 @@ impl Pace {
         };
         let next = towards(target, self.size, took, &SIZES);
         self.grows = next >= self.size.saturating_mul(GROWTH);
-        self.size = next.min(most);
+        let least = if self.is_gentle() { SMALLEST_GENTLE } else { 0 };
+        self.size = next.max(least).min(most);
     }
 
     /// After a batch for which the store was too busy.

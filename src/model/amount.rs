@@ -73,7 +73,7 @@ impl Amount {
     }
 
     /// A number in floating point from its text, which has but 15 or so exact digits anyway: the first
-    /// [`FLOATING_DECIMALS`] after the point count, so that numbers of every size can be added up.
+    /// 15 decimals count, so that numbers of every size can be added up.
     pub fn read_floating(text: &str) -> Result<Option<Self>, TooLarge> {
         Self::read_with(text, FLOATING_DECIMALS)
     }

@@ -160,7 +160,8 @@ impl MySqlWalk {
         };
         let order =
             if at_once { way::order(&session, &bound, Some(&job.start), &question)? } else { Order::Key };
-        let workers = if examined.is_none() && order == Order::Key && job.expected >= WORTH_RANGES as u64 {
+        let may_share = others.pace != Pace::Gentle && examined.is_none();
+        let workers = if may_share && order == Order::Key && job.expected >= WORTH_RANGES as u64 {
             let known = (&job.scope.target, probed.fingerprint.as_str());
             Workers::start(&session, &bound, known, job.expected, others)?
         } else {

@@ -54,6 +54,7 @@ impl Hand for PageHand {
         let mut begins = pages.start;
         while begins < pages.end {
             let ends = begins.saturating_add(step).min(pages.end);
+            let before = records.len();
             let places = [begins, ends].map(|page| Bind::Text(format!("({page},0)")));
             let bound: Vec<_> = bound.iter().cloned().chain(places).collect();
             self.session.each(&sql, &bound, |row| {
@@ -65,7 +66,7 @@ impl Hand for PageHand {
                 Ok(())
             })?;
             begins = ends;
-            if is_gentle {
+            if is_gentle && records.len() > before {
                 std::thread::sleep(GENTLE_REST);
             }
         }

@@ -376,7 +376,7 @@ impl Walk for PostgresWalk {
         let is_gentle = self.session.has_company()?;
         Ok(match &mut self.ahead {
             Some(ahead) => {
-                ahead.keep_to(if is_gentle { 1 } else { usize::MAX });
+                ahead.go_gently(is_gentle);
                 if is_gentle { Pacing::InSteps } else { Pacing::Full }
             }
             None if is_gentle => Pacing::Gentle,

@@ -29,6 +29,9 @@ const SPARSE: f64 = 5_000.0;
 /// Places, the first in it, the last not.
 pub(crate) type Places = std::ops::Range<u64>;
 
+/// So many places are given out at once beside others, however little goes: a transaction does not last for long.
+const GENTLE_PLACES: u64 = 256;
+
 /// How workers share the places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
@@ -46,6 +49,8 @@ pub(crate) struct Ahead<Q> {
     workers: Vec<Worker<Q>>,
     /// So many of them are given work.
     at_once: usize,
+    /// And so many places at most, each time.
+    most_places: u64,
     sharing: Sharing,
     /// What the workers' ranges came to, as it comes.
     answers: Receiver<Answer>,
@@ -95,6 +100,7 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         Self {
             workers: hands.into_iter().enumerate().map(start).collect(),
             at_once: usize::MAX,
+            most_places: u64::MAX,
             answers,
             early: Vec::new(),
             sharing,
@@ -108,9 +114,9 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         }
     }
 
-    /// Gives work to no more workers than this; the others end what they are at.
-    pub(crate) fn keep_to(&mut self, at_once: usize) {
-        self.at_once = at_once.max(1);
+    /// From now on one worker is given a few places at a time, or all of them as much as they can. What was begun is ended.
+    pub(crate) fn go_gently(&mut self, gently: bool) {
+        (self.at_once, self.most_places) = if gently { (1, GENTLE_PLACES) } else { (usize::MAX, u64::MAX) };
     }
 
     /// Gives every worker that has nothing to do the next places.
@@ -140,7 +146,7 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
             reason = "a positive count; what is too large becomes the largest"
         )]
         let wanted = wanted as u64;
-        wanted
+        wanted.min(self.most_places)
     }
 
     /// The range that a worker is given next; `None` if nothing is left, or nothing at this moment.
