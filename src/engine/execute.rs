@@ -17,7 +17,7 @@ use crate::state::api::{EpochKey, IntentAnswer, News, PauseScope, Planned, State
 use super::Engine;
 use super::early::{self, Maker};
 use super::evidence::{Evidence, evidence, forget, record};
-use super::pace::{Pace, Spent};
+use super::pace::{Sizing, Spent};
 use super::progress::{Progress, Stop};
 use super::strain::unstrained;
 use super::whole;
@@ -121,7 +121,7 @@ pub fn execute(
     let mut without = HashSet::new();
     let mut busy = 0;
     let mut spent = Spent::default();
-    let mut pace = Pace::new(assignment.most);
+    let mut sizing = Sizing::new(assignment.most);
     // What is made early for the batch after this one.
     let mut coming: Option<Maker> = None;
     loop {
@@ -130,7 +130,7 @@ pub fn execute(
             break;
         }
         match unstrained(engine, &mut *walk, assignment, stop)? {
-            Ok(pacing) => pace.follow(pacing),
+            Ok(pacing) => sizing.follow(pacing),
             Err(why) => {
                 executed.incomplete.push(why);
                 break;
@@ -139,17 +139,17 @@ pub fn execute(
         let began = engine.clock.monotonic();
         let early = coming.take();
         let label = early.as_ref().map_or_else(|| called(engine, assignment), |early| early.label().clone());
-        if pace.size >= early::WORTHWHILE && !pace.is_gentle() {
+        if sizing.size >= early::WORTHWHILE && !sizing.is_gentle() {
             let next = called(engine, assignment);
-            coming = Some(Maker::begin(engine, &epoch, next, pace.next(), &mut *walk));
+            coming = Some(Maker::begin(engine, &epoch, next, sizing.next(), &mut *walk));
         }
-        let prepared = match walk.prepare(&label, pace.size, &without) {
+        let prepared = match walk.prepare(&label, sizing.size, &without) {
             Ok(Some(prepared)) => prepared,
             Ok(None) => break,
             // A store that is busy once is asked again with a smaller batch; its own time-out has passed already.
             Err(error) if error.may_retry() && busy < 2 => {
                 busy += 1;
-                pace.shrink();
+                sizing.shrink();
                 continue;
             }
             Err(error) => {
@@ -195,8 +195,8 @@ pub fn execute(
             }
         }
         let took = engine.clock.monotonic().saturating_sub(began);
-        pace.adapt(took);
-        pace.rest(took, stop);
+        sizing.adapt(took);
+        sizing.rest(took, stop);
     }
     spent.tell(&assignment.label.policy);
     executed.links = walk.links();

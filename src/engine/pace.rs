@@ -21,6 +21,8 @@ const FIRST_BATCH: usize = 2_000;
 const FIRST_GENTLE: usize = 1_000;
 /// Beside others a batch is no smaller than this, however slow the disk of the log is: each is an entry of it.
 const SMALLEST_GENTLE: usize = 500;
+/// The same where the walk goes in steps, which it does with so many at least.
+const SMALLEST_IN_STEPS: usize = FIRST_GENTLE;
 /// The largest batch beside others: what is made of it takes one processor for a few milliseconds.
 const LARGEST_GENTLE: usize = 1_500;
 /// The bounds between which a batch's size adapts. The upper one bounds memory.
@@ -47,7 +49,7 @@ fn towards(target: Duration, size: usize, took: Duration, sizes: &RangeInclusive
 
 /// The sizes of one stage's batches, and whether they still grow.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct Sizing {
     /// The next batch's size.
     pub(super) size: usize,
     most: usize,
@@ -55,7 +57,7 @@ pub(super) struct Pace {
     pacing: Pacing,
 }
 
-impl Pace {
+impl Sizing {
     /// For batches of at most `most` records.
     pub(super) fn new(most: usize) -> Self {
         Self { size: FIRST_BATCH.min(most), most, grows: true, pacing: Pacing::Full }
@@ -76,15 +78,14 @@ impl Pace {
 
     /// After a batch that took so long.
     pub(super) fn adapt(&mut self, took: Duration) {
-        let (target, most) = match self.pacing {
-            Pacing::Full => (BATCH_TARGET, self.most),
-            Pacing::Gentle => (GENTLE_TARGET, self.most.min(LARGEST_GENTLE)),
-            Pacing::InSteps => (BATCH_TARGET, self.most.min(LARGEST_GENTLE)),
+        let (target, sizes) = match self.pacing {
+            Pacing::Full => (BATCH_TARGET, SIZES),
+            Pacing::Gentle => (GENTLE_TARGET, SMALLEST_GENTLE..=LARGEST_GENTLE),
+            Pacing::InSteps => (BATCH_TARGET, SMALLEST_IN_STEPS..=LARGEST_GENTLE),
         };
-        let next = towards(target, self.size, took, &SIZES);
+        let next = towards(target, self.size, took, &sizes);
         self.grows = next >= self.size.saturating_mul(GROWTH);
-        let least = if self.is_gentle() { SMALLEST_GENTLE } else { 0 };
-        self.size = next.max(least).min(most);
+        self.size = next.min(self.most);
     }
 
     /// After a batch for which the store was too busy.
@@ -148,39 +149,44 @@ mod tests {
 
     #[test]
     fn what_grew_is_expected_to_grow_again() {
-        let mut pace = Pace::new(usize::MAX);
-        assert_eq!((pace.size, pace.next()), (2_000, 8_000));
-        pace.adapt(QUICK);
-        assert_eq!((pace.size, pace.next()), (8_000, 32_000));
-        pace.adapt(QUICK);
-        pace.adapt(QUICK);
-        assert_eq!((pace.size, pace.next()), (50_000, 50_000));
-        pace.adapt(Duration::from_millis(500));
-        assert_eq!((pace.size, pace.next()), (25_000, 25_000));
+        let mut sizing = Sizing::new(usize::MAX);
+        assert_eq!((sizing.size, sizing.next()), (2_000, 8_000));
+        sizing.adapt(QUICK);
+        assert_eq!((sizing.size, sizing.next()), (8_000, 32_000));
+        sizing.adapt(QUICK);
+        sizing.adapt(QUICK);
+        assert_eq!((sizing.size, sizing.next()), (50_000, 50_000));
+        sizing.adapt(Duration::from_millis(500));
+        assert_eq!((sizing.size, sizing.next()), (25_000, 25_000));
     }
 
     #[test]
     fn no_batch_is_larger_than_it_may_be() {
-        let mut pace = Pace::new(300);
-        assert_eq!((pace.size, pace.next()), (300, 300));
-        pace.adapt(QUICK);
-        assert_eq!(pace.size, 300);
+        let mut sizing = Sizing::new(300);
+        assert_eq!((sizing.size, sizing.next()), (300, 300));
+        sizing.adapt(QUICK);
+        assert_eq!(sizing.size, 300);
     }
 
     #[test]
     fn whoever_comes_is_not_made_to_wait_for_a_large_batch() {
-        let mut pace = Pace::new(usize::MAX);
-        pace.follow(Pacing::Gentle);
-        assert_eq!(pace.size, FIRST_GENTLE);
-        pace.adapt(GENTLE_TARGET);
-        pace.follow(Pacing::Gentle);
-        assert_eq!(pace.size, FIRST_GENTLE, "what fits the time stays");
-        pace.follow(Pacing::Full);
-        pace.adapt(QUICK);
-        pace.adapt(QUICK);
-        assert_eq!(pace.size, FIRST_GENTLE * GROWTH * GROWTH, "alone again, it grows");
-        pace.follow(Pacing::InSteps);
-        pace.adapt(QUICK);
-        assert_eq!(pace.size, LARGEST_GENTLE);
+        let mut sizing = Sizing::new(usize::MAX);
+        sizing.follow(Pacing::Gentle);
+        assert_eq!(sizing.size, FIRST_GENTLE);
+        sizing.adapt(GENTLE_TARGET);
+        sizing.follow(Pacing::Gentle);
+        assert_eq!(sizing.size, FIRST_GENTLE, "what fits the time stays");
+        sizing.follow(Pacing::Full);
+        sizing.adapt(QUICK);
+        sizing.adapt(QUICK);
+        assert_eq!(sizing.size, FIRST_GENTLE * GROWTH * GROWTH, "alone again, it grows");
+        sizing.follow(Pacing::InSteps);
+        sizing.adapt(QUICK);
+        assert_eq!(sizing.size, LARGEST_GENTLE);
+        sizing.adapt(Duration::from_mins(1));
+        assert_eq!(sizing.size, SMALLEST_IN_STEPS, "a smaller one would go row by row, without steps");
+        sizing.follow(Pacing::Gentle);
+        sizing.adapt(Duration::from_mins(1));
+        assert_eq!(sizing.size, SMALLEST_GENTLE);
     }
 }

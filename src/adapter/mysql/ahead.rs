@@ -108,9 +108,7 @@ impl Workers {
         listener: Option<Sender<KeyList>>,
     ) -> Result<bool, StoreError> {
         self.view.hold()?;
-        if let Some(listener) = listener {
-            self.ahead.foretell(listener);
-        }
+        self.ahead.foretell(listener);
         self.ahead.look(want, asked, without)
     }
 

@@ -12,6 +12,7 @@ use super::session::Session;
 use super::value;
 use super::way;
 use crate::adapter::api::{Scope, StoreError};
+use crate::adapter::sql::curve::Curve;
 use crate::adapter::sql::starts::{self, Axis, Edge};
 use crate::model::predicate::{Predicate, StartIs};
 use crate::model::start::Start;
@@ -25,18 +26,11 @@ pub(super) fn survey(
     start: &Arc<Start>,
     sets: &[StartSet],
 ) -> Result<Vec<u64>, StoreError> {
-    let mut added = vec![0_u64; sets.len()];
-    let Some(last) = sets.last() else { return Ok(added) };
+    let mut curve = Curve::new(sets);
+    let Some(last) = sets.last() else { return Ok(curve.counts()) };
     let bound = schema::bind(session, &scope.target)?;
     let in_last = Predicate::Start { start: Arc::clone(start), is: StartIs::In(last.clone()) };
     let question = dialect::question(&bound, &scope.events, &in_last.and(predicate.clone()))?;
-    let mut add = |value: StartValue, count: u64| {
-        // The sets grow: the first that has the start is found by halving.
-        let first = sets.partition_point(|set| !set.contains(value));
-        if let Some(sum) = added.get_mut(first) {
-            *sum += count;
-        }
-    };
     let axis = starts::axis(start, &bound.frame).filter(|_| question.left.is_none());
     if let Some((column, axis @ (Axis::Instant | Axis::Date))) = axis {
         let ends = starts::ends(sets, axis);
@@ -49,7 +43,7 @@ pub(super) fn survey(
         };
         for (bucket, count) in found {
             if let Some(value) = starts::in_bucket(&ends, bucket) {
-                add(value, count);
+                curve.add(value, count);
             }
         }
     } else {
@@ -62,17 +56,12 @@ pub(super) fn survey(
             if question.left.as_ref().is_none_or(|left| record.holds(left, &scope.events))
                 && let Some(value) = start.read_known(&record, &scope.events)
             {
-                add(value, 1);
+                curve.add(value, 1);
             }
             Ok(())
         })?;
     }
-    let mut sum = 0;
-    for count in &mut added {
-        sum += *count;
-        *count = sum;
-    }
-    Ok(added)
+    Ok(curve.counts())
 }
 
 /// A statement that names many holds or events is not said a hundred times over: the server takes 16 MiB of text and 65,535

@@ -12,6 +12,7 @@ use super::session::Session;
 use super::value::{self, Bind};
 use crate::adapter::api::{Counted, Group, Scope, StoreError, StoreErrorKind, Tally};
 use crate::adapter::sql::Need;
+use crate::adapter::sql::curve::Curve;
 use crate::adapter::sql::seen::{Seen, moment};
 use crate::adapter::sql::starts::{self, Axis};
 use crate::model::predicate::StartIs;
@@ -140,22 +141,15 @@ pub(super) fn survey(
     start: &Arc<crate::model::start::Start>,
     sets: &[crate::time::StartSet],
 ) -> Result<Vec<u64>, StoreError> {
-    let mut added = vec![0_u64; sets.len()];
-    let Some(last) = sets.last() else { return Ok(added) };
+    let mut curve = Curve::new(sets);
+    let Some(last) = sets.last() else { return Ok(curve.counts()) };
     let bound = schema::bind(session, &scope.target)?;
     let in_last =
         crate::model::predicate::Predicate::Start { start: Arc::clone(start), is: StartIs::In(last.clone()) };
     let question = dialect::question(&bound, &scope.events, &in_last.and(predicate.clone()))?;
-    let mut add = |value: StartValue, count: u64| {
-        // The sets grow: the first that has the start is found by halving.
-        let first = sets.partition_point(|set| !set.contains(value));
-        if let Some(sum) = added.get_mut(first) {
-            *sum += count;
-        }
-    };
     let axis = starts::axis(start, &bound.frame).filter(|_| question.left.is_none());
     if let Some((column, axis @ (Axis::Instant | Axis::Date))) = axis {
-        by_buckets(session, scope, &bound, &question, (&bound.column(column), axis), sets, &mut add)?;
+        by_buckets(session, scope, &bound, &question, (&bound.column(column), axis), sets, &mut curve)?;
     } else {
         let mut needs = question.needs();
         needs.add_start(start);
@@ -166,17 +160,12 @@ pub(super) fn survey(
             if question.left.as_ref().is_none_or(|left| record.holds(left, &scope.events))
                 && let Some(value) = start.read_known(&record, &scope.events)
             {
-                add(value, 1);
+                curve.add(value, 1);
             }
             Ok(())
         })?;
     }
-    let mut sum = 0;
-    for count in &mut added {
-        sum += *count;
-        *count = sum;
-    }
-    Ok(added)
+    Ok(curve.counts())
 }
 
 /// Between two neighbouring ends of any set all starts belong to the same sets: the server counts those together.
@@ -187,7 +176,7 @@ fn by_buckets(
     question: &Question,
     (column, axis): (&str, Axis),
     sets: &[crate::time::StartSet],
-    add: &mut impl FnMut(StartValue, u64),
+    curve: &mut Curve<'_>,
 ) -> Result<(), StoreError> {
     let ends = starts::ends(sets, axis);
     if ends.is_empty() {
@@ -211,7 +200,7 @@ fn by_buckets(
     for row in session.rows(&sql, &dialect.bound)? {
         let (bucket, count): (i64, i64) = (row.get(0), row.get(1));
         let Some(value) = starts::in_bucket(&ends, usize::try_from(bucket).unwrap_or(0)) else { continue };
-        add(value, u64::try_from(count).unwrap_or(0));
+        curve.add(value, u64::try_from(count).unwrap_or(0));
     }
     Ok(())
 }

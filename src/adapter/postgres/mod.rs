@@ -162,7 +162,7 @@ impl Inspect for PostgresStore {
 
     fn count(&self, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError> {
         self.ask(|session| {
-            session.keep_to_one_processor()?;
+            session.spare_processors()?;
             count::count(session, scope, groups)
         })
     }
@@ -175,7 +175,7 @@ impl Inspect for PostgresStore {
         sets: &[StartSet],
     ) -> Result<Surveyed, StoreError> {
         let counts = self.ask(|session| {
-            session.keep_to_one_processor()?;
+            session.spare_processors()?;
             count::survey(session, scope, predicate, start, sets)
         })?;
         Ok(Surveyed { counts, gaps: Vec::new() })

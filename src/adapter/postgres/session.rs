@@ -117,7 +117,7 @@ impl Session {
     }
 
     /// Lets the server take more than one processor for a question of ours only where nobody waits for the others.
-    pub(super) fn keep_to_one_processor(&self) -> Result<(), StoreError> {
+    pub(super) fn spare_processors(&self) -> Result<(), StoreError> {
         self.run(if self.has_company()? {
             "SET max_parallel_workers_per_gather = 0"
         } else {

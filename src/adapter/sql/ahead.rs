@@ -194,10 +194,12 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
     /// Has the batch after the one that is looked for next be told while it is made, by the worker whose turn it will
     /// probably be. All is told when that worker is through; where it is not its turn after all, or nobody begins that
     /// batch, no later than that is known.
-    pub(crate) fn foretell(&mut self, listener: Sender<KeyList>) {
+    ///
+    /// Said before each batch is looked for, also when nobody listens: what is told of the one before moves up.
+    pub(crate) fn foretell(&mut self, listener: Option<Sender<KeyList>>) {
         let [_, after] = std::mem::take(&mut self.heard);
         self.heard = [after, None];
-        self.listener = Some(listener);
+        self.listener = listener;
     }
 
     /// Lets whoever listens hear what the worker tells that has this place among those at work.

@@ -13,7 +13,9 @@ use crate::adapter::place::Pace;
 const FEW: f64 = 10.0;
 /// Nobody was seen for so many seconds: nobody is there any more.
 const GONE: f64 = 1.0;
-/// After so many seconds without anybody the count begins anew.
+/// One or two may be anybody's, or our own that the server had not counted yet.
+const FEWEST: u64 = 2;
+/// After so many seconds without anybody the count begins anew, or when more than what is unsure could have been seen.
 const LOOK: f64 = 0.25;
 
 /// What is known of others on one server.
@@ -79,10 +81,10 @@ impl Seen {
         };
         let (elapsed, ours) = (done.at - since.at, own.saturating_sub(before));
         let others = (done.work - since.work).saturating_sub(ours);
-        let unsure = if ours > 0 { under_way } else { 0 };
+        let unsure = if ours > 0 { under_way.max(FEWEST) } else { FEWEST };
         if others > unsure && others as f64 >= FEW * elapsed {
             (self.since, self.last) = (Some((done, own)), Some(done.at));
-        } else if elapsed >= LOOK {
+        } else if elapsed >= LOOK.max((unsure + 1) as f64 / FEW) {
             self.since = Some((done, own));
         }
         self.last = self.last.filter(|last| (0.0..GONE).contains(&(done.at - last)));

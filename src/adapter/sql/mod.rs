@@ -9,6 +9,7 @@ pub(crate) mod ahead;
 pub(crate) mod company;
 mod compare;
 pub(crate) mod counts;
+pub(crate) mod curve;
 mod dialect;
 pub(crate) mod effects;
 mod fingerprint;

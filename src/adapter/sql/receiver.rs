@@ -213,7 +213,12 @@ impl Receiver<'_> {
 
 /// Why a sum would not stand exactly in its column, if it would not.
 fn would_round(from: &Column, to: &Column, spelling: &Spelling) -> Option<String> {
-    let (of, into) = ((spelling.decimals)(from), (spelling.decimals)(to));
+    // Whatever else a store's column may hold: what is declared to be whole is summed as that.
+    let kept = |column: &Column| match column.kind {
+        ColumnKind::Int => Decimals::At(0),
+        _ => (spelling.decimals)(column),
+    };
+    let (of, into) = (kept(from), kept(to));
     if let Decimals::At(many) = of
         && usize::try_from(many).is_ok_and(|many| many > MOST_DECIMALS)
     {

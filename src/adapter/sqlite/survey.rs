@@ -10,6 +10,7 @@ use super::schema::{self, Bound};
 use super::segments::Segments;
 use super::starts::{self, Reading};
 use crate::adapter::api::{Scope, StoreError, Surveyed};
+use crate::adapter::sql::curve::Curve;
 use crate::adapter::sql::{Need, lower};
 use crate::model::predicate::{Predicate, StartIs};
 use crate::model::start::Start;
@@ -26,33 +27,29 @@ pub(super) fn survey(
 ) -> Result<Surveyed, StoreError> {
     session.hold_still()?;
     let bound = schema::bind(session, &scope.target)?;
-    let added = match by_index(session, scope, &bound, predicate, start, sets)? {
-        Some(added) => added,
+    let curve = match by_index(session, scope, &bound, predicate, start, sets)? {
+        Some(curve) => curve,
         None => by_rows(session, scope, &bound, predicate, start, sets)?,
     };
-    let sum = |sum: &mut u64, added: u64| {
-        *sum += added;
-        Some(*sum)
-    };
-    Ok(Surveyed { counts: added.into_iter().scan(0, sum).collect(), gaps: Vec::new() })
+    Ok(Surveyed { counts: curve.counts(), gaps: Vec::new() })
 }
 
 /// What each set has more than the one before it, counted in the index: together one walk over it.
-fn by_index(
+fn by_index<'s>(
     session: &Session,
     scope: &Scope,
     bound: &Bound,
     predicate: &Predicate,
     start: &Start,
-    sets: &[StartSet],
-) -> Result<Option<Vec<u64>>, StoreError> {
+    sets: &'s [StartSet],
+) -> Result<Option<Curve<'s>>, StoreError> {
     let Some((column, index, base)) = whole_set(predicate, bound, start) else { return Ok(None) };
     let Reading::Numbers { count, .. } = starts::reading(start, &bound.frame) else { return Ok(None) };
     let table = quoted(&bound.entry.name);
     let cell = format!("{table}.{}", quoted(column));
     let mut before = Segments::none();
-    let mut counts = Vec::with_capacity(sets.len());
-    for set in sets {
+    let mut curve = Curve::new(sets);
+    for (place, set) in sets.iter().enumerate() {
         let set = starts::segments(start, count, &StartIs::In(set.clone()));
         let mut count: u64 = 0;
         for (above, through) in set.without(&before).and(&base).numbers {
@@ -62,23 +59,23 @@ fn by_index(
                 format!("SELECT count(*) FROM {table} INDEXED BY {} WHERE {range}", quoted(&index.name));
             count += session.number(&sql, &dialect.bound)?;
         }
-        counts.push(count);
+        curve.add_in(place, count);
         before = before.or(&set);
     }
-    Ok(Some(counts))
+    Ok(Some(curve))
 }
 
 /// The same by reading the start of every record in the last set.
-fn by_rows(
+fn by_rows<'s>(
     session: &Session,
     scope: &Scope,
     bound: &Bound,
     predicate: &Predicate,
     start: &Arc<Start>,
-    sets: &[StartSet],
-) -> Result<Vec<u64>, StoreError> {
-    let mut counts = vec![0_u64; sets.len()];
-    let Some(last) = sets.last() else { return Ok(counts) };
+    sets: &'s [StartSet],
+) -> Result<Curve<'s>, StoreError> {
+    let mut curve = Curve::new(sets);
+    let Some(last) = sets.last() else { return Ok(curve) };
     let in_last = Predicate::Start { start: Arc::clone(start), is: StartIs::In(last.clone()) };
     let whole = in_last.and(predicate.clone());
     let mut dialect = Sqlite::new(session, &scope.events);
@@ -93,11 +90,7 @@ fn by_rows(
     while let Some(row) = rows.next().map_err(failed)? {
         let given = arguments.given(|at| row.get_ref(at).expect("the query selects the arguments"));
         let Some(value) = start.read_known(&given, &scope.events) else { continue };
-        // The sets grow: the first that has the start is found by halving.
-        let first = sets.partition_point(|set| !set.contains(value));
-        if let Some(count) = counts.get_mut(first) {
-            *count += 1;
-        }
+        curve.add(value, 1);
     }
-    Ok(counts)
+    Ok(curve)
 }

@@ -3,6 +3,7 @@
 
 use super::{same_table, whose};
 use crate::model::aggregate::{Aggregate, Calendar};
+use crate::model::ids::StoreName;
 use crate::policy::rule::{Data, Policy};
 
 /// What is wrong about the receiving tables of two bindings, and what to do about it.
@@ -10,16 +11,18 @@ pub(super) fn shared(
     (policy, data): (&Policy, &Data),
     (other, earlier): (&Policy, &Data),
 ) -> Option<(String, String)> {
-    if data.target.store != earlier.target.store {
-        return None;
-    }
     let whose = whose(policy, other, earlier);
     let stays = || "let the counts be written to a table of their own, from which nothing goes".to_owned();
-    if let Some(into) = receivers(data).find(|counts| takes_from(earlier, &counts.into)) {
+    if let Some(into) = receivers(data).find(|counts| takes_from(earlier, &data.target.store, &counts.into)) {
         return Some((format!("counts are written to `{}`, which {whose} binds", into.into), stays()));
     }
-    if let Some(into) = receivers(earlier).find(|counts| takes_from(data, &counts.into)) {
+    if let Some(into) =
+        receivers(earlier).find(|counts| takes_from(data, &earlier.target.store, &counts.into))
+    {
         return Some((format!("{whose} writes counts to `{}`, which is bound here", into.into), stays()));
+    }
+    if data.target.store != earlier.target.store {
+        return None;
     }
     let mut pairs = receivers(data)
         .flat_map(|ours| receivers(earlier).map(move |theirs| (ours, theirs)))
@@ -44,11 +47,10 @@ fn receivers(data: &Data) -> impl Iterator<Item = &Aggregate> {
     data.stages().filter_map(|(_, stage)| stage.aggregate.as_deref())
 }
 
-/// Whether something of this table may go or change under the binding.
-fn takes_from(data: &Data, table: &str) -> bool {
-    let with = data.target.with.iter().filter(|with| with.store.is_none());
-    same_table(&data.target.collection, table)
-        || with.into_iter().any(|with| same_table(&with.collection, table))
+/// Whether something of this store's table may go or change under the binding.
+fn takes_from(data: &Data, store: &StoreName, table: &str) -> bool {
+    let own = std::iter::once((&data.target.store, data.target.collection.as_str()));
+    own.chain(data.target.goes_along()).any(|(of, taken)| of == store && same_table(taken, table))
 }
 
 /// Whether both mean the same by the receiving table's columns.
@@ -144,6 +146,12 @@ mod tests {
         let with = With { store: None, collection: "stats".to_owned(), by: Some("of".to_owned()) };
         Arc::make_mut(&mut along.data[0].target).with.push(with);
         assert!(message(&calls, &along).is_some());
+        let target = Arc::make_mut(&mut along.data[0].target);
+        target.store = StoreName::new("other");
+        assert_eq!(message(&calls, &along), None, "another store has a table of that name");
+        let target = Arc::make_mut(&mut along.data[0].target);
+        target.with[0].store = Some(StoreName::new("s"));
+        assert!(message(&calls, &along).is_some(), "it goes with the records of another store");
         let mut elsewhere = stats;
         Arc::make_mut(&mut elsewhere.data[0].target).store = StoreName::new("other");
         assert_eq!(message(&calls, &elsewhere), None);

@@ -96,7 +96,7 @@ fn the_next_batch_is_told_before_it_is_handed_over() {
         loop {
             let heard = listening.take();
             let (to, from) = channel();
-            ahead.foretell(to);
+            ahead.foretell(Some(to));
             listening = Some(from);
             let more = ahead.look(30, (), &HashSet::new()).unwrap();
             let lists: Vec<KeyList> = heard.into_iter().flatten().collect();
@@ -122,7 +122,7 @@ fn who_listens_does_not_wait_for_a_batch_that_nobody_begins() {
         let mut ahead = ahead(workers, Sharing::Apart, 1_000);
         for keeps in [true, false] {
             let (to, from) = channel();
-            ahead.foretell(to);
+            ahead.foretell(Some(to));
             assert!(ahead.look(30, (), &HashSet::new()).unwrap());
             let prepared = ahead.hand_over(batch());
             if keeps {
@@ -133,10 +133,25 @@ fn who_listens_does_not_wait_for_a_batch_that_nobody_begins() {
             assert!(from.into_iter().map(|list| list.len()).sum::<usize>() <= 60);
         }
         let (to, from) = channel();
-        ahead.foretell(to);
+        ahead.foretell(Some(to));
         assert!(ahead.look(30, (), &HashSet::new()).unwrap());
         drop(ahead.hand_over(batch()));
         ahead.rest().unwrap();
         assert!(from.into_iter().count() <= 30);
     }
+}
+
+/// A batch after which nobody wants to be told leaves nobody waiting who listened to it.
+#[test]
+fn who_listens_is_told_no_more_when_the_batch_lies_ready_though_nobody_listens_after() {
+    let mut ahead = ahead(2, Sharing::InTurn, 1_000);
+    let (to, from) = channel();
+    ahead.foretell(Some(to));
+    assert!(ahead.look(30, (), &HashSet::new()).unwrap());
+    ahead.hand_over(batch()).commit().unwrap();
+    assert!(ahead.heard[1].is_some(), "the second batch is told");
+    ahead.foretell(None);
+    assert!(ahead.look(30, (), &HashSet::new()).unwrap());
+    assert!(ahead.heard.iter().all(Option::is_none), "and it lies ready");
+    assert!(from.into_iter().map(|list| list.len()).sum::<usize>() <= 60);
 }

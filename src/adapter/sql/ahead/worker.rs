@@ -14,8 +14,8 @@ pub(crate) trait Hand: Send + 'static {
     /// What goes: the whole predicate.
     type Question: Send + Sync + 'static;
 
-    /// Opens a transaction and deletes in these places what the question names. An error leaves it open. A hand that
-    /// learns of the records one by one tells them as they come, in the order in which they are struck.
+    /// Opens a transaction and deletes in these places what the question names. An error leaves it open. A hand may
+    /// tell the records as they come, in the order in which they are struck; nobody needs to be told.
     fn strike(
         &mut self,
         places: &Places,

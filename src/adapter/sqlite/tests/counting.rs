@@ -66,3 +66,22 @@ fn a_table_that_takes_spellings_for_one_is_refused() {
         assert_eq!(number(&world, "SELECT count(*) FROM record"), 5);
     }
 }
+
+/// Whole numbers add up exactly; a column in floating point would hold them only as far as 2^53.
+#[test]
+fn whole_numbers_are_not_summed_in_floating_point() {
+    for (own, receiving, is_refused) in
+        [("INTEGER", "REAL", true), ("INTEGER", "INTEGER", false), ("DECIMAL(12,2)", "REAL", false)]
+    {
+        let records = RECORDS.replace("cost DECIMAL(12,2)", &format!("cost {own}"));
+        let stats =
+            format!("CREATE TABLE stats (word TEXT NOT NULL PRIMARY KEY, gone INTEGER, cost {receiving});");
+        let world = world(&format!("{records} {stats}"));
+        let told = world.store.can_aggregate(&target("record"), &aggregate());
+        assert_eq!(told.is_err(), is_refused, "{own} in {receiving}: {told:?}");
+        if let Err(refused) = told {
+            assert!(refused.why.contains("would round sums of INTEGER"), "{refused}");
+            assert!(refused.help.is_some_and(|help| help.contains("\"cost\" INTEGER")));
+        }
+    }
+}
