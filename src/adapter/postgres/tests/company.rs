@@ -34,6 +34,22 @@ fn job() -> Job {
     Job { expected: ROWS.unsigned_abs(), ..deletion(target(), Predicate::Always(true)) }
 }
 
+/// In how many statements the rows of a batch went that is not committed: each has its number on the pages.
+fn statements(other: &Session) -> i64 {
+    other.run("CREATE EXTENSION IF NOT EXISTS pageinspect").unwrap();
+    let sql = "SELECT count(DISTINCT (t_xmax::text, t_field3))::int8 \
+         FROM generate_series(0, pg_relation_size('records') / 8192 - 1) AS page, \
+         heap_page_items(get_raw_page('records', page::int)) WHERE t_xmax::text::int8 IN \
+         (SELECT backend_xid::text::int8 FROM pg_stat_activity WHERE application_name = 'forfall')";
+    other.one(sql, &[]).unwrap().get(0)
+}
+
+/// How many connections of a run are in the middle of a batch.
+fn at_work(other: &Session) -> i64 {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND application_name = 'forfall'";
+    other.one(sql, &[]).unwrap().get(0)
+}
+
 /// Deletes one batch; gives its size.
 fn one_batch(walk: &mut dyn Walk, want: usize) -> usize {
     let batch = walk.prepare(&label(), want, &HashSet::new()).unwrap().unwrap();
@@ -57,6 +73,14 @@ fn a_run_goes_in_steps_from_when_others_write() {
     }
     assert_eq!(walk.pacing().unwrap(), Pacing::InSteps);
     assert!(store.beside(&Recall::default()).is_none(), "nor is a second connection kept busy");
+    // What was begun before is ended first.
+    for _ in 0..2 {
+        gone += one_batch(&mut *walk, 2_000);
+    }
+    let batch = walk.prepare(&label(), 2_000, &HashSet::new()).unwrap().unwrap();
+    assert_eq!(at_work(&other), 1, "of two connections");
+    assert!(statements(&other) > 1, "all of a batch at once");
+    batch.abort().unwrap();
     while let Some(batch) = walk.prepare(&label(), 2_000, &HashSet::new()).unwrap() {
         gone += batch.records().len();
         batch.commit().unwrap();
