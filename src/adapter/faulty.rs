@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::api::{
-    Basis, Capabilities, Counted, Dispose, Gap, Group, Inspect, Job, Listed, Outline, Page, Prepared, Row,
-    Scope, StoreError, StoreErrorKind, Surveyed, Total, Walk,
+    Basis, Capabilities, Counted, Dispose, Gap, Group, Inspect, Job, Listed, Outline, Pacing, Page, Prepared,
+    Row, Scope, StoreError, StoreErrorKind, Surveyed, Total, Walk,
 };
 use crate::model::action::Change;
 use crate::model::aggregate::Aggregate;
@@ -212,6 +212,14 @@ impl Walk for FaultyWalk<'_> {
     ) -> Result<Option<Box<dyn Prepared + 'a>>, StoreError> {
         let prepared = self.plan.call("prepare", || self.inner.prepare(batch, want, without))?;
         Ok(prepared.map(|inner| Box::new(FaultyBatch { inner, plan: self.plan }) as Box<dyn Prepared + 'a>))
+    }
+
+    fn strain(&mut self) -> Result<Option<String>, StoreError> {
+        self.plan.call("strain", || self.inner.strain())
+    }
+
+    fn pacing(&mut self) -> Result<Pacing, StoreError> {
+        self.plan.call("pacing", || self.inner.pacing())
     }
 
     fn gaps(&self) -> Vec<Gap> {

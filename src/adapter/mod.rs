@@ -9,6 +9,8 @@ pub mod contract;
 pub mod faulty;
 pub mod filesystem;
 #[cfg(any(test, debug_assertions))]
+mod forward;
+#[cfg(any(test, debug_assertions))]
 pub mod memory;
 pub mod mysql;
 pub mod place;

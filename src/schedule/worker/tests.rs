@@ -3,22 +3,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 use super::*;
-use crate::adapter::api::{
-    Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Page, Row, Scope, StoreError, Surveyed,
-    Total, Walk,
-};
+use crate::adapter::api::{Dispose, Inspect, StoreError};
 use crate::adapter::faulty::{Fault, Faulty, How, Moment};
 use crate::adapter::memory::MemoryStore;
-use crate::model::batch::{BatchLabel, Fate};
-use crate::model::key::Key;
-use crate::model::predicate::Predicate;
-use crate::model::schema::{ColumnKind, Identity, Schema};
-use crate::model::start::Start;
-use crate::model::target::Target;
+use crate::forward;
+use crate::model::schema::{ColumnKind, Identity};
 use crate::policy::compile::{self, Defaults, KnownStore, StoreKind};
 use crate::state::api::{Actor, EventRecord, StateStore as _};
 use crate::state::memory::MemoryState;
-use crate::time::{Clock, ManualClock, StartSet};
+use crate::time::{Clock, ManualClock};
 
 fn now() -> Instant {
     "2026-11-21T12:00:00Z".parse().unwrap()
@@ -62,77 +55,17 @@ struct Gated {
 }
 
 impl Inspect for Gated {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
+    forward!(capabilities collections probe total count survey scan read);
 
     fn identity(&self) -> Result<Identity, StoreError> {
         let _ = self.asked.lock().unwrap_or_else(PoisonError::into_inner).send(());
         let _ = self.let_go.lock().unwrap_or_else(PoisonError::into_inner).recv();
         self.inner.identity()
     }
-
-    fn collections(&self) -> Result<Vec<Listed>, StoreError> {
-        self.inner.collections()
-    }
-
-    fn probe(&self, target: &Target) -> Result<Schema, StoreError> {
-        self.inner.probe(target)
-    }
-
-    fn total(&self, target: &Target) -> Result<Total, StoreError> {
-        self.inner.total(target)
-    }
-
-    fn count(&self, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError> {
-        self.inner.count(scope, groups)
-    }
-
-    fn survey(
-        &self,
-        scope: &Scope,
-        predicate: &Predicate,
-        start: &Arc<Start>,
-        sets: &[StartSet],
-    ) -> Result<Surveyed, StoreError> {
-        self.inner.survey(scope, predicate, start, sets)
-    }
-
-    fn scan(
-        &self,
-        scope: &Scope,
-        predicate: &Predicate,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        self.inner.scan(scope, predicate, after, limit)
-    }
-
-    fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError> {
-        self.inner.read(scope, key)
-    }
 }
 
 impl Dispose for Gated {
-    fn inspect(&self) -> &dyn Inspect {
-        self
-    }
-
-    fn adopt(&self, target: &Target) -> Result<Identity, StoreError> {
-        self.inner.adopt(target)
-    }
-
-    fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
-        self.inner.walk(job)
-    }
-
-    fn resolve(&self, label: &BatchLabel, target: &Target, spool: &[u8]) -> Result<Fate, StoreError> {
-        self.inner.resolve(label, target, spool)
-    }
-
-    fn settle(&self, target: &Target) -> Result<(), StoreError> {
-        self.inner.settle(target)
-    }
+    forward!(inspect adopt walk resolve settle);
 }
 
 #[tokio::test]

@@ -3,20 +3,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use forfall::adapter::api::{
-    Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Page, Row, Scope, StoreError,
-    StoreErrorKind, Surveyed, Total, Walk,
-};
+use forfall::adapter::api::{Dispose, Inspect, Scope, StoreError, StoreErrorKind, Surveyed};
 use forfall::adapter::memory::MemoryStore;
 use forfall::adapter::recall::Recall;
 use forfall::engine::progress::{Stop, Unwatched};
-use forfall::model::batch::{BatchLabel, Fate};
-use forfall::model::key::Key;
+use forfall::forward;
 use forfall::model::predicate::Predicate;
 use forfall::model::run::RunState;
-use forfall::model::schema::{Identity, Schema};
 use forfall::model::start::Start;
-use forfall::model::target::Target;
 use forfall::time::StartSet;
 
 use super::world::{self, Interfere, World};
@@ -38,32 +32,10 @@ struct Slow {
 }
 
 impl Inspect for Slow {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
+    forward!(capabilities identity collections probe total count scan read);
 
     fn beside(&self, recall: &Recall) -> Option<Box<dyn Inspect>> {
         Some(Box::new(Self { recall: Some(recall.clone()), ..self.clone() }))
-    }
-
-    fn identity(&self) -> Result<Identity, StoreError> {
-        self.inner.identity()
-    }
-
-    fn collections(&self) -> Result<Vec<Listed>, StoreError> {
-        self.inner.collections()
-    }
-
-    fn probe(&self, target: &Target) -> Result<Schema, StoreError> {
-        self.inner.probe(target)
-    }
-
-    fn total(&self, target: &Target) -> Result<Total, StoreError> {
-        self.inner.total(target)
-    }
-
-    fn count(&self, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError> {
-        self.inner.count(scope, groups)
     }
 
     fn any(&self, scope: &Scope, of: &Predicate, start: Option<&Arc<Start>>) -> Result<bool, StoreError> {
@@ -86,42 +58,10 @@ impl Inspect for Slow {
         self.ended.fetch_add(1, Ordering::SeqCst);
         Err(StoreError::new(StoreErrorKind::Unavailable, "store calls", "the question was taken back"))
     }
-
-    fn scan(
-        &self,
-        scope: &Scope,
-        of: &Predicate,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        self.inner.scan(scope, of, after, limit)
-    }
-
-    fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError> {
-        self.inner.read(scope, key)
-    }
 }
 
 impl Dispose for Slow {
-    fn inspect(&self) -> &dyn Inspect {
-        self
-    }
-
-    fn adopt(&self, target: &Target) -> Result<Identity, StoreError> {
-        self.inner.adopt(target)
-    }
-
-    fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
-        self.inner.walk(job)
-    }
-
-    fn resolve(&self, label: &BatchLabel, target: &Target, spool: &[u8]) -> Result<Fate, StoreError> {
-        self.inner.resolve(label, target, spool)
-    }
-
-    fn settle(&self, target: &Target) -> Result<(), StoreError> {
-        self.inner.settle(target)
-    }
+    forward!(inspect adopt walk resolve settle);
 }
 
 fn slow() -> (World, Slow) {
