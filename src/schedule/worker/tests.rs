@@ -6,7 +6,6 @@ use super::*;
 use crate::adapter::api::{Dispose, Inspect, StoreError};
 use crate::adapter::faulty::{Fault, Faulty, How, Moment};
 use crate::adapter::memory::MemoryStore;
-use crate::forward;
 use crate::model::schema::{ColumnKind, Identity};
 use crate::policy::compile::{self, Defaults, KnownStore, StoreKind};
 use crate::state::api::{Actor, EventRecord, StateStore as _};
@@ -55,7 +54,7 @@ struct Gated {
 }
 
 impl Inspect for Gated {
-    forward!(capabilities collections probe total count survey scan read);
+    crate::forward!(capabilities collections probe total count survey scan read);
 
     fn identity(&self) -> Result<Identity, StoreError> {
         let _ = self.asked.lock().unwrap_or_else(PoisonError::into_inner).send(());
@@ -65,7 +64,7 @@ impl Inspect for Gated {
 }
 
 impl Dispose for Gated {
-    forward!(inspect adopt walk resolve settle);
+    crate::forward!(inspect adopt walk resolve settle);
 }
 
 #[tokio::test]
