@@ -22,8 +22,9 @@ pub(super) fn pause(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let scope = scope(args, &session)?;
     session.state.pause(context.clock.now(), &actor::present(), &scope)?;
     context.output.tell(format!(
-        "Paused: {}. No batch of that starts any more; `forfall resume` ends it.",
-        words(&scope)
+        "Paused: {}. No batch of that starts any more; `{}` ends it.",
+        words(&scope),
+        scope.resume()
     ));
     Ok(Exit::Done)
 }

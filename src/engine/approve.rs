@@ -225,7 +225,7 @@ pub fn cancel(engine: &Engine, policy: &Policy, by: &Actor, reason: &str) -> Res
     let complete = people.count(asked) >= asked as usize;
     if complete && waits_until(policy, &approval).is_some_and(|ends| ends <= now) {
         return refused(format!(
-            "the approval of policy {0} does not wait any more, and lets its runs act: `forfall pause {0}` stops them \
+            "the approval of policy {0} does not wait any more, and lets its runs act: `forfall pause --policy {0}` stops them \
              before the next batch",
             policy.id
         ));

@@ -7,6 +7,7 @@ use crate::model::hold::{Held, Hold};
 use crate::model::key::{Key, KeyForm};
 use crate::model::pattern::Pattern;
 use crate::model::predicate::Predicate;
+use crate::model::review::CaseState;
 use crate::model::schema::{ColumnKind, Schema};
 use crate::model::start::StartState;
 use crate::model::target::Target;
@@ -33,6 +34,8 @@ pub struct Explanation {
     pub holds: Vec<Hold>,
     /// The batches that acted on it, oldest first.
     pub history: Vec<Past>,
+    /// It is due, and this may keep the next run from acting.
+    pub hindrance: Option<String>,
     /// The review case that it is in; `None` if nobody has to decide over it, or no run has opened one yet.
     pub review: Option<InCase>,
 }
@@ -104,7 +107,10 @@ pub fn explain(
     let elsewhere = schema.key_form == KeyForm::Path
         && Pattern::parse(&target.collection).is_ok_and(|pattern| !pattern.matches(key_text.as_bytes()));
     let review = decision.as_ref().and_then(|told| in_case(policy, &data, told, &key, &circumstances));
-    Ok(Explanation { target, key, elsewhere, decision, holds, history, review })
+    let is_due = decision.as_ref().is_some_and(|told| matches!(told.verdict, Verdict::Due(_)))
+        || review.as_ref().is_some_and(|review| review.case.state == CaseState::Decided);
+    let hindrance = if is_due { super::hindrance::hindrance(engine, policy, now)? } else { None };
+    Ok(Explanation { target, key, elsewhere, decision, holds, history, hindrance, review })
 }
 
 /// The review case of a record that waits for a person, or is held and would wait.

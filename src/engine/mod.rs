@@ -15,6 +15,7 @@ pub mod explain;
 pub mod forecast;
 pub mod foresee;
 pub mod gate;
+pub mod hindrance;
 pub mod holding;
 mod listing;
 pub mod nowhere;

@@ -291,7 +291,7 @@ pub fn closed(engine: &Engine, policy: &Policy, now: Instant) -> Result<Option<S
             }
             _ => continue,
         };
-        return Ok(Some(format!("{text}: `forfall resume` lets it go on")));
+        return Ok(Some(format!("{text}: `{}` lets it go on", scope.resume())));
     }
     Ok(outside_window(policy, now))
 }

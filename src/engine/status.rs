@@ -313,8 +313,8 @@ impl Standing {
             PauseScope::Policy(id) => *id == policy.id,
             PauseScope::Store(store) => policy.data.iter().any(|data| data.target.store == *store),
         });
-        if paused.is_some() {
-            self.worse("paused", "paused: `forfall resume` lets it go on");
+        if let Some(scope) = paused {
+            self.worse("paused", &format!("paused: `{}` lets it go on", scope.resume()));
         }
         let approval = engine.state.approval(&policy.id)?;
         let cancelled = approval.as_ref().and_then(|approval| approval.cancelled.as_ref());

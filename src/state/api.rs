@@ -67,6 +67,17 @@ pub enum PauseScope {
     Store(StoreName),
 }
 
+impl PauseScope {
+    /// The command that ends it.
+    pub fn resume(&self) -> String {
+        match self {
+            Self::All => "forfall resume".to_owned(),
+            Self::Policy(policy) => format!("forfall resume --policy {policy}"),
+            Self::Store(store) => format!("forfall resume --store {store}"),
+        }
+    }
+}
+
 impl fmt::Display for PauseScope {
     /// `all`, `policy NAME` or `store NAME`: how the log and the command line spell it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

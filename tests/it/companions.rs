@@ -157,6 +157,16 @@ fn a_hold_on_what_goes_along_keeps_the_records() {
     }
 }
 
+/// What goes along in the record's own store is found by its record: a hold there names the record.
+#[test]
+fn a_hold_on_the_key_of_what_goes_along_says_which_record_to_hold() {
+    let fixture = fixture();
+    let words =
+        ["hold", "add", "--store", "calls", "--collection", "note", "--key", "3", "--reason", "case-1"];
+    let said = fixture.run(&words).expect(2);
+    assert!(said.err.contains("hold the record of call_log that it belongs to"), "{}", said.err);
+}
+
 #[test]
 fn a_hold_on_a_collection_that_nothing_binds_is_refused_instead_of_protecting_nothing() {
     let fixture = fixture();

@@ -39,7 +39,7 @@ use crate::adapter::api::{
     Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Outline, Page, Row, Scope, StoreError,
     Surveyed, Total, Use, Walk,
 };
-use crate::adapter::place::Server;
+use crate::adapter::place::{Pace, Server};
 use crate::adapter::sql::Limits;
 use crate::model::aggregate::Aggregate;
 use crate::model::batch::{BatchLabel, Fate};
@@ -173,7 +173,8 @@ impl Inspect for MySqlStore {
         predicate: &Predicate,
         start: Option<&Arc<Start>>,
     ) -> Result<Option<String>, StoreError> {
-        let how = (self.returning, self.server.parallel);
+        let parallel = if self.server.pace == Pace::Gentle { 1 } else { self.server.parallel };
+        let how = (self.returning, parallel);
         self.ask(|session| way::route(session, scope, predicate, start, how)).map(Some)
     }
 

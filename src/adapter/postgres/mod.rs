@@ -38,7 +38,7 @@ use crate::adapter::api::{
     Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Page, Row, Scope, StoreError, Surveyed,
     Total, Use, Walk,
 };
-use crate::adapter::place::Server;
+use crate::adapter::place::{Pace, Server};
 use crate::adapter::recall::Recall;
 use crate::adapter::sql::Limits;
 use crate::adapter::sql::company::Company;
@@ -205,7 +205,7 @@ impl Inspect for PostgresStore {
         predicate: &Predicate,
         start: Option<&Arc<Start>>,
     ) -> Result<Option<String>, StoreError> {
-        let parallel = self.server.parallel;
+        let parallel = if self.server.pace == Pace::Gentle { 1 } else { self.server.parallel };
         self.ask(|session| way::route(session, scope, predicate, start, parallel)).map(Some)
     }
 

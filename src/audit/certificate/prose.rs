@@ -104,7 +104,9 @@ fn action(word: &str) -> (String, &'static str) {
 
 fn basis(word: &str) -> &'static str {
     match word {
-        "marked" => "the store committed the change together with a mark of the batch",
+        "marked" => {
+            "the store committed the change together with a mark of the batch, or under the number of its transaction"
+        }
         "observed" => "each record was looked at afterwards",
         _ => "in a way that this program does not know",
     }

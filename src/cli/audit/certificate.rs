@@ -79,7 +79,7 @@ pub(super) fn issue(issue: &Issue, session: &Session, context: &Context) -> Resu
         context.output.warn(format!("batch {batch}: no certificate: {}", phrase::safe(why)));
     }
     if let Some(dir) = &issue.out {
-        write(dir, &certificates).map_err(|error| Failure::internal(error.to_string()))?;
+        write(dir, &certificates).map_err(|error| Failure::usage(error.to_string()))?;
     }
     if context.output.is_json() {
         let one = |(batch, text): &(BatchId, Certificate)| One {

@@ -64,8 +64,15 @@ impl Page {
 }
 
 fn there(page: &mut Page, policy: &Policy, told: &Explanation, decision: &Decision) {
-    for (place, sentence) in decision.why.iter().enumerate() {
+    // That it waits for a decision is no news once there is one.
+    let is_decided = told.review.as_ref().is_some_and(|review| decided(review).is_some())
+        && matches!(decision.verdict, Verdict::Escalated(_));
+    let why = decision.why.split_last().filter(|_| is_decided).map_or(&*decision.why, |(_, why)| why);
+    for (place, sentence) in why.iter().enumerate() {
         page.item(if place == 0 { "why" } else { "" }, sentence);
+    }
+    if let Some(hindrance) = &told.hindrance {
+        page.item("hindered", hindrance);
     }
     for (place, step) in decision.steps.iter().enumerate() {
         page.item(if place == 0 { "stages" } else { "" }, &step_text(policy, step));
@@ -76,7 +83,7 @@ fn there(page: &mut Page, policy: &Policy, told: &Explanation, decision: &Decisi
     if let Some(review) = &told.review {
         page.item("case", &case::line(policy, review));
     }
-    for (place, sentence) in decision.would_change.iter().enumerate() {
+    for (place, sentence) in decision.would_change.iter().filter(|_| !is_decided).enumerate() {
         page.item(if place == 0 { "changes" } else { "" }, sentence);
     }
     for (place, past) in told.history.iter().enumerate() {
@@ -141,9 +148,15 @@ fn step_text(policy: &Policy, step: &Step) -> String {
 fn hold_text(policy: &Policy, hold: &Hold) -> String {
     let authority =
         hold.authority.as_ref().map_or(String::new(), |authority| format!(", ordered by {authority}"));
+    let released = hold.released.map_or(String::new(), |at| {
+        format!(
+            ", released {}, and keeps what it covered for a day after that",
+            phrase::local(at, policy.zone)
+        )
+    });
     let review = hold.review.map_or(String::new(), |day| format!(", to be reviewed {day}"));
     format!(
-        "{}: {} since {}{authority}{review}",
+        "{}: {} since {}{authority}{released}{review}",
         hold.id,
         hold.reason,
         phrase::local(hold.since, policy.zone)

@@ -53,7 +53,7 @@ pub(super) fn meant(text: &str, named: &HoldScope, session: &Session) -> Result<
         }
     }
     if answers.is_empty() {
-        return Err(nothing_bound(session));
+        return Err(goes_along(named, &bound).unwrap_or_else(|| nothing_bound(session)));
     }
     answers.retain(|answer| !matches!(answer.is_there, Ok(false)) || !answer.gone.is_empty());
     let Some(first) = answers.first() else {
@@ -134,6 +134,20 @@ fn not_in_force(error: EngineError) -> Failure {
         failure.message
     );
     Failure { message, ..failure }
+}
+
+/// What only goes along with records of the same store is kept by holding these.
+fn goes_along(named: &HoldScope, bound: &[Policy]) -> Option<Failure> {
+    bound.iter().find_map(|policy| {
+        let mut pairs = policy.data.iter().flat_map(|data| data.target.with.iter().map(move |with| (data, with)));
+        let (data, with) = pairs
+            .find(|(data, with)| named.touches(&policy.id, &data.target.store, &with.collection))?;
+        let (there, record) = (phrase::safe(&with.collection), phrase::safe(&data.target.collection));
+        Some(Failure::usage(format!(
+            "{there} goes along with the records of {record}, and is kept with them: hold the record of {record} that it \
+             belongs to, with --collection {record} and its key; without --key all of {there} is held"
+        )))
+    })
 }
 
 fn nothing_bound(session: &Session) -> Failure {

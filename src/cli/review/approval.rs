@@ -46,7 +46,7 @@ pub(super) fn cancel(
         && policy.wait.is_some()
     {
         context.output.warn(format!(
-            "the waiting period has just ended: a run that had begun by then may go on. `forfall pause {}` stops it",
+            "the waiting period has just ended: a run that had begun by then may go on. `forfall pause --policy {}` stops it",
             policy.id
         ));
     }

@@ -28,6 +28,8 @@ pub struct Seen<'a> {
     pub held: u64,
     /// Done by this stage since the curve was made.
     pub done_since: u64,
+    /// Due for later stages by now, where records of the curve may be among them: a run comes late, and they go at once.
+    pub moved_on: u64,
     /// Records that the curve knew as needed by others, which have gone since by our own hand: foreseen, one by one.
     pub freed: u64,
     /// The period is shorter than the distance between slots: the largest of the last runs is the baseline.
@@ -67,8 +69,8 @@ fn too_many(seen: &Seen<'_>) -> Answer {
     }
     if seen.baseline.is_none() && seen.curve.is_some_and(|curve| !forecast::reaches(curve, seen.now)) {
         return Answer::Stop(format!(
-            "{found} records are due, and the forecast ends before today (the last run is more than 60 days ago): \
-             approve the policy to make a new one"
+            "{found} records are due, and the forecast ends before that (it reaches 60 days from the last run or \
+             approval): approve the policy to make a new one"
         ));
     }
     let found = match seen.done_since {
@@ -90,7 +92,8 @@ fn too_many(seen: &Seen<'_>) -> Answer {
 fn suspiciously_none(seen: &Seen<'_>) -> Answer {
     let Some(curve) = seen.curve else { return Answer::Open };
     let expected = forecast::expected(curve, seen.now);
-    if seen.due + seen.held + seen.done_since == 0 && expected >= ENOUGH && seen.baseline.is_none() {
+    let missing = expected.saturating_sub(seen.moved_on);
+    if seen.due + seen.held + seen.done_since == 0 && missing >= ENOUGH && seen.baseline.is_none() {
         return Answer::Stop(format!(
             "nothing is due where the forecast said {expected}: the records may have been moved, or their start \
              has changed. Approve again if it is right"
@@ -129,13 +132,14 @@ mod tests {
     }
 
     fn seen(curve: &Curve, due: u64) -> Seen<'_> {
-        let (held, done_since, freed, baseline) = (0, 0, 0, None);
+        let (held, done_since, moved_on, freed, baseline) = (0, 0, 0, 0, None);
         Seen {
             curve: Some(curve),
             now: at(2),
             due,
             held,
             done_since,
+            moved_on,
             freed,
             baseline,
             would_empty: false,
@@ -194,6 +198,13 @@ mod tests {
         let curve = curve(1000);
         assert_eq!(judge(&Seen { held: 1, ..seen(&curve, 0) }), Answer::Open);
         assert_eq!(judge(&Seen { done_since: 1, ..seen(&curve, 0) }), Answer::Open);
+    }
+
+    #[test]
+    fn records_that_stand_in_a_later_stage_explain_as_many_that_are_missing() {
+        let curve = curve(1000);
+        assert_eq!(judge(&Seen { moved_on: 21, ..seen(&curve, 0) }), Answer::Open);
+        assert!(matches!(judge(&Seen { moved_on: 20, ..seen(&curve, 0) }), Answer::Stop(_)));
     }
 
     #[test]

@@ -87,6 +87,7 @@ impl Begun<'_> {
                 due: stage.due,
                 held: stage.held,
                 done_since,
+                moved_on: curve.map_or(0, |curve| self.moved_on(data, plan, place, curve)),
                 freed,
                 baseline: baseline.0,
                 would_empty: would_empty && stage.action == Action::Delete,
@@ -100,6 +101,21 @@ impl Begun<'_> {
             }
         }
         Ok(Answer::Open)
+    }
+
+    /// What is due for later stages of the same branch by now, if records that this stage's curve counted can be among
+    /// it: no run came between the two due dates, and a record counts in the last stage that is due.
+    fn moved_on(&self, data: &Data, plan: &DataPlan, place: usize, curve: &Curve) -> u64 {
+        let selection = &plan.selections.stages[place];
+        let known = plan::set_at(self.policy, data, &plan.selections, place, curve.made);
+        let was_left = curve.points.first().is_some_and(|(_, count)| *count > 0);
+        let is_later = |place: usize| {
+            let other = &plan.selections.stages[place];
+            let reaches = other.due.last() > known.bound() || other.due.dates_through > known.dates_through;
+            other.branch == selection.branch && other.stage > selection.stage && (was_left || reaches)
+        };
+        let later = plan.stages.iter().filter(|stage| is_later(stage.selection));
+        later.map(|stage| stage.due + stage.held).sum()
     }
 
     /// `wait`: a time between approval and action in which anybody may still object.

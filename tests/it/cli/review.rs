@@ -267,7 +267,10 @@ fn an_approval_that_waits_can_be_cancelled_and_none_before_it_acts() {
     fixture.approve("calls", 0);
     let cancel = ["review", "cancel", "calls", "--reason", "objection"];
     let said = fixture.run(&cancel).expect(11).err;
-    assert!(said.contains("does not wait any more") && said.contains("forfall pause calls"), "{said}");
+    assert!(
+        said.contains("does not wait any more") && said.contains("forfall pause --policy calls"),
+        "{said}"
+    );
     edit_policy(&fixture, "calls", "title", "wait = \"7 days\"\ntitle");
     edit_policy(&fixture, "calls", "300 days", "30 days");
     fixture.approve("calls", 3);

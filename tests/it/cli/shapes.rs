@@ -186,6 +186,7 @@ fn explain_holds_and_events() {
         "at_latest",
         "holds",
         "review",
+        "hindrance",
         "why",
         "would_change",
         "history",

@@ -144,3 +144,32 @@ fn status_says_why_nothing_was_deleted() {
     database(&fixture).execute_batch("delete from call_log").unwrap();
     assert_eq!(why().as_deref(), Some("there are no records"));
 }
+
+/// Somebody who asks about a record that is due hears what keeps the next run from taking it.
+#[test]
+fn explain_says_what_keeps_a_due_record() {
+    let fixture = Fixture::new(3, 2);
+    let hindered = || fixture.run(&["explain", "calls", "1"]).expect(0).json()["hindrance"].clone();
+    let says = |part: &str| {
+        let said = hindered();
+        assert!(said.as_str().is_some_and(|said| said.contains(part)), "{part}: {said}");
+    };
+    says("nobody has approved the policy");
+    fixture.approve("calls", 3);
+    assert!(hindered().is_null());
+    fixture.run(&["pause", "--policy", "calls"]).expect(0);
+    says("`forfall resume --policy calls`");
+    let said = forfall(&fixture, &["explain", "calls", "1"]).expect(0).out;
+    assert!(said.contains("hindered this policy is paused"), "{said}");
+    fixture.run(&["resume", "--policy", "calls"]).expect(0);
+
+    let database = database(&fixture);
+    database
+        .execute_batch("create trigger kept before delete on call_log begin select raise(abort, 'no'); end")
+        .unwrap();
+    fixture.run(&["run", "calls"]).expect(11);
+    says("the last run was stopped");
+    database.execute_batch("drop trigger kept").unwrap();
+    fixture.run(&["hold", "add", "--policy", "calls", "--key", "1", "--reason", "case-1"]).expect(0);
+    assert!(hindered().is_null(), "a hold says enough");
+}

@@ -40,6 +40,20 @@ fn nothing_where_something_was_forecast_is_stopped() {
     stops(&world, "nothing is due where the forecast said 30");
 }
 
+/// What would have been anonymized meanwhile is deleted by the first run after it, as the policy says, and is no sign of
+/// anything wrong.
+#[test]
+fn records_that_passed_through_a_stage_while_no_run_came_are_not_missing_there() {
+    for (due, period) in [(30, "1 day"), (0, "10 days")] {
+        let world = World::new(world::TWO_STAGES, 0, 30).edited("2 days", period);
+        world.approve(due);
+        world.clock.advance(TimeDelta::days(40).to_std().unwrap());
+        let report = world.run();
+        assert_eq!(report.state, RunState::Complete, "{:?}", report.reason);
+        assert!(world.ids().is_empty());
+    }
+}
+
 #[test]
 fn a_collection_is_not_emptied_unforeseen() {
     let world = World::new(world::CALLS, 30, 10);
