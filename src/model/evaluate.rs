@@ -27,10 +27,7 @@ impl Predicate {
             Self::IsNull(field) => record.get(field).map(|value| value.is_null()),
             Self::Compare { field, op, with } => compared(record, field, *op, with),
             Self::OneOf { field, values } => one_of(&record.get(field)?, values),
-            Self::Text { field, test, needle } => match record.get(field)? {
-                Value::Text(text) => Some(test.holds(&text, needle)),
-                _ => None,
-            },
+            Self::Text { field, test, needle } => test.answer(&record.get(field)?, needle),
             Self::Event { name, of } => Some(is_recorded(record, world, name, of.as_ref())),
             Self::Start { start, is } => Some(is.holds(start, record, world)),
             Self::Surely(inner) => Some(inner.answer(record, world) == Some(true)),
@@ -72,7 +69,8 @@ fn compared(record: &dyn Fields, field: &Field, op: Comparison, with: &Operand) 
     }
 }
 
-fn one_of(value: &Value, values: &[Value]) -> Option<bool> {
+/// Whether the value is one of these; unknown for NULL, and where none is of its type.
+pub(crate) fn one_of(value: &Value, values: &[Value]) -> Option<bool> {
     if value.is_null() {
         return None;
     }
@@ -153,12 +151,14 @@ fn int_with_real(int: i64, real: f64) -> Option<Ordering> {
 }
 
 impl TextTest {
-    fn holds(self, text: &str, needle: &str) -> bool {
-        match self {
+    /// Unknown for what is no text.
+    pub(crate) fn answer(self, value: &Value, needle: &str) -> Option<bool> {
+        let Value::Text(text) = value else { return None };
+        Some(match self {
             Self::StartsWith => text.starts_with(needle),
             Self::EndsWith => text.ends_with(needle),
             Self::Contains => text.contains(needle),
-        }
+        })
     }
 }
 

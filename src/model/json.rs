@@ -1,19 +1,17 @@
-//! Texts inside JSON: what a field such as `data.closedAt` means.
+//! Values inside JSON: what a field such as `data.closedAt` means.
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Deserializer, Result, from_str};
 
 use super::value::Value;
 
-/// What stands at the path: a text; NULL where nothing or JSON's own null stands there; bytes, with which nothing
-/// compares and which no format reads, for a number, a truth value, a list or an object.
+/// What stands at the path: a text, a number, a truth value; NULL where nothing or JSON's own null stands there;
+/// [`Value::Other`] for a list, an object, a number that cannot be held exactly, and where the whole is no JSON.
 pub fn at(json: &str, path: &[&str]) -> Value {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    match Step(path).deserialize(&mut reader) {
-        Ok(value) => value,
-        Err(_) => other(),
-    }
+    step(json, path).unwrap_or(Value::Other)
 }
 
 /// The same inside what a store gave for a column: where that is no text, nothing stands inside; inside bytes nobody
@@ -21,78 +19,53 @@ pub fn at(json: &str, path: &[&str]) -> Value {
 pub fn inside(value: &Value, path: &[&str]) -> Value {
     match value {
         Value::Text(text) => at(text, path),
-        Value::Bytes(_) => other(),
+        Value::Bytes(_) => Value::Other,
         _ => Value::Null,
     }
 }
 
-fn other() -> Value {
-    Value::Bytes(Vec::new())
-}
-
-/// The rest of the path. What lies beside it is passed over, whatever it is.
-struct Step<'a>(&'a [&'a str]);
-
-impl Step<'_> {
-    /// No object and no null: at the end of the path it is no text, before it nothing can follow.
-    fn scalar(&self) -> Value {
-        if self.0.is_empty() { other() } else { Value::Null }
+/// What lies beside the path is passed over, whatever it is, as long as it is JSON.
+fn step(json: &str, path: &[&str]) -> Result<Value> {
+    let Some((name, rest)) = path.split_first() else { return leaf(json) };
+    if first(json) != Some(b'{') {
+        return from_str::<IgnoredAny>(json).map(|_| Value::Null);
     }
+    let mut reader = Deserializer::from_str(json);
+    let member = reader.deserialize_map(Last(name))?;
+    reader.end()?;
+    member.map_or(Ok(Value::Null), |found| step(found.get(), rest))
 }
 
-impl<'de> DeserializeSeed<'de> for Step<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
-        from.deserialize_any(self)
-    }
+fn first(json: &str) -> Option<u8> {
+    json.bytes().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }
 
-impl<'de> Visitor<'de> for Step<'_> {
-    type Value = Value;
+/// The end of the path.
+fn leaf(json: &str) -> Result<Value> {
+    Ok(match first(json) {
+        Some(b'"') => Value::Text(from_str(json)?),
+        Some(b'n') => from_str::<()>(json).map(|()| Value::Null)?,
+        Some(b't' | b'f') => Value::Bool(from_str(json)?),
+        Some(b'-' | b'0'..=b'9') => number(json).unwrap_or(Value::Other),
+        _ => Value::Other,
+    })
+}
+
+/// An object's member of that name; of several the last, as `jsonb` keeps it.
+struct Last<'a>(&'a str);
+
+impl<'de> Visitor<'de> for Last<'_> {
+    type Value = Option<&'de RawValue>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+        f.write_str("an object")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(if self.0.is_empty() { Value::Text(text.to_owned()) } else { Value::Null })
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-        Ok(self.scalar())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-        Ok(self.scalar())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok(self.scalar())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(self.scalar())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(self.scalar())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let Some((first, rest)) = self.0.split_first() else {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            return Ok(other());
-        };
-        let mut found = Value::Null;
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+        let mut found = None;
         while let Some(name) = map.next_key::<String>()? {
-            if name == *first {
-                found = map.next_value_seed(Step(rest))?;
+            if name == self.0 {
+                found = Some(map.next_value()?);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -101,27 +74,59 @@ impl<'de> Visitor<'de> for Step<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A number by its digits, however they are written: stores rewrite them (`jsonb` makes `1000` of `1e3`), and 1.0 is
+/// the same number as 1. `None` where it would have to be rounded: a whole number beyond 64 bits, a fraction with more
+/// digits than the floating-point number nearest to it is written with.
+fn number(written: &str) -> Option<Value> {
+    let exact = Decimal::read(written)?;
+    if let Some(whole) = exact.whole() {
+        return whole.map(Value::Int);
+    }
+    let real: f64 = written.parse().ok()?;
+    let nearest = Decimal::read(&format!("{real:e}"))?;
+    (nearest == exact).then_some(Value::Real(real))
+}
 
-    #[test]
-    fn only_a_text_at_the_end_of_the_path_is_a_value() {
-        let json =
-            r#"{"a": {"b": "x", "n": 1e999, "o": null, "l": ["y"], "t": true}, "s": "z", "": "blank"}"#;
-        let text = |text: &str| Value::Text(text.to_owned());
-        assert_eq!(at(json, &["a", "b"]), text("x"));
-        assert_eq!(at(json, &["s"]), text("z"));
-        for missing in [&["a", "o"][..], &["a", "c"], &["c"], &["s", "b"], &["a", "b", "c"], &["a", "l", "0"]]
-        {
-            assert_eq!(at(json, missing), Value::Null, "{missing:?}");
+/// Digits times a power of ten, without a zero at either end; no digits are zero.
+#[derive(PartialEq)]
+struct Decimal {
+    negative: bool,
+    digits: String,
+    power: i64,
+}
+
+impl Decimal {
+    fn read(written: &str) -> Option<Self> {
+        let (negative, unsigned) = written.strip_prefix('-').map_or((false, written), |rest| (true, rest));
+        let (number, power) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let digits = [whole, fraction].concat();
+        if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
         }
-        for other in [&["a"][..], &["a", "n"], &["a", "l"], &["a", "t"]] {
-            assert!(matches!(at(json, other), Value::Bytes(_)), "{other:?}");
+        let short = digits.trim_end_matches('0');
+        let moved = digits.len() - short.len();
+        let digits = short.trim_start_matches('0').to_owned();
+        if digits.is_empty() {
+            return Some(Self { negative: false, digits, power: 0 });
         }
-        for whole in ["null", "\"text\"", "[1]"] {
-            assert_eq!(at(whole, &["a"]), Value::Null, "{whole}");
+        let power = power.parse::<i64>().ok()?.checked_add_unsigned(u64::try_from(moved).ok()?)?;
+        let power = power.checked_sub_unsigned(u64::try_from(fraction.len()).ok()?)?;
+        Some(Self { negative, digits, power })
+    }
+
+    /// `None` for a fraction, and inside it for what has no place in 64 bits.
+    fn whole(&self) -> Option<Option<i64>> {
+        let zeros = usize::try_from(self.power).ok()?;
+        // 2^63 has 19 digits; so few make no overflow below.
+        if self.digits.len().saturating_add(zeros) > 19 {
+            return Some(None);
         }
-        assert!(matches!(at("{\"a\"", &["a"]), Value::Bytes(_)), "no JSON");
+        let digits = format!("0{}{}", self.digits, "0".repeat(zeros));
+        let whole: Option<i128> = digits.parse().ok();
+        Some(whole.and_then(|whole| i64::try_from(if self.negative { -whole } else { whole }).ok()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -258,7 +258,7 @@ fn neutral(kind: ColumnKind) -> Value {
     match kind {
         ColumnKind::Int => Value::Int(0),
         ColumnKind::Real => Value::Real(0.0),
-        ColumnKind::Text | ColumnKind::Any => Value::Text(String::new()),
+        ColumnKind::Text | ColumnKind::Any | ColumnKind::Inside => Value::Text(String::new()),
         ColumnKind::Bytes => Value::Bytes(Vec::new()),
         ColumnKind::Bool => Value::Bool(false),
         ColumnKind::Instant => Value::Instant(DateTime::UNIX_EPOCH),
@@ -272,7 +272,7 @@ fn holds_text(kind: ColumnKind) -> bool {
 
 fn fixed_fits(value: &Value, kind: ColumnKind) -> bool {
     match value {
-        Value::Null => false,
+        Value::Null | Value::Other => false,
         Value::Bool(_) => matches!(kind, ColumnKind::Bool | ColumnKind::Int | ColumnKind::Any),
         Value::Int(_) => matches!(kind, ColumnKind::Int | ColumnKind::Real | ColumnKind::Any),
         Value::Real(_) => matches!(kind, ColumnKind::Real | ColumnKind::Any),

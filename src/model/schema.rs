@@ -49,7 +49,7 @@ pub struct Column {
     pub indexed: bool,
     /// A unique constraint covers it alone.
     pub unique: bool,
-    /// Its values are JSON, or may be, inside which a policy may name texts.
+    /// Its values are JSON, or may be, inside which a policy may name fields.
     pub json: bool,
 }
 
@@ -72,6 +72,8 @@ pub enum ColumnKind {
     Date,
     /// Anything: the store does not say.
     Any,
+    /// What stands inside JSON: a text, a number or a truth value, for each record its own. Of no column as a whole.
+    Inside,
 }
 
 impl ColumnKind {
@@ -86,6 +88,7 @@ impl ColumnKind {
             Self::Instant => "timestamp",
             Self::Date => "date",
             Self::Any => "untyped",
+            Self::Inside => "inside JSON",
         }
     }
 

@@ -57,10 +57,15 @@ pub(super) fn read(
             spelled(text, format.unwrap_or(&Format::Date))
                 .map_or(unreadable, |spelled| Ok(spelled.start(zone)))
         }
-        (Value::Int(_) | Value::Real(_), Some(format)) => {
-            format.count().map_or(unreadable, |count| counted(value, count))
-        }
-        _ => unreadable,
+        (Value::Int(_) | Value::Real(_), Some(format)) => match format.count() {
+            Some(count) => counted(value, count),
+            // 20261001.5, and what JSON writes as 20261001.0 is a whole number.
+            None if matches!(format, Format::Pattern(_)) => unreadable,
+            None => Err(WhyUndetermined::NumberForText),
+        },
+        (Value::Text(_), Some(_)) => Err(WhyUndetermined::TextForNumber),
+        (Value::Bool(_) | Value::Bytes(_) | Value::Other, Some(_)) => Err(WhyUndetermined::NoTime),
+        (_, None) => unreadable,
     }
 }
 

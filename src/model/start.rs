@@ -109,8 +109,14 @@ pub enum StartState {
 pub enum WhyUndetermined {
     /// NULL, and `waiting-if` does not say that this means anything.
     Empty,
-    /// The value does not have the declared format or type.
+    /// The value does not have the declared format.
     Unreadable,
+    /// It is a number where the declared format reads texts.
+    NumberForText,
+    /// It is a text where the declared format reads numbers.
+    TextForNumber,
+    /// It is neither a text nor a number, nor a time: a truth value, a list, bytes.
+    NoTime,
     /// Infinite, a zero date, or before the earliest plausible date.
     TooEarly,
     /// More than 24 hours ahead.
@@ -125,6 +131,9 @@ impl WhyUndetermined {
         match self {
             Self::Empty => "the start is empty",
             Self::Unreadable => "the start does not have the declared format",
+            Self::NumberForText => "the start is a number, and the declared format reads texts",
+            Self::TextForNumber => "the start is a text, and the declared format reads numbers",
+            Self::NoTime => "the start is neither a text nor a number that could be a time",
             Self::TooEarly => "the start is before the earliest plausible date",
             Self::TooFarAhead => "the start is more than 24 hours ahead",
             Self::NoLinkedRow => "the linked record does not exist",

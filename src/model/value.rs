@@ -26,6 +26,9 @@ pub enum Value {
     Instant(Instant),
     /// A calendar day.
     Date(NaiveDate),
+    /// Something inside JSON that is none of these: a list, an object, a number that cannot be held exactly, or text that
+    /// is no JSON. It is there, but nothing compares with it, no format reads it and no event is named by it.
+    Other,
 }
 
 impl Value {
@@ -40,6 +43,7 @@ impl Value {
             Self::Bytes(_) => "bytes",
             Self::Instant(_) => "timestamp",
             Self::Date(_) => "date",
+            Self::Other => "other",
         }
     }
 
@@ -49,10 +53,10 @@ impl Value {
     }
 
     /// The value as an event's key names it: text as it stands, numbers in decimal, bytes as `hex:`.
-    /// `None` for the absent value, which no event can name.
+    /// `None` for the absent value and for [`Self::Other`], which no event can name.
     pub fn as_event_key(&self) -> Option<String> {
         match self {
-            Self::Null => None,
+            Self::Null | Self::Other => None,
             Self::Bool(value) => Some(value.to_string()),
             Self::Int(value) => Some(value.to_string()),
             Self::Real(value) => Some(value.to_string()),

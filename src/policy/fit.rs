@@ -194,6 +194,10 @@ fn unsettled(column: &Column, start: &Start) -> Option<Finding> {
                 "choose the column in which the time stands",
             ));
         }
+        ColumnKind::Inside => {
+            "`rfc3339`, `datetime`, `date` or a strftime pattern such as `%d.%m.%Y` for texts, or `unix`, `unix-ms`, \
+             `unix-us` or `webkit-us` for numbers"
+        }
         _ => "`rfc3339`, `datetime`, `date` or a strftime pattern such as `%d.%m.%Y`",
     };
     Some(error(

@@ -147,7 +147,7 @@ impl<'a> MySql<'a> {
 
 /// The kinds whose values compare in SQL as in memory.
 fn is_plain(kind: ColumnKind) -> bool {
-    !matches!(kind, ColumnKind::Real | ColumnKind::Any)
+    !matches!(kind, ColumnKind::Real | ColumnKind::Any | ColumnKind::Inside)
 }
 
 /// The kinds that may hold what is not of their kind: a number that is no truth value, a date that is none.
@@ -190,8 +190,8 @@ impl Dialect for MySql<'_> {
         let unknown = self.cannot();
         Ok(Cell {
             sql: unknown.clone(),
-            kind: ColumnKind::Text,
-            declared: "text".to_owned(),
+            kind: ColumnKind::Inside,
+            declared: String::new(),
             bare: false,
             absent: Some(unknown),
         })
@@ -280,7 +280,11 @@ impl Dialect for MySql<'_> {
     fn text_test(&mut self, cell: &Cell, test: TextTest, needle: &str) -> String {
         match cell.kind {
             ColumnKind::Text => {}
-            ColumnKind::Any | ColumnKind::Real | ColumnKind::Instant | ColumnKind::Date => {
+            ColumnKind::Any
+            | ColumnKind::Inside
+            | ColumnKind::Real
+            | ColumnKind::Instant
+            | ColumnKind::Date => {
                 return self.cannot();
             }
             ColumnKind::Int | ColumnKind::Bytes | ColumnKind::Bool => return UNKNOWN.to_owned(),

@@ -164,7 +164,7 @@ impl Bind {
     /// A value of a record or a policy.
     pub(super) fn of(value: &Value) -> Self {
         Self(match value {
-            Value::Null => SqlValue::NULL,
+            Value::Null | Value::Other => SqlValue::NULL,
             Value::Bool(answer) => SqlValue::Int(i64::from(*answer)),
             Value::Int(number) => SqlValue::Int(*number),
             Value::Real(number) => SqlValue::Double(*number),

@@ -125,9 +125,15 @@ impl Partial for Postgres<'_> {
     }
 }
 
+/// Whether SQL compares what stands inside `jsonb` with such values as memory does: it asks for texts only, and nothing
+/// there is of the other kinds. Numbers and truth values are left to our own code.
+fn is_asked_inside(value: &Value) -> bool {
+    !matches!(value, Value::Int(_) | Value::Real(_) | Value::Bool(_))
+}
+
 /// The kinds whose values compare in SQL as in memory.
 fn is_plain(kind: ColumnKind) -> bool {
-    !matches!(kind, ColumnKind::Real | ColumnKind::Any)
+    !matches!(kind, ColumnKind::Real | ColumnKind::Any | ColumnKind::Inside)
 }
 
 fn edge(end: Edge) -> Bind {
@@ -176,7 +182,7 @@ impl Dialect for Postgres<'_> {
         };
         Ok(Cell {
             sql,
-            kind: ColumnKind::Text,
+            kind: ColumnKind::Inside,
             declared: "text".to_owned(),
             bare: false,
             absent: Some(absent),
@@ -185,11 +191,17 @@ impl Dialect for Postgres<'_> {
 
     fn compare(&mut self, cell: &Cell, op: Comparison, with: &Value, need: Need) -> String {
         let sign = sign(op);
+        // What is a text inside JSON compares like one.
+        let kind = if cell.kind == ColumnKind::Inside && is_asked_inside(with) {
+            ColumnKind::Text
+        } else {
+            cell.kind
+        };
         match kind_of(with) {
             None => UNKNOWN.to_owned(),
-            Some(_) if !is_plain(cell.kind) => self.cannot(),
-            Some(ColumnKind::Real) if cell.kind == ColumnKind::Int => self.cannot(),
-            Some(kind) if kind != cell.kind => UNKNOWN.to_owned(),
+            Some(_) if !is_plain(kind) => self.cannot(),
+            Some(ColumnKind::Real) if kind == ColumnKind::Int => self.cannot(),
+            Some(other) if other != kind => UNKNOWN.to_owned(),
             Some(ColumnKind::Bool) if is_order(op) => UNKNOWN.to_owned(),
             Some(ColumnKind::Text) => {
                 let place = self.bind_value(with);
@@ -209,9 +221,8 @@ impl Dialect for Postgres<'_> {
     }
 
     fn compare_cells(&mut self, left: &Cell, op: Comparison, right: &Cell) -> String {
-        // Two things inside JSON that are no texts are no texts in the same way, which SQL does not see.
-        let in_json = left.absent.is_some() || right.absent.is_some();
-        if !is_plain(left.kind) || !is_plain(right.kind) || in_json {
+        // Of what stands inside JSON each record has its own type, which SQL does not see.
+        if !is_plain(left.kind) || !is_plain(right.kind) {
             return self.cannot();
         }
         if left.kind != right.kind || (left.kind == ColumnKind::Bool && is_order(op)) {
@@ -230,14 +241,16 @@ impl Dialect for Postgres<'_> {
         }
         let mixed =
             cell.kind == ColumnKind::Int && values.iter().any(|value| matches!(value, Value::Real(_)));
-        if !is_plain(cell.kind) || mixed {
+        let inside = cell.kind == ColumnKind::Inside && values.iter().all(is_asked_inside);
+        let kind = if inside { ColumnKind::Text } else { cell.kind };
+        if !is_plain(kind) || mixed {
             return self.cannot();
         }
-        let same: Vec<&Value> = values.iter().filter(|value| kind_of(value) == Some(cell.kind)).collect();
+        let same: Vec<&Value> = values.iter().filter(|value| kind_of(value) == Some(kind)).collect();
         if same.is_empty() {
             return UNKNOWN.to_owned();
         }
-        let cell_sql = if cell.kind == ColumnKind::Text { text(cell) } else { cell.sql.clone() };
+        let cell_sql = if kind == ColumnKind::Text { text(cell) } else { cell.sql.clone() };
         let places: Vec<String> = same.into_iter().map(|value| self.bind_value(value)).collect();
         format!("({cell_sql} IN ({}))", places.join(", "))
     }
@@ -245,7 +258,7 @@ impl Dialect for Postgres<'_> {
     fn text_test(&mut self, cell: &Cell, test: TextTest, needle: &str) -> String {
         match cell.kind {
             ColumnKind::Any => return self.cannot(),
-            ColumnKind::Text => {}
+            ColumnKind::Text | ColumnKind::Inside => {}
             _ => return UNKNOWN.to_owned(),
         }
         let place = self.bind_value(&Value::Text(needle.to_owned()));
@@ -259,7 +272,6 @@ impl Dialect for Postgres<'_> {
 
     fn event(&mut self, frame: &Frame, name: &str, of: Option<&Cell>) -> Result<String, StoreError> {
         let sql = match of {
-            Some(cell) if cell.absent.is_some() => return Ok(self.cannot()),
             Some(cell) if matches!(cell.kind, ColumnKind::Int | ColumnKind::Text) => cell.sql.clone(),
             None if self.bound_to.key.len() == 1 && self.bound_to.key[0] != KeyType::Bytes => {
                 self.column(&frame.own.name, &frame.own.key[0])

@@ -68,6 +68,7 @@ impl Bind {
     pub(super) fn of(value: &Value) -> Option<Self> {
         Some(match value {
             Value::Null => Self::Nothing,
+            Value::Other => return None,
             Value::Bool(answer) => Self::Bool(*answer),
             Value::Int(number) => Self::Int(*number),
             Value::Real(number) => Self::Real(*number),
@@ -153,7 +154,7 @@ pub(super) fn selected(sql: &str, kind: ColumnKind) -> String {
         ColumnKind::Int => format!("{sql}::int8"),
         ColumnKind::Real => format!("{sql}::float8"),
         ColumnKind::Bool | ColumnKind::Bytes | ColumnKind::Instant | ColumnKind::Date => sql.to_owned(),
-        ColumnKind::Text | ColumnKind::Any => format!("{sql}::text"),
+        ColumnKind::Text | ColumnKind::Any | ColumnKind::Inside => format!("{sql}::text"),
     }
 }
 
@@ -170,7 +171,7 @@ pub(super) fn read(row: &Row, at: usize, kind: ColumnKind) -> Result<Value, toki
         ColumnKind::Date => {
             row.try_get::<_, Option<Raw>>(at)?.map_or(Value::Null, |raw| Value::Date(date(raw.0)))
         }
-        ColumnKind::Text | ColumnKind::Any => {
+        ColumnKind::Text | ColumnKind::Any | ColumnKind::Inside => {
             row.try_get::<_, Option<String>>(at)?.map_or(Value::Null, Value::Text)
         }
     })
@@ -272,7 +273,7 @@ pub(super) fn key(row: &Row, first: usize, types: &[KeyType]) -> Result<Option<K
 /// A value as the server reads it.
 pub(super) fn text(value: &Value) -> Option<String> {
     Some(match value {
-        Value::Null => return None,
+        Value::Null | Value::Other => return None,
         Value::Bool(answer) => answer.to_string(),
         Value::Int(number) => number.to_string(),
         Value::Real(number) => number.to_string(),

@@ -21,10 +21,10 @@ pub(crate) fn is_order(op: Comparison) -> bool {
     !matches!(op, Comparison::Equal | Comparison::NotEqual)
 }
 
-/// The kind of column that a literal compares with; `None` for NULL, which compares with nothing.
+/// The kind of column that a literal compares with; `None` for what compares with nothing.
 pub(crate) fn kind_of(value: &Value) -> Option<ColumnKind> {
     Some(match value {
-        Value::Null => return None,
+        Value::Null | Value::Other => return None,
         Value::Bool(_) => ColumnKind::Bool,
         Value::Int(_) => ColumnKind::Int,
         Value::Real(_) => ColumnKind::Real,

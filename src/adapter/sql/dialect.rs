@@ -42,7 +42,7 @@ pub(crate) trait Dialect {
         }
     }
 
-    /// The text at a path inside a cell of JSON.
+    /// What stands at a path inside a cell of JSON, of [`ColumnKind::Inside`](crate::model::schema::ColumnKind::Inside).
     fn inside(&mut self, cell: Cell, path: Vec<String>) -> Result<Cell, StoreError>;
 
     /// A field compared with a literal; unknown unless both are of one type.

@@ -49,7 +49,7 @@ pub(crate) struct Cell {
     pub(crate) declared: String,
     /// The SQL is a bare column, for which an index may be used.
     pub(crate) bare: bool,
-    /// Of a text inside JSON: whether nothing stands there. Its `sql` is NULL for what is no text, too.
+    /// Of what stands inside JSON: whether nothing does. Its `sql` may be NULL for what is no text, too.
     pub(crate) absent: Option<String>,
 }
 

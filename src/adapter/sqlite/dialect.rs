@@ -15,6 +15,7 @@ use super::starts::{self, Reading};
 use super::value;
 use crate::adapter::api::StoreError;
 use crate::adapter::sql::{Cell, Dialect, Frame, Need, is_order, sign};
+use crate::model::evaluate;
 use crate::model::json;
 use crate::model::key::Key;
 use crate::model::method::Method;
@@ -92,13 +93,17 @@ impl Dialect for Sqlite<'_> {
         let kind = cell.kind;
         let function = self.session.function(1, move |call| {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            Ok(value::stored(&json::inside(&value::read(call.get_raw(0), kind), &path)))
+            Ok(value::inside(&json::inside(&value::read(call.get_raw(0), kind), &path)))
         })?;
         let sql = format!("{function}({})", cell.sql);
-        Ok(Cell { sql, kind: ColumnKind::Text, declared: String::new(), bare: false, absent: None })
+        Ok(Cell { sql, kind: ColumnKind::Inside, declared: String::new(), bare: false, absent: None })
     }
 
     fn compare(&mut self, cell: &Cell, op: Comparison, with: &Value, need: Need) -> String {
+        if cell.kind == ColumnKind::Inside {
+            let with = with.clone();
+            return self.answered([cell], move |[value]| op.answer(value, &with));
+        }
         let (sql, sign) = (&cell.sql, sign(op));
         match with {
             Value::Text(_) if self.session.utf16 && is_order(op) => {
@@ -130,11 +135,16 @@ impl Dialect for Sqlite<'_> {
                 let place = self.bind_value(with);
                 format!("CASE WHEN {} THEN +{sql} {sign} {place} END", is_truth(sql))
             }
-            Value::Bool(_) | Value::Null | Value::Instant(_) | Value::Date(_) => UNKNOWN.to_owned(),
+            Value::Bool(_) | Value::Null | Value::Instant(_) | Value::Date(_) | Value::Other => {
+                UNKNOWN.to_owned()
+            }
         }
     }
 
     fn compare_cells(&mut self, left: &Cell, op: Comparison, right: &Cell) -> String {
+        if left.kind == ColumnKind::Inside || right.kind == ColumnKind::Inside {
+            return self.answered([left, right], move |[one, other]| op.answer(one, other));
+        }
         let (one, other, sign) = (&left.sql, &right.sql, sign(op));
         let both = |kind: &str| format!("typeof({one}) = '{kind}' AND typeof({other}) = '{kind}'");
         let plain = format!("+{one} {sign} +{other} COLLATE BINARY");
@@ -158,6 +168,10 @@ impl Dialect for Sqlite<'_> {
         let sql = cell.sql.clone();
         if values.is_empty() {
             return format!("CASE WHEN {sql} IS NOT NULL THEN 0 END");
+        }
+        if cell.kind == ColumnKind::Inside {
+            let values = values.to_vec();
+            return self.answered([cell], move |[value]| evaluate::one_of(value, &values));
         }
         let mut lists: [(Vec<String>, String); 4] = [
             (Vec::new(), format!("typeof({sql}) = 'text'")),
@@ -195,6 +209,10 @@ impl Dialect for Sqlite<'_> {
     }
 
     fn text_test(&mut self, cell: &Cell, test: TextTest, needle: &str) -> String {
+        if cell.kind == ColumnKind::Inside {
+            let needle = needle.to_owned();
+            return self.answered([cell], move |[value]| test.answer(value, &needle));
+        }
         let sql = &cell.sql;
         if needle.is_empty() {
             return format!("CASE WHEN typeof({sql}) = 'text' THEN 1 END");
@@ -249,6 +267,22 @@ impl Dialect for Sqlite<'_> {
 }
 
 impl Sqlite<'_> {
+    /// A question about what stands inside JSON, of which each record has its own type: memory's own answer.
+    fn answered<const N: usize>(
+        &self,
+        cells: [&Cell; N],
+        answer: impl Fn(&[Value; N]) -> Option<bool> + Send + 'static,
+    ) -> String {
+        let kinds = cells.map(|cell| cell.kind);
+        let function = self.session.function(N, move |call| {
+            let values = std::array::from_fn(|at| value::read(call.get_raw(at), kinds[at]));
+            Ok(answer(&values).map_or(SqlValue::Null, |answer| SqlValue::Integer(i64::from(answer))))
+        });
+        let function = function.expect("a function with a new name and few arguments is accepted");
+        let given: Vec<&str> = cells.iter().map(|cell| cell.sql.as_str()).collect();
+        format!("{function}({})", given.join(", "))
+    }
+
     /// Less than, equal to or greater than 0, as the first text comes before, with or after the second.
     fn by_code_point(&self, one: &str, other: &str) -> String {
         let compared = self.session.function(2, |call| {

@@ -12,6 +12,10 @@ use crate::model::value::Value;
 /// be made true by it that SQL finds false.
 pub(super) fn read(value: ValueRef<'_>, kind: ColumnKind) -> Value {
     match value {
+        ValueRef::Blob(bytes) if kind == ColumnKind::Inside => match bytes {
+            [truth @ (0 | 1)] => Value::Bool(*truth == 1),
+            _ => Value::Other,
+        },
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number @ (0 | 1)) if kind == ColumnKind::Bool => Value::Bool(number == 1),
         ValueRef::Integer(number) => Value::Int(number),
@@ -21,10 +25,20 @@ pub(super) fn read(value: ValueRef<'_>, kind: ColumnKind) -> Value {
     }
 }
 
+/// What stands inside JSON, between one function of ours and another: SQLite has no truth values, and no bytes stand in
+/// JSON. [`read`] understands it.
+pub(super) fn inside(value: &Value) -> SqlValue {
+    match value {
+        Value::Bool(truth) => SqlValue::Blob(vec![u8::from(*truth)]),
+        Value::Other => SqlValue::Blob(Vec::new()),
+        other => stored(other),
+    }
+}
+
 /// A value as it is bound or stored. Instants and days never come from a SQLite column; they have no form here.
 pub(super) fn stored(value: &Value) -> SqlValue {
     match value {
-        Value::Null | Value::Instant(_) | Value::Date(_) => SqlValue::Null,
+        Value::Null | Value::Instant(_) | Value::Date(_) | Value::Other => SqlValue::Null,
         Value::Bool(flag) => SqlValue::Integer(i64::from(*flag)),
         Value::Int(number) => SqlValue::Integer(*number),
         Value::Real(number) => SqlValue::Real(*number),

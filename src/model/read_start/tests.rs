@@ -171,9 +171,16 @@ fn numbers_count_from_1970_and_never_leave_the_calendar() {
     assert_eq!(unix(Format::WebkitUs, Value::Int(13_344_473_600_000_001)), "2023-11-14T22:13:20.000001Z");
     assert_eq!(unix(Format::WebkitUs, Value::Int(0)), "1601-01-01T00:00:00Z");
     assert_eq!(unix(Format::Unix, Value::Real(-0.5)), "1969-12-31T23:59:59.500Z");
-    assert_eq!(unix(Format::Unix, text("1700000000")), "Unreadable");
+    assert_eq!(unix(Format::Unix, text("1700000000")), "TextForNumber");
     assert_eq!(unix(Format::Unix, Value::Real(f64::NAN)), "Unreadable");
-    assert_eq!(unix(Format::Date, Value::Int(20_261_001)), "Unreadable");
+    for format in [Format::Date, Format::DateTime, Format::Rfc3339] {
+        assert_eq!(unix(format.clone(), Value::Int(20_261_001)), "NumberForText");
+        assert_eq!(unix(format, Value::Real(0.5)), "NumberForText");
+    }
+    for value in [Value::Bool(true), Value::Bytes(vec![1]), Value::Other] {
+        assert_eq!(unix(Format::Unix, value.clone()), "NoTime");
+        assert_eq!(unix(Format::Rfc3339, value), "NoTime");
+    }
     for format in [Format::Unix, Format::UnixMs, Format::UnixUs, Format::WebkitUs] {
         let judge = |value| start(Some(format.clone())).read_value(&value, now());
         let early = StartState::Undetermined(WhyUndetermined::TooEarly);
@@ -189,8 +196,8 @@ fn numbers_count_from_1970_and_never_leave_the_calendar() {
 #[test]
 fn without_a_format_only_typed_values_are_read() {
     let start = start(None);
-    for value in
-        [text("2026-10-01T12:00:00Z"), Value::Int(1_700_000_000), Value::Bool(true), Value::Bytes(vec![1])]
+    let instant = text("2026-10-01T12:00:00Z");
+    for value in [instant, Value::Int(1_700_000_000), Value::Bool(true), Value::Bytes(vec![1]), Value::Other]
     {
         assert_eq!(start.parse_value(&value), Err(WhyUndetermined::Unreadable));
     }

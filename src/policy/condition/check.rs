@@ -71,7 +71,7 @@ pub fn untested_nullable(predicate: &Predicate, schema: &Schema) -> Vec<Field> {
 }
 
 /// The schema's column for a field, or why there is none.
-/// A path inside JSON is a column of text that may be empty.
+/// A path inside JSON is a column that may be empty and has for each record a type of its own.
 pub(crate) fn column<'a>(field: &Field, schema: &'a Schema) -> Result<Cow<'a, Column>, Finding> {
     let (columns, of) = match &field.link {
         None => (schema.columns.as_slice(), format!("`{}`", schema.collection)),
@@ -89,8 +89,8 @@ pub(crate) fn column<'a>(field: &Field, schema: &'a Schema) -> Result<Cow<'a, Co
     match inside {
         Some(column) if column.json => Ok(Cow::Owned(Column {
             name: field.column.clone(),
-            kind: ColumnKind::Text,
-            declared: "text".to_owned(),
+            kind: ColumnKind::Inside,
+            declared: String::new(),
             nullable: true,
             indexed: false,
             unique: false,
@@ -115,9 +115,8 @@ fn types(part: &Predicate, schema: &Schema, findings: &mut Vec<Finding>) {
         Predicate::Compare { field, op, with: Operand::Value(value) } => {
             let Ok(column) = column(field, schema) else { return };
             findings.extend(mismatch(field, &column, value));
-            let ordered = !matches!(op, Comparison::Equal | Comparison::NotEqual);
-            if ordered
-                && column.kind == ColumnKind::Text
+            if is_order(*op)
+                && matches!(column.kind, ColumnKind::Text | ColumnKind::Inside)
                 && matches!(value, Value::Text(text) if like_a_date(text))
             {
                 findings.push(Finding {
@@ -129,8 +128,15 @@ fn types(part: &Predicate, schema: &Schema, findings: &mut Vec<Finding>) {
                 });
             }
         }
-        Predicate::Compare { field, with: Operand::Field(other), .. } => {
+        Predicate::Compare { field, op, with: Operand::Field(other) } => {
             let (Ok(left), Ok(right)) = (column(field, schema), column(other, schema)) else { return };
+            let truths = left.kind == ColumnKind::Bool || right.kind == ColumnKind::Bool;
+            if truths && is_order(*op) && comparable(left.kind, right.kind) {
+                findings.push(error(
+                    format!("`{field}` and `{other}` are put in order, and truth values have none"),
+                    "write `==` or `!=`",
+                ));
+            }
             if !comparable(left.kind, right.kind) {
                 findings.push(error(
                     format!("`{field}` is {} and `{other}` is {}", left.kind.text(), right.kind.text()),
@@ -144,7 +150,7 @@ fn types(part: &Predicate, schema: &Schema, findings: &mut Vec<Finding>) {
         }
         Predicate::Text { field, .. } => {
             let Ok(column) = column(field, schema) else { return };
-            if !matches!(column.kind, ColumnKind::Text | ColumnKind::Any) {
+            if !matches!(column.kind, ColumnKind::Text | ColumnKind::Any | ColumnKind::Inside) {
                 findings.push(error(
                     format!("`{field}` is {}, not text", column.kind.text()),
                     "`startsWith`, `endsWith` and `contains` are for text",
@@ -190,6 +196,7 @@ fn fits(kind: ColumnKind, value: &Value) -> bool {
     matches!(
         (kind, value),
         (ColumnKind::Any, _)
+            | (ColumnKind::Inside, Value::Text(_) | Value::Int(_) | Value::Real(_) | Value::Bool(_))
             | (ColumnKind::Int | ColumnKind::Real, Value::Int(_) | Value::Real(_))
             | (ColumnKind::Text, Value::Text(_))
             | (ColumnKind::Bool, Value::Bool(_))
@@ -200,7 +207,20 @@ fn fits(kind: ColumnKind, value: &Value) -> bool {
 
 fn comparable(left: ColumnKind, right: ColumnKind) -> bool {
     let number = |kind| matches!(kind, ColumnKind::Int | ColumnKind::Real);
-    left == right || left == ColumnKind::Any || right == ColumnKind::Any || (number(left) && number(right))
+    let inside = |one, other| {
+        let never = matches!(other, ColumnKind::Instant | ColumnKind::Date | ColumnKind::Bytes);
+        one == ColumnKind::Inside && !never
+    };
+    left == right
+        || left == ColumnKind::Any
+        || right == ColumnKind::Any
+        || (number(left) && number(right))
+        || inside(left, right)
+        || inside(right, left)
+}
+
+fn is_order(op: Comparison) -> bool {
+    !matches!(op, Comparison::Equal | Comparison::NotEqual)
 }
 
 /// Begins like `2026-01-31`.

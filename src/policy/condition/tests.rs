@@ -193,6 +193,37 @@ fn a_path_leads_into_json_of_the_record_or_of_a_link() {
     }
 }
 
+/// What stands inside JSON may be a text, a number or a truth value, but never a time.
+#[test]
+fn a_path_is_compared_with_what_json_can_hold() {
+    for text in [
+        "data.a == 'x' || data.a == null",
+        "data.a != null && data.a >= 5 && data.a < 7.5 && data.a in [1, 2]",
+        "data.a != null && data.a && !data.a && data.a != true",
+        "data.a.b == null || data.a.b.startsWith('x') || event('seen', data.a.b)",
+        "data.a == null || data.a == id || data.a == note || data.a == flag || data.b == null || data.a < data.b",
+    ] {
+        assert_eq!(findings(text), [], "{text}");
+    }
+    let untested = findings("data.a == 5");
+    assert!(untested[0].message.contains("`data.a` may be empty"), "{untested:?}");
+    for (text, message) in [
+        ("data.a < timestamp('2026-01-01T00:00:00Z')", "`data.a` is inside JSON: its type does not settle"),
+        ("data.a == timestamp('2026-01-01')", "does not settle what time it means"),
+        ("data.a == born", "`data.a` is inside JSON and `born` is date"),
+        ("closed_at == data.a", "`closed_at` is timestamp and `data.a` is inside JSON"),
+        ("data.a < flag", "`data.a` and `flag` are put in order, and truth values have none"),
+        ("flag >= job.open", "truth values have none"),
+        ("data == 5", "`data` is text and is compared with a value of type integer"),
+    ] {
+        let found = findings(text);
+        let errors: Vec<_> = found.iter().filter(|one| one.severity == Severity::Error).collect();
+        assert!(matches!(errors.as_slice(), [one] if one.message.contains(message)), "{text}: {found:?}");
+    }
+    let dates = findings("data.a == null || data.a < '2020-01-01'");
+    assert!(dates.iter().any(|one| one.message.contains("letter by letter")), "{dates:?}");
+}
+
 proptest::proptest! {
     #[test]
     fn any_text_is_read_or_refused_within_itself(text in "[a-c().,!=<>&|'\" \\[\\]0-9æ\n-]{0,24}") {
@@ -221,6 +252,7 @@ fn schema() -> Schema {
             column("flag", ColumnKind::Bool, false),
             column("closed_at", ColumnKind::Instant, false),
             column("born", ColumnKind::Date, false),
+            Column { json: true, ..column("data", ColumnKind::Text, false) },
         ],
         key: vec!["id".into()],
         key_form: KeyForm::Columns,

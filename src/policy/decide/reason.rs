@@ -153,7 +153,7 @@ impl Question<'_> {
         match unknown {
             Unknown::Scope => {
                 why.push(
-                    "Whether `where` matches it cannot be known: a field in it is empty or missing."
+                    "Whether `where` matches it cannot be known: a field in it is empty, missing or of another type."
                         .to_owned(),
                 );
                 change.push("A value in the fields of `where`, or a test for `null` there.".to_owned());
@@ -161,7 +161,8 @@ impl Question<'_> {
             Unknown::Class => {
                 let class = self.unknown_class().unwrap_or_default();
                 why.push(format!(
-                    "Whether it belongs to {class} cannot be known: a field in `when` is empty or missing."
+                    "Whether it belongs to {class} cannot be known: a field in `when` is empty, missing or of another \
+                     type."
                 ));
                 change.push("A value in the fields of `when`, or a test for `null` there.".to_owned());
             }
@@ -172,7 +173,12 @@ impl Question<'_> {
                         "The linked record, or another value in the field that names it.".to_owned()
                     }
                     WhyUndetermined::Empty => format!("A value in {place}, or `waiting-if = [\"empty\"]`."),
-                    WhyUndetermined::Unreadable => format!("A value of the declared format in {place}."),
+                    WhyUndetermined::Unreadable | WhyUndetermined::NoTime => {
+                        format!("A value of the declared format in {place}.")
+                    }
+                    WhyUndetermined::NumberForText | WhyUndetermined::TextForNumber => {
+                        format!("A value of the declared format in {place}, or another `start.format`.")
+                    }
                     WhyUndetermined::TooEarly | WhyUndetermined::TooFarAhead => {
                         format!("A plausible value in {place}.")
                     }
