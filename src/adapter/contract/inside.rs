@@ -1,4 +1,4 @@
-//! Texts inside JSON: the same in every store that has columns of JSON, and what is no text is unknown.
+//! Fields inside JSON: the same in every store that has columns of JSON, and what is of another type is unknown.
 //!
 //! An adapter fills `records (id, at, data)` with [`ROWS`] and hands over its store.
 
@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::suite::now;
-use crate::adapter::api::{Act, Dispose, Group, Job, Scope};
+use crate::adapter::api::{Act, Dispose, Group, Job, Row, Scope};
 use crate::model::batch::BatchLabel;
 use crate::model::evaluate::World;
 use crate::model::ids::{BatchId, PolicyId, RunId};
@@ -16,6 +16,8 @@ use crate::model::start::{Format, Start, StartSource};
 use crate::model::target::Target;
 use crate::model::value::{Field, Value};
 use crate::time::{StartSet, Zone};
+
+pub mod numbers;
 
 /// What stands in `data`, under ids from 1. The first is due and of kind `x`.
 pub const ROWS: [Option<&str>; 19] = [
@@ -74,14 +76,14 @@ fn predicates() -> Vec<Predicate> {
     all
 }
 
-/// A start at `data.closed.at`, due before October.
-fn start() -> Arc<Start> {
+/// A start at that path.
+fn start(path: &str, format: Format) -> Arc<Start> {
     Arc::new(Start {
-        source: StartSource::Field(field("closed.at")),
+        source: StartSource::Field(field(path)),
         waiting_if_empty: false,
         waiting_if_future: false,
         cutoff: None,
-        format: Some(Format::Rfc3339),
+        format: Some(format),
         zone: Zone::UTC,
         earliest: "1990-01-01".parse().unwrap(),
     })
@@ -89,49 +91,61 @@ fn start() -> Arc<Start> {
 
 /// Every answer is the one that memory gives of the same row; the start decides; and one record goes.
 pub fn texts_inside_json_are_fields(store: &dyn Dispose, target: Target) {
+    let scope = adopted(store, target);
+    assert_eq!(as_memory_answers(store, &scope, predicates()), ROWS.len());
+    let kind = is("kind", Comparison::Equal, "x");
+    assert_eq!(ids(store, &scope, &kind), [1, 2, 3, 4, 5]);
+    assert_eq!(ids(store, &scope, &is("a b.c'\"]", Comparison::Equal, "x")), [13]);
+    assert_eq!(ids(store, &scope, &kind.clone().unknown()), [6, 7, 10, 11, 13, 16, 17, 18, 19]);
+    let start = start("closed.at", Format::Rfc3339);
+    let state = |is| Predicate::Start { start: Arc::clone(&start), is };
+    let undetermined = ids(store, &scope, &state(StartIs::Undetermined { now: now() }));
+    assert_eq!(undetermined, [3, 4, 5, 6, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+    assert_eq!(gone(store, deleting(&scope, start, kind)), [Key::from_int(1)]);
+    assert_eq!(ids(store, &scope, &Predicate::Always(true)).len(), ROWS.len() - 1);
+}
+
+/// The store with the events that predicates ask for.
+fn adopted(store: &dyn Dispose, target: Target) -> Scope {
     let mut events = EventBook::default();
-    for key in ["x", "5", "hex:"] {
+    for key in ["x", "5", "7", "true", "hex:"] {
         events.record("closed", key, now());
     }
     let scope = Scope { target: Arc::new(target), events: Arc::new(events), now: now() };
     store.adopt(&scope.target).unwrap();
     assert!(store.probe(&scope.target).unwrap().column("data").unwrap().json);
-    let rows = store.scan(&scope, &Predicate::Always(true), None, 100).unwrap().rows;
-    assert_eq!(rows.len(), ROWS.len());
+    scope
+}
+
+/// True, false and unknown are the same records for the store as for memory. How many records there are.
+fn as_memory_answers(store: &dyn Dispose, scope: &Scope, predicates: Vec<Predicate>) -> usize {
+    let rows = store.scan(scope, &Predicate::Always(true), None, 100).unwrap().rows;
     let world = World { events: &scope.events, reached: &|_| false };
-    for predicate in predicates() {
-        let wanted: Vec<Option<bool>> =
-            rows.iter().map(|row| predicate.answer(row.fields.as_ref(), &world)).collect();
-        let count = |answer| wanted.iter().filter(|one| **one == answer).count();
-        assert_eq!(ids(store, &scope, &predicate).len(), count(Some(true)), "{predicate:?}");
-        assert_eq!(
-            ids(store, &scope, &predicate.clone().negated()).len(),
-            count(Some(false)),
-            "{predicate:?}"
-        );
-        assert_eq!(ids(store, &scope, &predicate.clone().unknown()).len(), count(None), "{predicate:?}");
+    for predicate in predicates {
+        let wanted = |answer| -> Vec<i64> {
+            let answers = |row: &&Row| predicate.answer(row.fields.as_ref(), &world) == answer;
+            rows.iter().filter(answers).map(|row| id(&row.key)).collect()
+        };
+        assert_eq!(ids(store, scope, &predicate), wanted(Some(true)), "{predicate:?}");
+        assert_eq!(ids(store, scope, &predicate.clone().negated()), wanted(Some(false)), "{predicate:?}");
+        assert_eq!(ids(store, scope, &predicate.clone().unknown()), wanted(None), "{predicate:?}");
     }
-    let kind = is("kind", Comparison::Equal, "x");
-    assert_eq!(ids(store, &scope, &kind), [1, 2, 3, 4, 5]);
-    assert_eq!(ids(store, &scope, &is("a b.c'\"]", Comparison::Equal, "x")), [13]);
-    assert_eq!(ids(store, &scope, &kind.clone().unknown()), [6, 7, 10, 11, 13, 16, 17, 18, 19]);
-    let start = start();
-    let state = |is| Predicate::Start { start: Arc::clone(&start), is };
-    let undetermined = ids(store, &scope, &state(StartIs::Undetermined { now: now() }));
-    assert_eq!(undetermined, [3, 4, 5, 6, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+    rows.len()
+}
+
+/// What is due before October and meets the predicate goes.
+fn deleting(scope: &Scope, start: Arc<Start>, predicate: Predicate) -> Job {
     let due =
         StartSet { instants: vec![(None, "2026-10-01T00:00:00Z".parse().unwrap())], dates_through: None };
-    let predicate = state(StartIs::In(due.clone())).and(kind);
-    let job =
-        Job { scope: scope.clone(), predicate, start, due, act: Act::Delete, expected: 1, aggregate: None };
-    assert_eq!(gone(store, job), [Key::from_int(1)]);
-    assert_eq!(ids(store, &scope, &Predicate::Always(true)).len(), ROWS.len() - 1);
+    let predicate =
+        Predicate::Start { start: Arc::clone(&start), is: StartIs::In(due.clone()) }.and(predicate);
+    Job { scope: scope.clone(), predicate, start, due, act: Act::Delete, expected: 1, aggregate: None }
 }
 
 /// A text that is no JSON makes its record undetermined and its conditions unknown; the others go on.
 pub fn what_is_no_json_is_unknown(store: &dyn Dispose, target: Target, broken: i64) {
     let scope = Scope { target: Arc::new(target), events: Arc::default(), now: now() };
-    let start = start();
+    let start = start("closed.at", Format::Rfc3339);
     let undetermined =
         Predicate::Start { start: Arc::clone(&start), is: StartIs::Undetermined { now: now() } };
     assert!(ids(store, &scope, &undetermined).contains(&broken));
@@ -143,10 +157,14 @@ pub fn what_is_no_json_is_unknown(store: &dyn Dispose, target: Target, broken: i
 
 fn ids(store: &dyn Dispose, scope: &Scope, predicate: &Predicate) -> Vec<i64> {
     let page = store.scan(scope, predicate, None, 100).unwrap();
-    let ids: Vec<i64> = page.rows.iter().map(|row| row.key.text(KeyForm::Columns).parse().unwrap()).collect();
+    let ids: Vec<i64> = page.rows.iter().map(|row| id(&row.key)).collect();
     let group = Group { predicate: predicate.clone(), start: None, samples: 0 };
     assert_eq!(store.count(scope, &[group]).unwrap().tallies[0].count, ids.len() as u64, "{predicate:?}");
     ids
+}
+
+fn id(key: &Key) -> i64 {
+    key.text(KeyForm::Columns).parse().unwrap()
 }
 
 fn gone(store: &dyn Dispose, job: Job) -> Vec<Key> {

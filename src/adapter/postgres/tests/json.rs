@@ -1,4 +1,4 @@
-//! Texts inside JSON: SQL and memory give the same answer, and what is no text is unknown.
+//! Fields inside JSON: SQL and memory give the same answer, and what is of another type is unknown.
 
 use std::sync::Arc;
 
@@ -8,7 +8,11 @@ use super::super::dialect::{self, Postgres};
 use super::super::schema;
 use super::{World, deletion, number, target, world};
 use crate::adapter::api::{Dispose as _, Group, Inspect as _};
-use crate::adapter::contract::inside::{ROWS, texts_inside_json_are_fields};
+use crate::adapter::contract::inside::{
+    ROWS,
+    numbers::{self, numbers_and_truth_values_inside_json_are_fields},
+    texts_inside_json_are_fields,
+};
 use crate::adapter::sql::{Need, lower};
 use crate::model::evaluate::World as Known;
 use crate::model::predicate::{Comparison, EventBook, Operand, Predicate, StartIs, TextTest};
@@ -28,7 +32,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         1 => Just(Json::Null),
         1 => any::<bool>().prop_map(Json::Bool),
         1 => (-3_i64..6).prop_map(Json::from),
-        1 => Just(Json::from(1.5e300)),
+        1 => prop_oneof![Just(0.5), Just(-1.0), Just(5.0), Just(1.5e300)].prop_map(Json::from),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
@@ -61,7 +65,12 @@ fn comparison() -> impl Strategy<Value = Comparison> {
 }
 
 fn predicate() -> impl Strategy<Value = Predicate> {
-    let value = prop_oneof![4 => word().prop_map(Value::Text), 1 => Just(Value::Int(5)), 1 => Just(Value::Bool(true))];
+    let value = prop_oneof![
+        4 => word().prop_map(Value::Text),
+        2 => (-1_i64..6).prop_map(Value::Int),
+        1 => prop_oneof![Just(0.5), Just(5.0), Just(1.5e300)].prop_map(Value::Real),
+        2 => any::<bool>().prop_map(Value::Bool),
+    ];
     let test = prop_oneof![Just(TextTest::StartsWith), Just(TextTest::EndsWith), Just(TextTest::Contains)];
     let leaf = prop_oneof![
         2 => field().prop_map(Predicate::IsNull),
@@ -227,11 +236,16 @@ fn a_path_is_never_part_of_the_statement() {
 #[test]
 fn both_types_of_json_answer_as_other_stores_do() {
     for kind in ["json", "jsonb"] {
-        let world = world(&format!("CREATE TABLE records (id int PRIMARY KEY, at timestamptz, data {kind})"));
-        for (row, id) in ROWS.iter().zip(1..) {
-            let data = row.map_or("NULL".to_owned(), |row| format!("'{}'", row.replace('\'', "''")));
-            world.other.run(&format!("INSERT INTO records VALUES ({id}, NULL, {data})")).unwrap();
-        }
-        texts_inside_json_are_fields(&world.store, target());
+        let filled = |rows: &[Option<&str>]| {
+            let world =
+                world(&format!("CREATE TABLE records (id int PRIMARY KEY, at timestamptz, data {kind})"));
+            for (row, id) in rows.iter().zip(1..) {
+                let data = row.map_or("NULL".to_owned(), |row| format!("'{}'", row.replace('\'', "''")));
+                world.other.run(&format!("INSERT INTO records VALUES ({id}, NULL, {data})")).unwrap();
+            }
+            world
+        };
+        texts_inside_json_are_fields(&filled(&ROWS).store, target());
+        numbers_and_truth_values_inside_json_are_fields(&filled(&numbers::ROWS).store, target());
     }
 }

@@ -1,17 +1,21 @@
-//! Texts inside JSON. SQLite keeps it as a text like any other.
+//! Fields inside JSON. SQLite keeps it as a text like any other.
 
 use super::{World, at, carry_out, matching, number, scope, start, target, through, world};
 use crate::adapter::api::{Act, Inspect as _, Job};
-use crate::adapter::contract::inside::{ROWS, texts_inside_json_are_fields, what_is_no_json_is_unknown};
+use crate::adapter::contract::inside::{
+    ROWS,
+    numbers::{self, numbers_and_truth_values_inside_json_are_fields},
+    texts_inside_json_are_fields, what_is_no_json_is_unknown,
+};
 use crate::model::key::Key;
 use crate::model::predicate::Predicate;
 use crate::model::start::Format;
 use crate::model::target::Link;
 use crate::model::value::Field;
 
-fn filled(kind: &str) -> World {
+fn filled(kind: &str, rows: &[Option<&str>]) -> World {
     let world = world(&format!("CREATE TABLE records (id INTEGER PRIMARY KEY, at TEXT, data {kind})"));
-    for (row, id) in ROWS.iter().zip(1..) {
+    for (row, id) in rows.iter().zip(1..) {
         world.other.execute("INSERT INTO records VALUES (?1, NULL, ?2)", (id, row)).unwrap();
     }
     world
@@ -20,7 +24,15 @@ fn filled(kind: &str) -> World {
 #[test]
 fn a_text_has_the_fields_of_its_json() {
     for kind in ["TEXT", "JSON", "VARCHAR(900)"] {
-        texts_inside_json_are_fields(&filled(kind).store, target("records"));
+        texts_inside_json_are_fields(&filled(kind, &ROWS).store, target("records"));
+    }
+}
+
+#[test]
+fn its_numbers_and_truth_values_are_fields_too() {
+    for kind in ["TEXT", "JSON", "VARCHAR(900)"] {
+        let world = filled(kind, &numbers::ROWS);
+        numbers_and_truth_values_inside_json_are_fields(&world.store, target("records"));
     }
 }
 
@@ -28,7 +40,7 @@ fn a_text_has_the_fields_of_its_json() {
 #[test]
 fn what_is_no_json_makes_its_record_undetermined() {
     for broken in ["'{\"kind\": \"x\"'", "''", "'{kind: ''x''}'", "'x'", "X'7b7d'"] {
-        let world = filled("TEXT");
+        let world = filled("TEXT", &ROWS);
         world.other.execute_batch(&format!("UPDATE records SET data = {broken} WHERE id = 9")).unwrap();
         what_is_no_json_is_unknown(&world.store, target("records"), 9);
     }
