@@ -24,7 +24,7 @@ prints the same as JSON Schema, for editors that complete and check while you ty
 | written as | means |
 |---|---|
 | period | `\"36 hours\"`, `\"7 days\"`, `\"2 weeks\"`, `\"6 months\"`, `\"25 years\"`, `\"1 year 6 months\"`: a number and a unit, the largest unit first |
-| field | a column of the record, a part or attribute of a file, `link.column`, or a text inside JSON such as `data.closedAt` |
+| field | a column of the record, a part or attribute of a file, `link.column`, or a text, a number or a truth value inside JSON such as `data.closedAt` |
 | condition | CEL (Common Expression Language), a checked subset: fields, literals, `== != < <= > >= && \\|\\| ! in`, `null`, `startsWith`, `endsWith`, `contains`, `timestamp('..')`, `event('..')` |
 ";
 

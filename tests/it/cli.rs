@@ -9,6 +9,7 @@ mod events;
 mod exit_codes;
 mod holding;
 mod holds;
+mod inside;
 mod review;
 mod screens;
 mod shapes;

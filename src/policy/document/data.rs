@@ -61,8 +61,8 @@ fn outcome() -> serde_json::Value {
     expecting = "a table such as { field = \"called_at\" }"
 )]
 pub struct StartTable {
-    /// In this field: the record's own, a link's (`recruitment.closed_at`), a file's (`modified`), or a text inside a
-    /// column of JSON (`data.closedAt`).
+    /// In this field: the record's own, a link's (`recruitment.closed_at`), a file's (`modified`), or a text
+    /// or number inside a column of JSON (`data.closedAt`).
     #[schemars(example = &"called_at", example = &"recruitment.closed_at", example = &"data.closedAt")]
     pub field: Option<Spot<Text>>,
     /// In several fields: the latest counts, once all are there.
