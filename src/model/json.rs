@@ -79,8 +79,8 @@ impl<'de> Visitor<'de> for Last<'_> {
 /// digits than the floating-point number nearest to it is written with.
 fn number(written: &str) -> Option<Value> {
     let exact = Decimal::read(written)?;
-    if let Some(whole) = exact.whole() {
-        return whole.map(Value::Int);
+    if exact.power >= 0 {
+        return exact.whole().map(Value::Int);
     }
     let real: f64 = written.parse().ok()?;
     let nearest = Decimal::read(&format!("{real:e}"))?;
@@ -115,16 +115,16 @@ impl Decimal {
         Some(Self { negative, digits, power })
     }
 
-    /// `None` for a fraction, and inside it for what has no place in 64 bits.
-    fn whole(&self) -> Option<Option<i64>> {
+    /// `None` for a fraction and for what has no place in 64 bits.
+    fn whole(&self) -> Option<i64> {
         let zeros = usize::try_from(self.power).ok()?;
         // 2^63 has 19 digits; so few make no overflow below.
         if self.digits.len().saturating_add(zeros) > 19 {
-            return Some(None);
+            return None;
         }
         let digits = format!("0{}{}", self.digits, "0".repeat(zeros));
-        let whole: Option<i128> = digits.parse().ok();
-        Some(whole.and_then(|whole| i64::try_from(if self.negative { -whole } else { whole }).ok()))
+        let whole: i128 = digits.parse().ok()?;
+        i64::try_from(if self.negative { -whole } else { whole }).ok()
     }
 }
 
