@@ -5,7 +5,7 @@ mod disposing;
 
 use std::sync::Arc;
 
-pub use disposing::{Act, Basis, Dispose, Job, Pacing, Part, Prepared, Walk, Whole};
+pub use disposing::{Act, Basis, Dispose, Job, Pacing, Part, Prepared, Walk, Wanted, Whole};
 use thiserror::Error;
 
 use super::recall::Recall;
@@ -128,19 +128,37 @@ pub struct Row {
 /// A collection that `store show` lists.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
-    /// Its schema.
+    /// Its schema; without a key, and with the reason among the warnings, where no record of it can be disposed of.
     pub schema: Schema,
-    /// How many records.
-    pub total: Total,
+    /// How many records; `None` where nobody can tell.
+    pub total: Option<Total>,
     /// For each column the smallest and the largest value, where that is cheap to know.
     pub extremes: Vec<Option<(Value, Value)>>,
+    /// Why it cannot be read.
+    pub unread: Option<String>,
+}
+
+/// A table by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// As a policy names it.
+    pub name: String,
+    /// Why it cannot be read; a store that hides such tables gives none.
+    pub unread: Option<String>,
+}
+
+impl Outline {
+    /// Tables that can all be read.
+    pub fn of_tables(names: Vec<String>) -> Self {
+        Self::Collections(names.into_iter().map(|name| Named { name, unread: None }).collect())
+    }
 }
 
 /// What a store has at its top: what each policy, or nobody, is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outline {
     /// Tables, by their names in order; those too of which no record can be disposed of.
-    Collections(Vec<String>),
+    Collections(Vec<Named>),
     /// A directory tree.
     Tree {
         /// The directories at its top, in order.
@@ -171,8 +189,8 @@ pub trait Inspect: Send + Sync {
 
     /// What the store has, by name only; cheap where `collections` is not.
     fn outline(&self) -> Result<Outline, StoreError> {
-        let listed = self.collections()?;
-        Ok(Outline::Collections(listed.into_iter().map(|one| one.schema.collection).collect()))
+        let named = |one: Listed| Named { name: one.schema.collection, unread: one.unread };
+        Ok(Outline::Collections(self.collections()?.into_iter().map(named).collect()))
     }
 
     /// Describes the target as it is now. `StoreErrorKind::NotFound` names the nearest collection.
@@ -252,11 +270,21 @@ pub trait Inspect: Send + Sync {
         Ok(None)
     }
 
-    /// The statements by which the store's administrator gives a reading and a disposing role what they need.
-    fn grants(&self, _uses: &[Use]) -> Result<Vec<String>, StoreError> {
+    /// The statements by which the store's administrator gives a reading and a disposing role what they need. They can
+    /// be run again after each change of a policy. What cannot be looked up is left out, and told.
+    fn grants(&self, _uses: &[Use]) -> Result<Grants, StoreError> {
         Err(StoreError::new(StoreErrorKind::Unsupported, "this store", "it has no roles of its own")
             .with_help("Who may do what is decided by the file system: run forfall as a user that may"))
     }
+}
+
+/// What a store's administrator has to run.
+#[derive(Debug, Default)]
+pub struct Grants {
+    /// The statements, in their order.
+    pub statements: Vec<String>,
+    /// Collections of whose needs nothing can be said, each with why and what to do.
+    pub unknown: Vec<StoreError>,
 }
 
 /// What policies do with one collection.
@@ -264,7 +292,7 @@ pub trait Inspect: Send + Sync {
 pub struct Use {
     /// The collection.
     pub target: Arc<Target>,
-    /// Records go.
+    /// Records go, by themselves or when somebody decides so.
     pub deletes: bool,
     /// The columns that change; `None` for all of them.
     pub changes: Option<Vec<String>>,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::api::{
     Basis, Capabilities, Counted, Dispose, Gap, Group, Inspect, Job, Listed, Outline, Pacing, Page, Prepared,
-    Row, Scope, StoreError, StoreErrorKind, Surveyed, Total, Walk,
+    Row, Scope, StoreError, StoreErrorKind, Surveyed, Total, Walk, Wanted,
 };
 use crate::model::action::Change;
 use crate::model::aggregate::Aggregate;
@@ -172,6 +172,10 @@ impl Inspect for Faulty {
 }
 
 impl Dispose for Faulty {
+    fn rehearse(&self, wanted: &[Wanted]) -> Result<Vec<Vec<StoreError>>, StoreError> {
+        self.plan.call("rehearse", || self.inner.rehearse(wanted))
+    }
+
     fn inspect(&self) -> &dyn Inspect {
         self
     }

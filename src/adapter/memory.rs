@@ -203,8 +203,9 @@ impl Inspect for MemoryStore {
         let list = |(name, table): (&String, &Table)| {
             Ok(Listed {
                 schema: tables.schema(&Target::new(store.clone(), name.as_str()))?,
-                total: Total { count: table.rows.len() as u64, exact: true },
+                total: Some(Total { count: table.rows.len() as u64, exact: true }),
                 extremes: table.extremes(),
+                unread: None,
             })
         };
         tables.by_name.iter().map(list).collect()

@@ -27,6 +27,8 @@ pub struct SecretError {
     pub why: String,
     /// What to do now.
     pub help: String,
+    /// Another user, or a process that the service's environment is given to, may find it all the same.
+    pub elsewhere: bool,
 }
 
 impl Secret {
@@ -34,18 +36,19 @@ impl Secret {
     pub fn read(&self) -> Result<Zeroizing<String>, SecretError> {
         let text = match self {
             Self::Plain(text) => return Ok(Zeroizing::new(text.clone())),
-            Self::Credential(name) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
-                Some(directory) => self.of_file(&PathBuf::from(directory).join(name))?,
-                None => {
-                    return Err(self.error(
-                        "systemd handed over no credentials (CREDENTIALS_DIRECTORY is not set)".to_owned(),
-                    ));
-                }
-            },
+            Self::Credential(name) => {
+                let Some(directory) = std::env::var_os("CREDENTIALS_DIRECTORY") else {
+                    let why = "systemd handed over no credentials (CREDENTIALS_DIRECTORY is not set)";
+                    return Err(SecretError { elsewhere: true, ..self.error(why.to_owned()) });
+                };
+                self.of_file(&PathBuf::from(directory).join(name))?
+            }
             Self::File(path) => self.of_file(path)?,
             Self::Env(name) => match std::env::var(name) {
                 Ok(text) => Zeroizing::new(text),
-                Err(std::env::VarError::NotPresent) => return Err(self.error("it is not set".to_owned())),
+                Err(std::env::VarError::NotPresent) => {
+                    return Err(SecretError { elsewhere: true, ..self.error("it is not set".to_owned()) });
+                }
                 Err(std::env::VarError::NotUnicode(_)) => {
                     return Err(self.error("it is no text".to_owned()));
                 }
@@ -69,7 +72,10 @@ impl Secret {
     }
 
     fn of_file(&self, path: &std::path::Path) -> Result<Zeroizing<String>, SecretError> {
-        fs_err::read_to_string(path).map(Zeroizing::new).map_err(|error| self.error(error.to_string()))
+        fs_err::read_to_string(path).map(Zeroizing::new).map_err(|error| SecretError {
+            elsewhere: error.kind() == std::io::ErrorKind::PermissionDenied,
+            ..self.error(error.to_string())
+        })
     }
 
     fn error(&self, why: String) -> SecretError {
@@ -85,7 +91,7 @@ impl Secret {
             }
             Self::Env(name) => format!("set {name} for the service, or use `credential` or `file`"),
         };
-        SecretError { what: self.whereabouts(), why, help }
+        SecretError { what: self.whereabouts(), why, help, elsewhere: false }
     }
 }
 

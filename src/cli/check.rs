@@ -1,6 +1,10 @@
 //! `forfall check`: everything that is wrong, all at once; and each policy read back as a sentence.
 
+mod executor;
+
+use std::collections::HashSet;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -12,7 +16,7 @@ use super::phrase;
 use super::registered::{self, Stores};
 use super::session;
 use crate::adapter::api::{Group, Inspect, Scope, StoreError, StoreErrorKind};
-use crate::config::diagnostic;
+use crate::config::{Config, diagnostic};
 use crate::engine::plan;
 use crate::model::ids::StoreName;
 use crate::model::predicate::Predicate;
@@ -46,7 +50,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if let Some(config) = loaded.config.as_ref().filter(|_| !args.offline) {
         let stores = registered::open(config)?;
         registered::reaches(&mut policies, &stores);
-        diagnostics.extend(of_stores(&policies, &stores, context.clock.now()));
+        diagnostics.extend(of_stores(config, &policies, &stores, context.clock.now()));
     }
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     let ok = errors == 0 && whole;
@@ -82,9 +86,17 @@ fn indented(text: &str, width: usize) -> String {
 }
 
 /// What only the stores can say: whether collections, columns and formats are there and fit.
-pub(super) fn of_stores(policies: &[Policy], stores: &Stores, now: Instant) -> Vec<Diagnostic> {
+pub(super) fn of_stores(
+    config: &Config,
+    policies: &[Policy],
+    stores: &Stores,
+    now: Instant,
+) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut down: Vec<StoreName> = Vec::new();
+    let mut sound = Vec::new();
+    // What is true of a store as a whole is told once.
+    let mut told: HashSet<(StoreName, String)> = HashSet::new();
     let all = policies.iter().flat_map(|policy| policy.data.iter().map(move |data| (policy, data)));
     for (policy, data) in all {
         let store = &data.target.store;
@@ -103,7 +115,15 @@ pub(super) fn of_stores(policies: &[Policy], stores: &Stores, now: Instant) -> V
         });
         match probed {
             Ok((schema, empty, store)) => {
-                let fits = fit::fit(policy, data, &schema);
+                let mut fits = fit::fit(policy, data, &schema);
+                fits.retain(|found| {
+                    !schema.warnings.contains(&found.message)
+                        || told.insert((data.target.store.clone(), found.message.clone()))
+                });
+                let errors = |found: &[Diagnostic]| {
+                    found.iter().filter(|found| found.severity == Severity::Error).count()
+                };
+                let before = errors(&found);
                 if fits.iter().all(|found| found.severity != Severity::Error)
                     && let Err(error) = plan::can_change(store, data, &schema)
                 {
@@ -121,24 +141,41 @@ pub(super) fn of_stores(policies: &[Policy], stores: &Stores, now: Instant) -> V
                 }
                 found.extend(fits);
                 found.extend(empty);
+                if errors(&found) == before && policy.unresolved.is_none() {
+                    sound.push(executor::Sound { policy, data, schema });
+                }
             }
             Err(error) => {
-                let of_store = !matches!(error.kind, StoreErrorKind::NotFound | StoreErrorKind::Unsupported);
+                // What can say what tables it has is no store that is down: others of its tables may be in order.
+                let of_store = registered::inspect(stores, store).and_then(Inspect::outline).is_err();
                 if of_store {
                     down.push(store.clone());
                 }
                 let (of_name, of_collection) = place();
-                let span = if of_store { of_name } else { of_collection };
-                let diagnostic =
-                    Diagnostic::error(&policy.file, span, format!("{}: {}", error.what, error.why));
-                found.push(match error.help {
-                    Some(help) => diagnostic.with_help(help),
-                    None => diagnostic,
-                });
+                let (file, span) = match home(config, store).filter(|_| of_store) {
+                    Some(home) => home,
+                    None => (policy.file.as_path(), if of_store { of_name } else { of_collection }),
+                };
+                found.push(diagnosed(file, span, format!("{}: {}", error.what, error.why), error.help));
             }
         }
     }
+    found.extend(executor::rehearsed(config, stores, &sound));
     found
+}
+
+/// Where a store stands in the configuration.
+fn home<'c>(config: &'c Config, store: &StoreName) -> Option<(&'c Path, Range<usize>)> {
+    let written = config.stores.iter().find(|one| one.name == *store)?.written.clone();
+    Some((config.file.as_path(), written))
+}
+
+fn diagnosed(file: &Path, span: Range<usize>, text: String, help: Option<String>) -> Diagnostic {
+    let diagnostic = Diagnostic::error(file, span, text);
+    match help {
+        Some(help) => diagnostic.with_help(help),
+        None => diagnostic,
+    }
 }
 
 /// Where a stage stands in the policy's text.
@@ -171,11 +208,7 @@ fn of_companions(
                 down.push(there.store.clone());
             }
             let text = format!("what belongs to the records: {}: {}", error.what, error.why);
-            let diagnostic = Diagnostic::error(&policy.file, place.clone(), text);
-            found.push(match error.help {
-                Some(help) => diagnostic.with_help(help),
-                None => diagnostic,
-            });
+            found.push(diagnosed(&policy.file, place.clone(), text, error.help));
         }
     }
     found

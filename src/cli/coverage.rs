@@ -7,7 +7,7 @@ use super::output::Tone;
 use super::session::Session;
 use super::table::{Column, Field, Grid, maybe};
 use super::{Context, names, phrase};
-use crate::engine::coverage::{State, StoreCoverage};
+use crate::engine::coverage::{Part, State, StoreCoverage};
 use crate::model::ids::PolicyId;
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,9 @@ struct PartEntry<'a> {
     collection: &'a str,
     state: &'static str,
     policies: Vec<&'a str>,
+    /// Why it needs no policy, or why it cannot be read.
     reason: Option<&'a str>,
+    readable: bool,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
@@ -55,7 +57,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         .map(|policy| policy.id.as_str())
         .collect();
     let gaps: u64 = found.iter().map(StoreCoverage::gaps).sum();
-    let unseen = found.iter().any(|one| one.parts.is_err());
+    let unseen = found.iter().any(|one| one.parts.is_err() || one.unread().next().is_some());
     if context.output.is_json() {
         let stores = found.iter().map(entry).collect();
         context.output.json(&Report { ok: gaps == 0 && !unseen, stores, unresolved })?;
@@ -82,7 +84,8 @@ fn entry(one: &StoreCoverage) -> Entry<'_> {
                 collection: &part.name,
                 state: word(&part.state),
                 policies: ids(&part.state).iter().map(PolicyId::as_str).collect(),
-                reason: reason(&part.state),
+                reason: reason(part),
+                readable: part.unread.is_none(),
             })
             .collect(),
         declared_but_missing: &one.missing,
@@ -105,10 +108,10 @@ fn ids(state: &State) -> &[PolicyId] {
     }
 }
 
-fn reason(state: &State) -> Option<&str> {
-    match state {
+fn reason(part: &Part) -> Option<&str> {
+    match &part.state {
         State::OutOfScope(reason) => Some(reason),
-        _ => None,
+        State::Covered(_) | State::Unresolved(_) | State::Gap => part.unread.as_deref(),
     }
 }
 
@@ -120,6 +123,9 @@ fn print(found: &[StoreCoverage], unresolved: &[&str], gaps: u64, context: &Cont
     }
     let (tone, headline) = match gaps {
         0 if found.iter().any(|one| one.parts.is_err()) => (Tone::Bad, "A store does not answer.".to_owned()),
+        0 if found.iter().any(|one| one.unread().next().is_some()) => {
+            (Tone::Bad, "A table that a policy covers cannot be read.".to_owned())
+        }
         0 => (Tone::Good, "Everything is covered or out of scope.".to_owned()),
         gaps => {
             (Tone::Bad, format!("No policy covers {}.", phrase::counted(gaps, "collection", "collections")))
@@ -147,7 +153,9 @@ fn print(found: &[StoreCoverage], unresolved: &[&str], gaps: u64, context: &Cont
                 State::Gap => Tone::Bad,
             };
             let by = ids(&part.state).iter().map(PolicyId::as_str).collect::<Vec<_>>().join(", ");
-            let by = reason(&part.state).map(ToOwned::to_owned).or((!by.is_empty()).then_some(by));
+            let both = [by.as_str(), reason(part).unwrap_or_default()];
+            let by = both.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
+            let by = (!by.is_empty()).then_some(by);
             grid.row([
                 name.into(),
                 part.name.as_str().into(),
@@ -167,8 +175,19 @@ fn print(found: &[StoreCoverage], unresolved: &[&str], gaps: u64, context: &Cont
             output.warn(format!("{name} is declared out of scope in store {}, and is not there", one.store));
         }
     }
+    for (one, part, why) in found.iter().flat_map(|one| one.unread().map(move |(part, why)| (one, part, why)))
+    {
+        let name = phrase::safe(&part.name);
+        output.warn(format!(
+            "a policy covers {name} in store {}, but {why}: `forfall store grants {}` prints what each role needs",
+            one.store, one.store
+        ));
+    }
     if !unresolved.is_empty() {
         output.prose(&format!("Not decided yet: {}.", unresolved.join(", ")), 2)?;
+    }
+    if found.iter().any(|one| one.parts.iter().flatten().any(|part| part.unread.is_some())) {
+        output.tell("What cannot be read is listed all the same: give the planner's role SELECT to see what is in it.");
     }
     if gaps > 0 {
         output.tell(

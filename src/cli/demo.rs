@@ -49,7 +49,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let screen = screen::Screen { session: &session, context: &context, dir: &dir };
 
     screen.welcome()?;
-    let findings = check::of_stores(&session.policies, &session.engine.stores, context.clock.now());
+    let findings =
+        check::of_stores(&session.config, &session.policies, &session.engine.stores, context.clock.now());
     screen.checked(&findings)?;
     somebody_steps_in(&session, &context, &known)?;
     let mut planned = Vec::new();

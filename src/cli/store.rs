@@ -9,7 +9,7 @@ use super::output::Tone;
 use super::registered::{self, Stores};
 use super::table::{Column, Field, Grid, count, maybe};
 use super::{Context, names, phrase, session};
-use crate::adapter::api::{Listed, StoreError, Use};
+use crate::adapter::api::{Grants, Listed, StoreError, Use};
 use crate::config::Config;
 use crate::model::action::Action;
 use crate::model::ids::StoreName;
@@ -52,8 +52,10 @@ struct Shown {
 #[derive(Serialize)]
 struct Described {
     collection: String,
-    total: u64,
+    /// `null` where nobody can tell.
+    total: Option<u64>,
     total_exact: bool,
+    readable: bool,
     key: Vec<String>,
     columns: Vec<ColumnEntry>,
     warnings: Vec<String>,
@@ -117,13 +119,17 @@ fn list(config: &Config, opened: &Stores, context: &Context) -> Result<Exit, Fai
             }
             for (place, one) in collections.iter().enumerate() {
                 let (name, adapter) = if place == 0 { (name.as_str(), adapter.as_str()) } else { ("", "") };
-                let records = total(one);
+                let records = if one.unread.is_some() {
+                    Field::from("not readable").toned(Tone::Bad)
+                } else {
+                    total(one).into()
+                };
                 let fields = count(one.schema.columns.len() as u64);
                 grid.row([
                     name.into(),
                     adapter.into(),
                     one.schema.collection.as_str().into(),
-                    records.into(),
+                    records,
                     fields,
                 ]);
             }
@@ -169,6 +175,8 @@ fn show(
 struct Granted {
     store: String,
     statements: Vec<String>,
+    /// What could not be looked up, so that nothing is printed for it.
+    unknown: Vec<String>,
 }
 
 fn grants(name: &StoreName, stores: &Stores, context: &Context) -> Result<Exit, Failure> {
@@ -179,15 +187,20 @@ fn grants(name: &StoreName, stores: &Stores, context: &Context) -> Result<Exit, 
     if uses.is_empty() {
         return Err(Failure::usage(format!("no policy names store {name}, so no role needs anything there")));
     }
-    let statements = registered::inspect(stores, name)?.grants(&uses)?;
+    let Grants { statements, unknown } = registered::inspect(stores, name)?.grants(&uses)?;
+    for error in &unknown {
+        context.output.warn(error.to_string());
+    }
+    let exit = if unknown.is_empty() { Exit::Done } else { Exit::Incomplete };
     if context.output.is_json() {
-        context.output.json(&Granted { store: name.to_string(), statements })?;
+        let unknown = unknown.iter().map(ToString::to_string).collect();
+        context.output.json(&Granted { store: name.to_string(), statements, unknown })?;
     } else {
         for statement in statements {
             context.output.line(phrase::safe(&statement))?;
         }
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// What a policy does with one collection.
@@ -199,7 +212,7 @@ fn use_of(data: &Data) -> Use {
         .flat_map(|work| work.fields.iter().map(|change| change.column.clone()).chain(work.flag.clone()));
     Use {
         target: Arc::clone(&data.target),
-        deletes: actions().any(|action| matches!(action, Action::Delete)),
+        deletes: actions().any(Action::may_delete),
         changes: if works.iter().any(|work| work.keep_only.is_some()) {
             None
         } else {
@@ -217,7 +230,9 @@ fn print(one: &Listed, context: &Context) -> Result<(), Failure> {
         format!("key {}", one.schema.key.join(", "))
     };
     let head = output.paint(Tone::Strong, &phrase::safe(&one.schema.collection));
-    output.line(format!("{head}: {} records, {key}", total(one)))?;
+    let records =
+        if one.unread.is_some() { "not readable".to_owned() } else { format!("{} records", total(one)) };
+    output.line(format!("{head}: {records}, {key}"))?;
     let columns = [
         Column::Text("field"),
         Column::Text("type"),
@@ -313,15 +328,17 @@ fn value(value: &Value) -> String {
 }
 
 fn total(one: &Listed) -> String {
-    let about = if one.total.exact { "" } else { "~" };
-    format!("{about}{}", phrase::number(one.total.count))
+    let Some(total) = one.total else { return "?".to_owned() };
+    let about = if total.exact { "" } else { "~" };
+    format!("{about}{}", phrase::number(total.count))
 }
 
 fn json(name: &StoreName, adapter: &str, listed: &Result<Vec<Listed>, StoreError>) -> Shown {
     let collection = |one: &Listed| Described {
         collection: one.schema.collection.clone(),
-        total: one.total.count,
-        total_exact: one.total.exact,
+        total: one.total.map(|total| total.count),
+        total_exact: one.total.is_some_and(|total| total.exact),
+        readable: one.unread.is_none(),
         key: one.schema.key.clone(),
         columns: columns_of(one)
             .map(|(column, extremes)| ColumnEntry {

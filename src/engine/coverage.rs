@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::adapter::api::{Inspect, Outline, StoreError};
+use crate::adapter::api::{Inspect, Named, Outline, StoreError};
 use crate::model::ids::{PolicyId, StoreName};
 use crate::model::out_of_scope::OutOfScope;
 use crate::model::pattern::Pattern;
-use crate::policy::rule::Policy;
+use crate::policy::rule::{Policy, Stage};
 
 use super::Engine;
 
@@ -29,12 +29,14 @@ pub struct Part {
     pub name: String,
     /// What is known of it.
     pub state: State,
+    /// Why it cannot be read.
+    pub unread: Option<String>,
 }
 
 /// What is known of a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// These policies bind it, or let it go with their records.
+    /// These policies bind it, let it go with their records, or fill it with counts of them.
     Covered(Vec<PolicyId>),
     /// These policies are about it, and all of them wait for somebody to decide the rule.
     Unresolved(Vec<PolicyId>),
@@ -49,6 +51,12 @@ impl StoreCoverage {
     pub fn gaps(&self) -> u64 {
         let parts = self.parts.iter().flatten();
         parts.filter(|part| part.state == State::Gap).count() as u64
+    }
+
+    /// Covered by a policy that cannot read it.
+    pub fn unread(&self) -> impl Iterator<Item = (&Part, &str)> {
+        let covered = self.parts.iter().flatten().filter(|part| matches!(part.state, State::Covered(_)));
+        covered.filter_map(|part| Some((part, part.unread.as_deref()?)))
     }
 }
 
@@ -87,10 +95,10 @@ fn names(part: &Part, name: &str) -> bool {
 }
 
 fn parts(outline: &Outline, store: &StoreName, policies: &[Policy], declared: &[OutOfScope]) -> Vec<Part> {
-    let judged = |name: String, is_bound: &dyn Fn(&str) -> bool| {
+    let judged = |name: String, unread: Option<String>, is_bound: &dyn Fn(&str) -> bool| {
         let by: Vec<&Policy> = policies.iter().filter(|policy| reaches(policy, store, is_bound)).collect();
         let ids = || by.iter().map(|policy| policy.id.clone()).collect();
-        let part = Part { name, state: State::Gap };
+        let part = Part { name, state: State::Gap, unread };
         let reason = declared.iter().find(|one| one.collections.iter().any(|name| names(&part, name)));
         let state = if by.iter().any(|policy| policy.unresolved.is_none()) {
             State::Covered(ids())
@@ -105,27 +113,31 @@ fn parts(outline: &Outline, store: &StoreName, policies: &[Policy], declared: &[
     };
     match outline {
         Outline::Collections(tables) => {
-            tables.iter().map(|table| judged(table.clone(), &|bound| bound == table)).collect()
+            let judged =
+                |Named { name, unread }: &Named| judged(name.clone(), unread.clone(), &|bound| bound == name);
+            tables.iter().map(judged).collect()
         }
         Outline::Tree { directories, files } => {
             let mut parts = Vec::new();
             if *files {
-                parts.push(judged(".".to_owned(), &at_the_top));
+                parts.push(judged(".".to_owned(), None, &at_the_top));
             }
             parts.extend(directories.iter().map(|directory| {
                 let name = format!("{}/", String::from_utf8_lossy(directory));
-                judged(name, &|bound| goes_into(bound, directory))
+                judged(name, None, &|bound| goes_into(bound, directory))
             }));
             parts
         }
     }
 }
 
-/// Whether a policy binds a collection of the store, or lets one go with its records.
+/// Whether a policy binds a collection of the store, lets one go with its records, or counts them in it before they go.
 fn reaches(policy: &Policy, store: &StoreName, is_bound: &dyn Fn(&str) -> bool) -> bool {
     policy.data.iter().any(|data| {
         let target = &data.target;
-        (target.store == *store && is_bound(&target.collection))
+        let counts =
+            |(_, stage): (_, &Stage)| stage.aggregate.as_ref().is_some_and(|counts| is_bound(&counts.into));
+        (target.store == *store && (is_bound(&target.collection) || data.stages().any(counts)))
             || target.goes_along().any(|(there, collection)| there == store && is_bound(collection))
     })
 }

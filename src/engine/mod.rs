@@ -1,6 +1,6 @@
 //! Carries policies out: `plan` asks, `gate` decides whether a run may act, `execute` acts, `recover` clears up
 //! after a crash. Only `execute`, `companions` and `recover` ever call an adapter's changing half, and only
-//! `approve` lets it adopt a store.
+//! `approve` lets it adopt a store. `rehearse` asks that half whether it could, and has it change nothing.
 
 mod along;
 pub mod approve;
@@ -24,6 +24,7 @@ pub mod plan;
 pub mod progress;
 pub mod recover;
 pub mod redate;
+pub mod rehearse;
 pub mod review;
 pub mod run;
 pub mod status;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::method::Method;
+use super::review::Verdict;
 use crate::time::Period;
 
 /// The action of a stage.
@@ -72,6 +73,17 @@ impl Action {
     /// Whether a run does anything to the store for it.
     pub fn changes_the_store(&self) -> bool {
         matches!(self, Self::Delete | Self::Anonymize(_) | Self::Shield(_))
+    }
+
+    /// Whether records may go for it: by itself, or because somebody has decided so.
+    pub fn may_delete(&self) -> bool {
+        let lets_go =
+            |word: &String| matches!(Verdict::of_word(word), Some(Verdict::Delete | Verdict::Transfer));
+        match self {
+            Self::Delete => true,
+            Self::Escalate(asked) => asked.decisions.iter().any(lets_go),
+            Self::Anonymize(_) | Self::Shield(_) | Self::Preserve => false,
+        }
     }
 
     /// The fields that it changes, if it changes fields.

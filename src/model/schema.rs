@@ -33,6 +33,25 @@ pub struct Schema {
     pub fingerprint: String,
 }
 
+impl Schema {
+    /// What is known of a collection of which no record can be disposed of, with the reason.
+    pub fn bare(collection: String, columns: Vec<Column>, why: String) -> Self {
+        Self {
+            collection,
+            columns,
+            key: Vec::new(),
+            key_form: KeyForm::Columns,
+            linked: Vec::new(),
+            side_effects: Vec::new(),
+            referenced_by: Vec::new(),
+            partitioned_by: None,
+            warnings: vec![why],
+            marker: None,
+            fingerprint: String::new(),
+        }
+    }
+}
+
 /// One field.
 #[expect(clippy::struct_excessive_bools, reason = "each is a finding by itself")]
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The command line as operators and scripts meet it: exit codes, JSON shapes, screens, and what bad input says.
 
+mod access;
 mod bad_input;
 mod calc;
 mod companions;

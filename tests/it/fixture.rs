@@ -214,6 +214,24 @@ pub(crate) fn now() -> Instant {
     SystemClock::new().now()
 }
 
+/// The same command by somebody for whom the modes of files count: root passes them over unless that is taken away.
+pub(crate) fn minding_modes(command: Command) -> Command {
+    if !rustix::process::geteuid().is_root() {
+        return command;
+    }
+    let mut mindful = Command::new("setpriv");
+    mindful.args(["--bounding-set=-dac_override,-dac_read_search", "--"]);
+    mindful.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => mindful.env(name, value),
+            None => mindful.env_remove(name),
+        };
+    }
+    mindful.stdin(Stdio::null());
+    mindful
+}
+
 pub(crate) fn said(output: Output) -> Said {
     Said {
         code: output.status.code(),

@@ -1,6 +1,7 @@
 //! The program against a real PostgreSQL server: dry run, approval, run, kills between any two steps, and what it says
 //! when something is wrong.
 
+mod access;
 mod bad_input;
 mod counting;
 mod orphans;

@@ -43,10 +43,27 @@ pub enum Act {
     Change(Vec<Change>),
 }
 
+/// What a policy may want done to one collection, now or later.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The collection.
+    pub target: Arc<Target>,
+    /// What its stages do, and what a decision about its records may set off.
+    pub acts: Vec<Act>,
+    /// Into what records are counted before they go.
+    pub aggregates: Vec<Arc<Aggregate>>,
+}
+
 /// The changing half. Only `engine/execute.rs` and `engine/recover.rs` call it.
 pub trait Dispose: Inspect {
     /// The reading half.
     fn inspect(&self) -> &dyn Inspect;
+
+    /// Whether who disposes could do all this, as far as that can be known without doing any of it: for each, what stands
+    /// in the way. Changes nothing. An error when the store cannot be reached for disposing at all.
+    fn rehearse(&self, wanted: &[Wanted]) -> Result<Vec<Vec<StoreError>>, StoreError> {
+        Ok(wanted.iter().map(|_| Vec::new()).collect())
+    }
 
     /// Makes the store recognisable and ready: a marker file, a table of batch marks. Called by the first approval,
     /// and harmless when repeated. Refuses to adopt a store that carries a foreign mark.

@@ -148,7 +148,7 @@ impl Inspect for FilesystemStore {
         };
         let extremes = schema.columns.iter().map(|column| extreme(&column.name)).collect();
         let total = Total { count: all.count, exact: found.into_gaps().is_empty() };
-        Ok(vec![Listed { schema, total, extremes }])
+        Ok(vec![Listed { schema, total: Some(total), extremes, unread: None }])
     }
 
     fn outline(&self) -> Result<Outline, StoreError> {

@@ -131,6 +131,11 @@ impl Session {
         self.entry(name, *rows)
     }
 
+    /// The table of exactly that name, whatever engine keeps it.
+    pub(super) fn described(&self, name: &str) -> Result<Entry, StoreError> {
+        self.entry(name, None)
+    }
+
     fn entry(&self, name: &str, estimate: Option<u64>) -> Result<Entry, StoreError> {
         let indexes: Vec<(String, u64, u64, Option<String>)> = self.asked(
             &format!(

@@ -67,14 +67,34 @@ pub(super) fn has_cells(session: &Session) -> Result<bool, StoreError> {
         .with_help("Find out what made it; forfall needs that name for the cells of counts"))
 }
 
+/// Whether the user may write the counts: to the receiving table, and to the cells once they are there.
+pub(super) fn require_written(
+    session: &Session,
+    bound: &Bound,
+    aggregate: &Arc<Aggregate>,
+) -> Result<(), StoreError> {
+    let with_cells = aggregate.hides() && has_cells(session)?;
+    Counting::of(session, bound, aggregate)?.require_privileges(session, with_cells)
+}
+
 impl Counting {
+    fn of(session: &Session, bound: &Bound, aggregate: &Arc<Aggregate>) -> Result<Self, StoreError> {
+        let (into, columns) = receiving::receiver_of(session, bound, aggregate)?;
+        let summed = aggregate
+            .sum
+            .as_ref()
+            .map_or_else(|| "NULL".to_owned(), |sum| format!("CAST({} AS CHAR)", bound.column(&sum.column)));
+        let fields = counts::fields(aggregate);
+        Ok(Self { aggregate: Arc::clone(aggregate), fields, summed, into, columns })
+    }
+
     /// Begins; refuses what `check` should have refused, and a user that may not write the counts.
     pub(super) fn begin(
         session: &Session,
         bound: &Bound,
         aggregate: &Arc<Aggregate>,
     ) -> Result<Self, StoreError> {
-        let (into, columns) = receiving::receiver_of(session, bound, aggregate)?;
+        let counting = Self::of(session, bound, aggregate)?;
         // An own table of cells is made at the approval; without small cells it is not asked for.
         if aggregate.hides() && !has_cells(session)? {
             let why = format!("it has no table `{CELLS}`, which the first approval makes");
@@ -82,23 +102,17 @@ impl Counting {
                 "Run `forfall approve`; if it was approved before, find out why the table is gone",
             ));
         }
-        let summed = aggregate
-            .sum
-            .as_ref()
-            .map_or_else(|| "NULL".to_owned(), |sum| format!("CAST({} AS CHAR)", bound.column(&sum.column)));
-        let fields = counts::fields(aggregate);
-        let counting = Self { aggregate: Arc::clone(aggregate), fields, summed, into, columns };
-        counting.require_privileges(session)?;
+        counting.require_privileges(session, aggregate.hides())?;
         receiving::require_unmixed(session, aggregate, (&counting.into, &counting.columns))?;
         Ok(counting)
     }
 
     /// One clear sentence before the first statement: explaining a statement needs what carrying it out needs.
-    fn require_privileges(&self, session: &Session) -> Result<(), StoreError> {
+    fn require_privileges(&self, session: &Session, with_cells: bool) -> Result<(), StoreError> {
         let book = Book { session, counting: self };
         let none = (self.aggregate.other(), Portion::NONE);
         let mut statements = vec![book.adding(std::slice::from_ref(&none)), book.taking(&none.0, none.1)];
-        if self.aggregate.hides() {
+        if with_cells {
             statements.push(
                 "SELECT cell, records, total, shown FROM forfall_cell WHERE FALSE FOR UPDATE".to_owned(),
             );

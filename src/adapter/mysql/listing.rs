@@ -7,26 +7,33 @@ use super::session::Session;
 use super::value;
 use crate::adapter::api::{Listed, StoreError, StoreErrorKind, Total};
 use crate::model::ids::StoreName;
-use crate::model::schema::{Column, ColumnKind};
+use crate::model::schema::{Column, ColumnKind, Schema};
 use crate::model::target::Target;
 use crate::model::value::Value;
 
 /// A table of so many rows is counted; a larger one estimated.
 const SMALL: u64 = 50_000;
 
-/// Lists the tables that records can be disposed of.
+/// Lists every table that the user may see, with why where no record of it can be disposed of.
 pub(super) fn collections(session: &Session, store: &StoreName) -> Result<Vec<Listed>, StoreError> {
     let mut all = Vec::new();
     for name in session.table_names()? {
-        let schema = match schema::probe(session, &Target::new(store.clone(), name)) {
-            Err(error) if error.kind == StoreErrorKind::Unsupported => continue,
-            other => other?,
+        let (schema, entry) = match schema::probe(session, &Target::new(store.clone(), name.clone())) {
+            Err(error) if error.kind == StoreErrorKind::Unsupported => {
+                let entry = session.described(&name)?;
+                let why = format!("{}. {}", error.why, error.help.unwrap_or_default());
+                (Schema::bare(name, entry.columns.clone(), why), entry)
+            }
+            other => {
+                let schema = other?;
+                let entry = session.table(&schema.collection)?;
+                (schema, entry)
+            }
         };
-        let entry = session.table(&schema.collection)?;
         let total = total(session, &entry)?;
         let extremes: Result<Vec<_>, StoreError> =
             schema.columns.iter().map(|column| extremes(session, &entry, column, total)).collect();
-        all.push(Listed { extremes: extremes?, total, schema });
+        all.push(Listed { extremes: extremes?, total: Some(total), schema, unread: None });
     }
     Ok(all)
 }

@@ -55,6 +55,18 @@ impl Session {
             .with_help("Run `forfall approve`; if it was approved before, find out why the marks are gone"))
     }
 
+    /// Refuses a user that may not write marks, where the table is there; the first approval makes it.
+    pub(super) fn may_mark(&self) -> Result<(), StoreError> {
+        if !self.has_marks()? {
+            return Ok(());
+        }
+        let inserts = format!("INSERT INTO {MARKS} SELECT * FROM {MARKS} WHERE FALSE");
+        for sql in [inserts, format!("DELETE FROM {MARKS} WHERE FALSE")] {
+            self.run(&format!("EXPLAIN {sql}"))?;
+        }
+        Ok(())
+    }
+
     /// The row that makes the database recognisable.
     fn store_mark(&self) -> Result<Option<Vec<u8>>, StoreError> {
         if !self.has_marks()? {

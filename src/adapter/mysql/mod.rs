@@ -18,6 +18,7 @@ mod listing;
 mod marks;
 mod orphans;
 mod receiving;
+mod rehearsal;
 mod replicas;
 mod role;
 mod rows;
@@ -36,8 +37,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::adapter::api::{
-    Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Outline, Page, Row, Scope, StoreError,
-    Surveyed, Total, Use, Walk,
+    Capabilities, Counted, Dispose, Grants, Group, Inspect, Job, Listed, Outline, Page, Row, Scope,
+    StoreError, Surveyed, Total, Use, Walk, Wanted,
 };
 use crate::adapter::place::{Pace, Server};
 use crate::adapter::sql::Limits;
@@ -115,7 +116,7 @@ impl Inspect for MySqlStore {
     }
 
     fn outline(&self) -> Result<Outline, StoreError> {
-        Ok(Outline::Collections(self.ask(Session::table_names)?))
+        Ok(Outline::of_tables(self.ask(Session::table_names)?))
     }
 
     fn probe(&self, target: &Target) -> Result<Schema, StoreError> {
@@ -178,7 +179,7 @@ impl Inspect for MySqlStore {
         self.ask(|session| way::route(session, scope, predicate, start, how)).map(Some)
     }
 
-    fn grants(&self, uses: &[Use]) -> Result<Vec<String>, StoreError> {
+    fn grants(&self, uses: &[Use]) -> Result<Grants, StoreError> {
         self.ask(|session| grants::grants(session, uses))
     }
 }
@@ -186,6 +187,10 @@ impl Inspect for MySqlStore {
 impl Dispose for MySqlStore {
     fn inspect(&self) -> &dyn Inspect {
         self
+    }
+
+    fn rehearse(&self, wanted: &[Wanted]) -> Result<Vec<Vec<StoreError>>, StoreError> {
+        rehearsal::rehearse(&self.writing()?, wanted)
     }
 
     fn adopt(&self, target: &Target) -> Result<Identity, StoreError> {

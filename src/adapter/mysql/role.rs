@@ -84,8 +84,9 @@ impl Role {
         }
         if !self.sees_databases {
             warnings.push(format!(
-                "user `{}` does not see the foreign keys of other databases: should one of them refer to `{table}`, with ON \
-                 DELETE CASCADE say, nobody would know",
+                "user `{0}` does not see the foreign keys of other databases: should one of them refer to this one, with ON \
+                 DELETE CASCADE say, nobody would know. Where none does, nothing is amiss; `GRANT REFERENCES ON *.*` to \
+                 `{0}` lets forfall see for itself",
                 self.name
             ));
         }

@@ -295,7 +295,7 @@ fn refuse_effects(session: &Session, probed: &Schema) -> Result<(), StoreError> 
 
 /// One clear sentence before the first statement, instead of an error in the middle of a batch: explaining a statement
 /// needs what carrying it out needs.
-fn require_privileges(
+pub(super) fn require_privileges(
     session: &Session,
     entry: &Entry,
     work: Option<&Work>,

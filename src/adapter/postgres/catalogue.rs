@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use super::value::Bind;
-use crate::adapter::api::{StoreError, StoreErrorKind};
+use crate::adapter::api::{Named, StoreError, StoreErrorKind};
 use crate::adapter::sql::Keys;
 use crate::model::schema::{Column, ColumnKind};
 
@@ -29,7 +29,12 @@ pub(super) struct Entry {
     pub(super) triggers: Vec<Trigger>,
     /// The present role owns it.
     pub(super) owned: bool,
+    /// Why the present role cannot read it.
+    pub(super) unread: Option<String>,
 }
+
+/// How a table is found by its name: one that can be read ([`table`]), or any ([`described`]).
+pub(super) type Find = fn(&Session, &str) -> Result<Entry, StoreError>;
 
 /// A trigger or a rule.
 #[derive(Clone, Debug)]
@@ -80,24 +85,39 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-const VISIBLE_TABLES: &str = "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname::text \
-     ELSE n.nspname || '.' || c.relname END \
+/// Everybody may read the catalogue: it lists also what the role may not read.
+const TABLES: &str = "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname::text \
+     ELSE n.nspname || '.' || c.relname END, \
+     CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'the role may not use its schema' \
+     WHEN NOT has_table_privilege(c.oid, 'SELECT') THEN 'the role may not read it' \
+     WHEN row_security_active(c.oid) THEN 'row-level security hides rows of it from the role' END \
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' \
-     AND c.relname <> 'forfall_cell' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast' \
-     AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') ORDER BY 1";
+     AND c.relname <> 'forfall_cell' AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
+     AND n.nspname !~ '^pg_toast' ORDER BY 1";
 
-/// Every table that can be named.
-pub(super) fn table_names(session: &Session) -> Result<Vec<String>, StoreError> {
-    Ok(session.rows(VISIBLE_TABLES, &[])?.iter().map(|row| row.get(0)).collect())
+/// Every table of the database but our own, and why the role cannot read it.
+pub(super) fn tables(session: &Session) -> Result<Vec<Named>, StoreError> {
+    let named = |row: &tokio_postgres::Row| Named { name: row.get(0), unread: row.get(1) };
+    Ok(session.rows(TABLES, &[])?.iter().map(named).collect())
 }
 
-/// The table of that name: found as SQL would find it, or with its schema in front.
+/// The table of that name, which the role may read.
 pub(super) fn table(session: &Session, name: &str) -> Result<Entry, StoreError> {
+    let entry = described(session, name)?;
+    let Some(why) = &entry.unread else { return Ok(entry) };
+    Err(session
+        .trouble(StoreErrorKind::Denied, why.clone())
+        .with_help("`forfall store grants` prints what each role needs"))
+}
+
+/// The table of that name: found as SQL would find it, or with its schema in front. The catalogue tells everybody what
+/// it looks like, also who may not read it.
+pub(super) fn described(session: &Session, name: &str) -> Result<Entry, StoreError> {
     let found = session.rows(
         "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, pg_table_is_visible(c.oid), \
          c.reltuples::float8, pg_has_role(c.relowner, 'USAGE'), \
-         has_table_privilege(c.oid, 'SELECT'), \
+         has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), \
          (SELECT a.attname::text FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid \
            AND a.attnum = p.partattrs[0] WHERE p.partrelid = c.oid AND p.partstrat = 'r' AND p.partnatts = 1) \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -121,12 +141,8 @@ pub(super) fn table(session: &Session, name: &str) -> Result<Entry, StoreError> 
             )
             .with_help("Name the table behind it"));
     }
-    if !row.get::<_, bool>(7) {
-        let why = format!("the role may not read table `{name}`");
-        return Err(session
-            .trouble(StoreErrorKind::Denied, why)
-            .with_help("`forfall store grants` prints what each role needs"));
-    }
+    let readable: bool = row.get(7);
+    let unread = (!readable).then(|| format!("the role may not read table `{name}`"));
     let oid: u32 = row.get(0);
     let (schema, name): (String, String) = (row.get(1), row.get(2));
     let visible: bool = row.get(4);
@@ -144,16 +160,17 @@ pub(super) fn table(session: &Session, name: &str) -> Result<Entry, StoreError> 
         estimate: (tuples >= 0.0).then_some(tuples),
         triggers: triggers(session, oid)?,
         owned: row.get(6),
+        unread,
         schema,
         name,
     })
 }
 
 fn unknown(session: &Session, name: &str) -> Result<StoreError, StoreError> {
-    let names = table_names(session)?;
-    let near = names
+    let tables = tables(session)?;
+    let near = tables
         .iter()
-        .map(|other| (strsim::damerau_levenshtein(other, name), other))
+        .map(|Named { name: other, .. }| (strsim::damerau_levenshtein(other, name), other))
         .min()
         .filter(|(distance, _)| *distance <= 2.max(name.len() / 3));
     let help = match near {

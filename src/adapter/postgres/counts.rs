@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::catalogue::{self, Entry, quoted};
+use super::catalogue::{self, Entry, Find, quoted};
 use super::schema::{self, Bound};
 use super::session::Session;
 use super::value::Bind;
@@ -50,7 +50,7 @@ pub(super) struct Counting {
 pub(super) fn check(session: &Session, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
     let bound = schema::bind(session, target)?;
     let cells = cells(session)?;
-    let (into, columns) = receiver_of(session, &bound, aggregate)?;
+    let (into, columns) = receiver_of(session, &bound, aggregate, catalogue::table)?;
     match cells {
         // Who only reads need not see the cells: whoever counts will.
         Some(oid) if !may(session, oid, "SELECT")? => Ok(()),
@@ -123,15 +123,16 @@ fn cells(session: &Session) -> Result<Option<u32>, StoreError> {
         .with_help("Find out what made it; forfall needs that name for the cells of counts"))
 }
 
-/// The receiving table, with its columns.
+/// The receiving table as `find` gives it, with its columns.
 pub(super) fn receiver_of(
     session: &Session,
     bound: &Bound,
     aggregate: &Aggregate,
+    find: Find,
 ) -> Result<(Entry, Columns), StoreError> {
     let own = &bound.frame.own;
     let refused = |kind, why: String| receiver::refused(&session.place, kind, why, aggregate, own, &SPELLING);
-    let entry = catalogue::table(session, &aggregate.into).map_err(|error| match error.kind {
+    let entry = find(session, &aggregate.into).map_err(|error| match error.kind {
         StoreErrorKind::NotFound => refused(error.kind, error.why),
         _ => error,
     })?;
@@ -203,7 +204,7 @@ impl Counting {
         bound: &Bound,
         aggregate: &Arc<Aggregate>,
     ) -> Result<Self, StoreError> {
-        let (into, columns) = receiver_of(session, bound, aggregate)?;
+        let (into, columns) = receiver_of(session, bound, aggregate, catalogue::table)?;
         let cells = if aggregate.hides() { cells(session)? } else { None };
         if aggregate.hides() && cells.is_none() {
             let why = format!("it has no table `{CELLS}`, which the first approval makes");
@@ -253,6 +254,20 @@ impl Counting {
                 .map_err(|error| counts::too_large(&book, &self.aggregate, error))?;
         }
         counts::write(&book, &self.aggregate, policy, counted)
+    }
+}
+
+/// Whether the role may write the counts: to the receiving table, and to the cells once they are there.
+pub(super) fn require_written(
+    session: &Session,
+    bound: &Bound,
+    aggregate: &Aggregate,
+) -> Result<(), StoreError> {
+    let (into, _) = receiver_of(session, bound, aggregate, catalogue::table)?;
+    require_privileges(session, into.oid, &into.spelled)?;
+    match cells(session)?.filter(|_| aggregate.hides()) {
+        Some(oid) => require_privileges(session, oid, CELLS),
+        None => Ok(()),
     }
 }
 

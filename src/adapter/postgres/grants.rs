@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::catalogue::{self, Entry, quoted};
+use super::catalogue::{self, Entry, Find, quoted};
 use super::counts;
 use super::schema;
 use super::session::Session;
-use crate::adapter::api::{StoreError, Use};
+use crate::adapter::api::{Grants, StoreError, Use};
 use crate::adapter::sql::counts::CELLS;
 
 const PLANNER: &str = "forfall_planner";
@@ -25,38 +25,61 @@ struct Needed {
     update_all: bool,
 }
 
-/// The statements for both roles.
-pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, StoreError> {
-    let mut needed: BTreeMap<u32, Needed> = BTreeMap::new();
+/// The statements for both roles. The catalogue alone is asked, so that whoever may connect can print them: they are
+/// needed where a role may not read its tables yet.
+pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Grants, StoreError> {
+    let mut needed = BTreeMap::new();
+    let mut unknown = Vec::new();
     for one in uses {
-        let bound = schema::bind(session, &one.target)?;
-        let record = at(&mut needed, &bound.entry);
-        record.delete |= one.deletes;
-        match &one.changes {
-            Some(columns) => columns.iter().for_each(|column| record.add(column)),
-            None => record.update_all = true,
-        }
-        // Rows are locked before our own code judges them, and so are the rows that decide.
-        bound.frame.own.key.iter().take(1).for_each(|column| record.add(column));
-        for linked in &bound.frame.links {
-            let there = catalogue::table(session, &linked.link.collection)?;
-            at(&mut needed, &there).add(&linked.key);
-        }
-        for with in one.target.with.iter().filter(|with| with.store.is_none()) {
-            let there = catalogue::table(session, &with.collection)?;
-            at(&mut needed, &there).delete |= one.deletes;
-        }
-        for aggregate in &one.aggregates {
-            let (into, _) = counts::receiver_of(session, &bound, aggregate)?;
-            at(&mut needed, &into).counts = true;
-        }
-        for reach in &one.target.reached_by {
-            at(&mut needed, &catalogue::table(session, &reach.collection)?);
-        }
-        for reference in catalogue::references(session, &[bound.entry.oid])? {
-            at(&mut needed, &catalogue::table(session, &reference.child)?);
+        if let Err(error) = add(session, &mut needed, one) {
+            // Nothing more can be asked over a connection that is lost.
+            if !session.is_open() {
+                return Err(error);
+            }
+            unknown.push(error);
         }
     }
+    Ok(Grants { statements: statements(session, uses, &needed)?, unknown })
+}
+
+/// Adds what one use needs.
+fn add(session: &Session, needed: &mut BTreeMap<u32, Needed>, one: &Use) -> Result<(), StoreError> {
+    let find: Find = catalogue::described;
+    let bound = schema::bind_found(session, &one.target, find)?;
+    let record = at(needed, &bound.entry);
+    record.delete |= one.deletes;
+    match &one.changes {
+        Some(columns) => columns.iter().for_each(|column| record.add(column)),
+        None => record.update_all = true,
+    }
+    // Rows are locked before our own code judges them, and so are the rows that decide.
+    bound.frame.own.key.iter().take(1).for_each(|column| record.add(column));
+    for linked in &bound.frame.links {
+        let there = find(session, &linked.link.collection)?;
+        at(needed, &there).add(&linked.key);
+    }
+    for with in one.target.with.iter().filter(|with| with.store.is_none()) {
+        let there = find(session, &with.collection)?;
+        at(needed, &there).delete |= one.deletes;
+    }
+    for aggregate in &one.aggregates {
+        let (into, _) = counts::receiver_of(session, &bound, aggregate, find)?;
+        at(needed, &into).counts = true;
+    }
+    for reach in &one.target.reached_by {
+        at(needed, &find(session, &reach.collection)?);
+    }
+    for reference in catalogue::references(session, &[bound.entry.oid])? {
+        at(needed, &find(session, &reference.child)?);
+    }
+    Ok(())
+}
+
+fn statements(
+    session: &Session,
+    uses: &[Use],
+    needed: &BTreeMap<u32, Needed>,
+) -> Result<Vec<String>, StoreError> {
     let database: String = session.one("SELECT current_database()::text", &[])?.get(0);
     let mut lines = Vec::new();
     for one in uses.iter().filter(|one| one.deletes && one.target.drop_partitions) {
@@ -66,7 +89,10 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Vec<String>, Sto
         ));
     }
     for (role, disposes) in [(PLANNER, false), (EXECUTOR, true)] {
-        lines.push(format!("CREATE ROLE {role} LOGIN;  -- then \\password {role}"));
+        // There is no CREATE ROLE IF NOT EXISTS.
+        lines.push(format!(
+            "DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;  -- then \\password {role}"
+        ));
         lines.push(format!("GRANT CONNECT ON DATABASE {} TO {role};", quoted(&database)));
         let mut schemas: Vec<&String> = needed.values().map(|needed| &needed.schema).collect();
         schemas.dedup();

@@ -4,29 +4,38 @@ use super::catalogue::{self, Entry, quoted};
 use super::schema;
 use super::session::Session;
 use super::value;
-use crate::adapter::api::{Listed, StoreError, StoreErrorKind, Total};
+use crate::adapter::api::{Listed, Named, StoreError, StoreErrorKind, Total};
 use crate::model::ids::StoreName;
-use crate::model::schema::{Column, ColumnKind};
+use crate::model::schema::{Column, ColumnKind, Schema};
 use crate::model::target::Target;
 use crate::model::value::Value;
 
 /// A table of so many rows is counted; a larger one estimated.
 const SMALL: u64 = 50_000;
 
-/// Lists the tables that records can be disposed of.
+/// Lists every table, with why where it cannot be read or no record of it can be disposed of.
 pub(super) fn collections(session: &Session, store: &StoreName) -> Result<Vec<Listed>, StoreError> {
     let mut all = Vec::new();
-    for name in catalogue::table_names(session)? {
-        let target = Target::new(store.clone(), name);
-        let schema = match schema::probe(session, &target) {
-            Err(error) if error.kind == StoreErrorKind::Unsupported => continue,
+    for Named { name, unread } in catalogue::tables(session)? {
+        let entry = catalogue::described(session, &name)?;
+        if let Some(why) = unread {
+            let total = estimated(&entry).map(|count| Total { count, exact: false });
+            let Entry { spelled, columns, primary_key, .. } = entry;
+            let schema = Schema { key: primary_key, ..Schema::bare(spelled, columns, why.clone()) };
+            all.push(Listed { schema, total, extremes: Vec::new(), unread: Some(why) });
+            continue;
+        }
+        let schema = match schema::probe(session, &Target::new(store.clone(), name)) {
+            Err(error) if error.kind == StoreErrorKind::Unsupported => {
+                let why = format!("{}. {}", error.why, error.help.unwrap_or_default());
+                Schema::bare(entry.spelled.clone(), entry.columns.clone(), why)
+            }
             other => other?,
         };
-        let entry = catalogue::table(session, &target.collection)?;
         let total = total(session, &entry)?;
         let extremes: Result<Vec<_>, StoreError> =
             schema.columns.iter().map(|column| extremes(session, &entry, column, total)).collect();
-        all.push(Listed { extremes: extremes?, total, schema });
+        all.push(Listed { extremes: extremes?, total: Some(total), schema, unread: None });
     }
     Ok(all)
 }
@@ -41,11 +50,16 @@ pub(super) fn total(session: &Session, entry: &Entry) -> Result<Total, StoreErro
     if few <= SMALL {
         return Ok(Total { count: few, exact: true });
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of rows")]
-    match entry.estimate.filter(|estimate| *estimate > 0.0) {
-        Some(estimate) => Ok(Total { count: (estimate as u64).max(few), exact: false }),
+    match estimated(entry) {
+        Some(estimate) => Ok(Total { count: estimate.max(few), exact: false }),
         None => Ok(Total { count: number(&format!("SELECT count(*) FROM {}", entry.sql()))?, exact: true }),
     }
+}
+
+/// The server's own estimate; one of nothing is none.
+fn estimated(entry: &Entry) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of rows")]
+    entry.estimate.filter(|estimate| *estimate > 0.0).map(|estimate| estimate as u64)
 }
 
 /// The smallest and the largest value of a column that may hold times. Other values are nobody's business.

@@ -18,6 +18,7 @@ mod grants;
 mod listing;
 mod orphans;
 mod partitions;
+mod rehearsal;
 mod replicas;
 mod rows;
 mod scan;
@@ -35,8 +36,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::adapter::api::{
-    Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Page, Row, Scope, StoreError, Surveyed,
-    Total, Use, Walk,
+    Capabilities, Counted, Dispose, Grants, Group, Inspect, Job, Listed, Outline, Page, Row, Scope,
+    StoreError, Surveyed, Total, Use, Walk, Wanted,
 };
 use crate::adapter::place::{Pace, Server};
 use crate::adapter::recall::Recall;
@@ -148,6 +149,10 @@ impl Inspect for PostgresStore {
         self.ask(|session| listing::collections(session, &self.name))
     }
 
+    fn outline(&self) -> Result<Outline, StoreError> {
+        self.ask(catalogue::tables).map(Outline::Collections)
+    }
+
     fn probe(&self, target: &Target) -> Result<Schema, StoreError> {
         self.ask(|session| schema::probe(session, target))
     }
@@ -209,7 +214,7 @@ impl Inspect for PostgresStore {
         self.ask(|session| way::route(session, scope, predicate, start, parallel)).map(Some)
     }
 
-    fn grants(&self, uses: &[Use]) -> Result<Vec<String>, StoreError> {
+    fn grants(&self, uses: &[Use]) -> Result<Grants, StoreError> {
         self.ask(|session| grants::grants(session, uses))
     }
 }
@@ -217,6 +222,10 @@ impl Inspect for PostgresStore {
 impl Dispose for PostgresStore {
     fn inspect(&self) -> &dyn Inspect {
         self
+    }
+
+    fn rehearse(&self, wanted: &[Wanted]) -> Result<Vec<Vec<StoreError>>, StoreError> {
+        rehearsal::rehearse(&self.writing()?, wanted)
     }
 
     fn adopt(&self, target: &Target) -> Result<Identity, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::catalogue::{self, Entry};
+use super::catalogue::{self, Entry, Find};
 use super::effects;
 use super::session::Session;
 use super::value::KeyType;
@@ -47,13 +47,18 @@ impl Bound {
 
 /// Finds the target's tables and columns.
 pub(super) fn bind(session: &Session, target: &Target) -> Result<Bound, StoreError> {
-    let entry = catalogue::table(session, &target.collection)?;
+    bind_found(session, target, catalogue::table)
+}
+
+/// The same among the tables that `find` gives.
+pub(super) fn bind_found(session: &Session, target: &Target, find: Find) -> Result<Bound, StoreError> {
+    let entry = find(session, &target.collection)?;
     let key = entry.keys(&session.place).key(target.key.as_deref())?;
     let mut links = Vec::new();
     let mut linked = BTreeMap::new();
     for link in &target.links {
         entry.keys(&session.place).require(&link.by)?;
-        let there = catalogue::table(session, &link.collection)?;
+        let there = find(session, &link.collection)?;
         let key = match &link.key {
             Some(key) => there.keys(&session.place).require(key)?,
             None => there.keys(&session.place).only(&link.name)?,
@@ -75,7 +80,7 @@ pub(super) fn bind(session: &Session, target: &Target) -> Result<Bound, StoreErr
     let referring =
         catalogue::references(session, &[entry.oid])?.into_iter().map(|reference| reference.child);
     for name in target.reached_by.iter().map(|reach| reach.collection.clone()).chain(referring) {
-        if let Ok(there) = catalogue::table(session, &name) {
+        if let Ok(there) = find(session, &name) {
             reaching.insert(name, there.sql());
         }
     }

@@ -27,6 +27,22 @@ pub(super) fn tables_changed(session: &Session) -> StoreError {
         .with_help("Nothing of the batch was done. Look at `forfall store show`, then approve again")
 }
 
+/// Refuses a connection over which nothing can be written.
+pub(super) fn require_writable(session: &Session) -> Result<(), StoreError> {
+    if session.one("SELECT pg_is_in_recovery()", &[])?.get(0) {
+        return Err(session
+            .trouble(StoreErrorKind::Unsupported, "this server is a replica and only reads")
+            .with_help("Name the primary in the URL"));
+    }
+    if session.one("SELECT current_setting('default_transaction_read_only') = 'on'", &[])?.get(0) {
+        let why = "what connects so only reads: default_transaction_read_only is on";
+        return Err(session.trouble(StoreErrorKind::Denied, why).with_help(
+            "Nothing was done. Connect with a role or database that may write, or switch it off",
+        ));
+    }
+    Ok(())
+}
+
 /// One clear sentence before the first statement, instead of an error in the middle of a batch.
 pub(super) fn require_privileges(
     session: &Session,

@@ -23,7 +23,7 @@ use super::replicas;
 use super::rows::Reader;
 use super::schema::{self, Bound};
 use super::session::Session;
-use super::standing::{CHECK, require_privileges, tables_changed};
+use super::standing::{CHECK, require_privileges, require_writable, tables_changed};
 use super::value::Bind;
 use super::way::{Order, order};
 use crate::adapter::api::{Act, Gap, Job, Pacing, Prepared, StoreError, StoreErrorKind, Walk, Whole};
@@ -84,17 +84,7 @@ impl PostgresWalk {
         place: &Place,
         more: &dyn Fn() -> Result<Session, StoreError>,
     ) -> Result<Self, StoreError> {
-        if session.one("SELECT pg_is_in_recovery()", &[])?.get(0) {
-            return Err(session
-                .trouble(StoreErrorKind::Unsupported, "this server is a replica and only reads")
-                .with_help("Name the primary in the URL"));
-        }
-        if session.one("SELECT current_setting('default_transaction_read_only') = 'on'", &[])?.get(0) {
-            let why = "what connects so only reads: default_transaction_read_only is on";
-            return Err(session.trouble(StoreErrorKind::Denied, why).with_help(
-                "Nothing was done. Connect with a role or database that may write, or switch it off",
-            ));
-        }
+        require_writable(&session)?;
         let target = &job.scope.target;
         let probed = schema::probe(&session, target)?;
         if !probed.side_effects.is_empty() {

@@ -26,7 +26,7 @@ pub(super) fn collections(session: &Session, store: &StoreName) -> Result<Vec<Li
         let schema = schema::probe(session, &target)?;
         let extremes: Result<Vec<_>, StoreError> =
             schema.columns.iter().map(|column| extremes(session, &bound, column, total)).collect();
-        all.push(Listed { extremes: extremes?, total, schema });
+        all.push(Listed { extremes: extremes?, total: Some(total), schema, unread: None });
     }
     Ok(all)
 }

@@ -46,7 +46,7 @@ use std::time::Duration;
 
 use crate::adapter::api::{
     Capabilities, Counted, Dispose, Group, Inspect, Job, Listed, Outline, Page, Row, Scope, StoreError,
-    StoreErrorKind, Surveyed, Total, Walk,
+    StoreErrorKind, Surveyed, Total, Walk, Wanted,
 };
 use crate::model::action::Change;
 use crate::model::aggregate::Aggregate;
@@ -107,7 +107,7 @@ impl Inspect for SqliteStore {
     }
 
     fn outline(&self) -> Result<Outline, StoreError> {
-        Ok(Outline::Collections(self.reading()?.names_of_all()?))
+        Ok(Outline::of_tables(self.reading()?.names_of_all()?))
     }
 
     fn probe(&self, target: &Target) -> Result<Schema, StoreError> {
@@ -168,6 +168,11 @@ impl Inspect for SqliteStore {
 impl Dispose for SqliteStore {
     fn inspect(&self) -> &dyn Inspect {
         self
+    }
+
+    fn rehearse(&self, wanted: &[Wanted]) -> Result<Vec<Vec<StoreError>>, StoreError> {
+        open::require_writable(&self.path)?;
+        Ok(wanted.iter().map(|_| Vec::new()).collect())
     }
 
     fn adopt(&self, _: &Target) -> Result<Identity, StoreError> {

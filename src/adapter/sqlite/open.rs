@@ -168,6 +168,28 @@ impl Session {
     }
 }
 
+/// Whether the user that we are may write the file, and make a journal beside it. Nothing is opened.
+pub(super) fn require_writable(path: &Path) -> Result<(), StoreError> {
+    use rustix::fs::{Access, access};
+    let place = format!("SQLite database {}", path.display());
+    let denied =
+        |why: &str, help: &str| Err(StoreError::new(StoreErrorKind::Denied, &place, why).with_help(help));
+    if access(path, Access::WRITE_OK).is_err() {
+        return denied(
+            "the user that this runs as may not write it",
+            "Let the user that forfall runs as write the file",
+        );
+    }
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    if access(directory.unwrap_or(Path::new(".")), Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        return denied(
+            "the user that this runs as may make no file beside it, which SQLite needs for its journal",
+            "Let the user that forfall runs as write the directory",
+        );
+    }
+    Ok(())
+}
+
 const WRITING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 enum OpenError {

@@ -260,7 +260,10 @@ fn stores_and_policies() {
     assert_eq!(members(&stores["stores"][0]), ["store", "adapter", "reachable", "error", "collections"]);
     let store = fixture.run(&["store", "show", "calls"]).expect(0).json();
     let collection = &store["collections"][0];
-    assert_eq!(members(collection), ["collection", "total", "total_exact", "key", "columns", "warnings"]);
+    assert_eq!(
+        members(collection),
+        ["collection", "total", "total_exact", "readable", "key", "columns", "warnings"]
+    );
     assert_eq!(collection["collection"], "call_log");
     let called = &collection["columns"][1];
     assert_eq!(called["column"], "called_at");

@@ -137,7 +137,7 @@ fn a_collection_is_described_by_its_pattern() {
         ["there is no directory `door` that could be read; the pattern matches nothing"]
     );
     let listed = place.store.collections().unwrap();
-    assert_eq!((listed.len(), listed[0].total.count), (1, 1));
+    assert_eq!((listed.len(), listed[0].total.unwrap().count), (1, 1));
     assert!(listed[0].extremes[3].is_some() && listed[0].extremes[0].is_none());
 }
 

@@ -188,6 +188,7 @@ fn the_grants_that_are_printed_are_enough_to_count() {
         .store
         .grants(&uses)
         .unwrap()
+        .statements
         .iter()
         .map(|line| line.split(";  --").next().unwrap().trim_end_matches(';'))
         .map(|line| line.replace("forfall_planner", &roles[0]).replace("forfall_executor", &roles[1]))

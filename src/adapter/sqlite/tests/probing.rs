@@ -245,7 +245,7 @@ fn only_times_are_shown_as_extremes() {
                                    (3, NULL, NULL, NULL, NULL, NULL);",
     );
     let listed = world.store.collections().unwrap();
-    assert_eq!((listed[0].total.count, listed[0].total.exact), (3, true));
+    assert_eq!(listed[0].total, Some(crate::adapter::api::Total { count: 3, exact: true }));
     let shown: Vec<bool> = listed[0].extremes.iter().map(Option::is_some).collect();
     assert_eq!(shown, [false, true, true, false, true, true]);
 }
