@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Begun, freed};
 use crate::engine::gate::Answer;
-use crate::engine::plan::{Circumstances, DataPlan};
+use crate::engine::plan::{Circumstances, DataPlan, StagePlan};
 use crate::engine::{Engine, EngineError, approve, approvers, forecast, gate, plan, review};
 use crate::model::action::Action;
 use crate::model::predicate::Predicate;
@@ -87,7 +87,7 @@ impl Begun<'_> {
                 due: stage.due,
                 held: stage.held,
                 done_since,
-                moved_on: curve.map_or(0, |curve| self.moved_on(data, plan, place, curve)),
+                moved_on: curve.map_or(0, |curve| self.moved_on(data, plan, place, curves, curve)),
                 freed,
                 baseline: baseline.0,
                 would_empty: would_empty && stage.action == Action::Delete,
@@ -103,19 +103,30 @@ impl Begun<'_> {
         Ok(Answer::Open)
     }
 
-    /// What is due for later stages of the same branch by now, if records that this stage's curve counted can be among
-    /// it: no run came between the two due dates, and a record counts in the last stage that is due.
-    fn moved_on(&self, data: &Data, plan: &DataPlan, place: usize, curve: &Curve) -> u64 {
+    /// How many records that this stage's curve counted may be due for a later stage by now: no run came between the two
+    /// due dates, and a record counts in the last stage that is due. Of those that were left over when the curve was
+    /// made no more than the later stage's own curve says have come to it since.
+    fn moved_on(&self, data: &Data, plan: &DataPlan, place: usize, curves: &[Curve], curve: &Curve) -> u64 {
         let selection = &plan.selections.stages[place];
         let known = plan::set_at(self.policy, data, &plan.selections, place, curve.made);
-        let was_left = curve.points.first().is_some_and(|(_, count)| *count > 0);
-        let is_later = |place: usize| {
-            let other = &plan.selections.stages[place];
-            let reaches = other.due.last() > known.bound() || other.due.dates_through > known.dates_through;
-            other.branch == selection.branch && other.stage > selection.stage && (was_left || reaches)
+        let left = curve.points.first().map_or(0, |(_, count)| *count);
+        let moved = |stage: &StagePlan| {
+            let other = &plan.selections.stages[stage.selection];
+            if other.branch != selection.branch || other.stage <= selection.stage {
+                return 0;
+            }
+            let there = stage.due + stage.held;
+            if other.due.last() > known.bound() || other.due.dates_through > known.dates_through {
+                return there;
+            }
+            let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
+            let came = curves.iter().find(|curve| curve.of == of).map_or(0, |curve| {
+                let before = curve.points.first().map_or(0, |(_, count)| *count);
+                forecast::expected(curve, self.now).saturating_sub(before)
+            });
+            there.min(came).min(left)
         };
-        let later = plan.stages.iter().filter(|stage| is_later(stage.selection));
-        later.map(|stage| stage.due + stage.held).sum()
+        plan.stages.iter().map(moved).sum()
     }
 
     /// `wait`: a time between approval and action in which anybody may still object.

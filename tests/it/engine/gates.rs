@@ -55,6 +55,32 @@ fn records_that_passed_through_a_stage_while_no_run_came_are_not_missing_there()
 }
 
 #[test]
+fn records_that_were_left_over_pass_on_from_one_day_to_the_next() {
+    let text = world::TWO_STAGES.replace("[[data]]", "[limit]\nmay-empty = true\n[[data]]");
+    let world = World::new(&text, 0, 3);
+    world.import(1_000, 30, 29);
+    world.approve(33);
+    world.clock.advance(TimeDelta::days(2).to_std().unwrap());
+    for id in 0..3 {
+        world.store.remove("call_log", &forfall::model::key::Key::from_int(id));
+    }
+    let report = world.run();
+    assert_eq!(report.state, RunState::Complete, "{:?}", report.reason);
+    assert!(world.ids().is_empty());
+}
+
+/// That a later stage has its work is no reason to take what the earlier one lost for moved on.
+#[test]
+fn what_a_stage_lost_is_missed_however_much_the_next_one_has() {
+    let world = World::new(world::TWO_STAGES, 50, 30);
+    world.approve(80);
+    for id in 50..80 {
+        world.store.remove("call_log", &forfall::model::key::Key::from_int(id));
+    }
+    stops(&world, "nothing is due where the forecast said 30");
+}
+
+#[test]
 fn a_collection_is_not_emptied_unforeseen() {
     let world = World::new(world::CALLS, 30, 10);
     world.approve(30);
