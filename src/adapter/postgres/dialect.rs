@@ -131,6 +131,11 @@ fn is_asked_inside(value: &Value) -> bool {
     !matches!(value, Value::Int(_) | Value::Real(_) | Value::Bool(_))
 }
 
+/// Whether the server might take a name for a place in a list. A policy's names lead through objects only.
+fn may_be_a_place(name: &str) -> bool {
+    name.trim_start().trim_start_matches(['+', '-']).starts_with(|first: char| first.is_ascii_digit())
+}
+
 /// The kinds whose values compare in SQL as in memory.
 fn is_plain(kind: ColumnKind) -> bool {
     !matches!(kind, ColumnKind::Real | ColumnKind::Any | ColumnKind::Inside)
@@ -169,7 +174,7 @@ impl Dialect for Postgres<'_> {
 
     fn inside(&mut self, cell: Cell, path: Vec<String>) -> Result<Cell, StoreError> {
         // The parser of `json` refuses what that of our own code and of `jsonb` does not: nothing is asked of it.
-        let (sql, absent) = if cell.declared == "jsonb" {
+        let (sql, absent) = if cell.declared == "jsonb" && !path.iter().any(|name| may_be_a_place(name)) {
             let place = self.bind(Bind::Texts(path));
             let (there, text) = (format!("{} #> {place}", cell.sql), format!("{} #>> {place}", cell.sql));
             (

@@ -139,7 +139,7 @@ fn not_in_force(error: EngineError) -> Failure {
 /// What only goes along with records of the same store is kept by holding these.
 fn goes_along(named: &HoldScope, bound: &[Policy]) -> Option<Failure> {
     bound.iter().find_map(|policy| {
-        let mut pairs = policy.data.iter().flat_map(|data| data.target.with.iter().map(move |with| (data, with)));
+        let mut pairs = policy.data.iter().flat_map(|data| data.target.with.iter().filter(|with| with.store.is_none()).map(move |with| (data, with)));
         let (data, with) = pairs
             .find(|(data, with)| named.touches(&policy.id, &data.target.store, &with.collection))?;
         let (there, record) = (phrase::safe(&with.collection), phrase::safe(&data.target.collection));

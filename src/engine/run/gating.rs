@@ -104,8 +104,8 @@ impl Begun<'_> {
     }
 
     /// How many records that this stage's curve counted may be due for a later stage by now: no run came between the two
-    /// due dates, and a record counts in the last stage that is due. Of those that were left over when the curve was
-    /// made no more than the later stage's own curve says have come to it since.
+    /// due dates, and a record counts in the last stage that is due. No more than the later stage has more than when its
+    /// curve was made, and than that curve says; of those that were left over then, no more than were left.
     fn moved_on(&self, data: &Data, plan: &DataPlan, place: usize, curves: &[Curve], curve: &Curve) -> u64 {
         let selection = &plan.selections.stages[place];
         let known = plan::set_at(self.policy, data, &plan.selections, place, curve.made);
@@ -115,16 +115,13 @@ impl Begun<'_> {
             if other.branch != selection.branch || other.stage <= selection.stage {
                 return 0;
             }
-            let there = stage.due + stage.held;
-            if other.due.last() > known.bound() || other.due.dates_through > known.dates_through {
-                return there;
-            }
+            let reaches = other.due.last() > known.bound() || other.due.dates_through > known.dates_through;
             let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
-            let came = curves.iter().find(|curve| curve.of == of).map_or(0, |curve| {
-                let before = curve.points.first().map_or(0, |(_, count)| *count);
-                forecast::expected(curve, self.now).saturating_sub(before)
-            });
-            there.min(came).min(left)
+            let curve = curves.iter().find(|curve| curve.of == of);
+            let before = curve.and_then(|curve| curve.points.first()).map_or(0, |(_, count)| *count);
+            let came = curve.map_or(0, |curve| forecast::expected(curve, self.now).saturating_sub(before));
+            let more = stage.due.saturating_sub(before);
+            more.min(came).min(if reaches { u64::MAX } else { left })
         };
         plan.stages.iter().map(moved).sum()
     }

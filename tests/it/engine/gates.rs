@@ -69,6 +69,19 @@ fn records_that_were_left_over_pass_on_from_one_day_to_the_next() {
     assert!(world.ids().is_empty());
 }
 
+/// Nor is it one where every run comes later than the distance between the two.
+#[test]
+fn what_a_stage_lost_is_missed_by_a_run_that_comes_late() {
+    let world = World::new(world::TWO_STAGES, 0, 30);
+    world.import(1_000, 50, 60);
+    world.approve(80);
+    world.clock.advance(TimeDelta::days(30).to_std().unwrap());
+    for id in 0..30 {
+        world.store.remove("call_log", &forfall::model::key::Key::from_int(id));
+    }
+    stops(&world, "nothing is due where the forecast said 30");
+}
+
 /// That a later stage has its work is no reason to take what the earlier one lost for moved on.
 #[test]
 fn what_a_stage_lost_is_missed_however_much_the_next_one_has() {

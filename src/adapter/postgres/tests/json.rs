@@ -49,6 +49,8 @@ fn field() -> impl Strategy<Value = Field> {
         Just("data.b"),
         Just("data.a.b"),
         Just("data.a.a.b"),
+        Just("data.a.0"),
+        Just("data.-1"),
         Just("plain.a"),
         Just("word")
     ]
