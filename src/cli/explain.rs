@@ -169,12 +169,11 @@ fn json<'a>(policy: &'a Policy, key: &'a str, told: &'a Explanation) -> Explaine
 }
 
 fn review(review: &InCase) -> Review {
-    let decided = prose::decided(review);
-    let state = review.part.as_ref().map_or(review.case.state, |part| part.state);
+    let decided = review.decided();
     Review {
         case: review.case.id.to_string(),
         part: review.part.as_ref().map(|part| part.number),
-        state: state.word(),
+        state: review.state().word(),
         decision: decided.map(|decided| decided.verdict.word()),
         deadline: review.case.waiting.deadline.filter(|_| decided.is_none()),
         effective: decided.map(|decided| decided.effective),

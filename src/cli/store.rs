@@ -205,7 +205,9 @@ fn grants(name: &StoreName, stores: &Stores, context: &Context) -> Result<Exit, 
 
 /// What a policy does with one collection.
 fn use_of(data: &Data) -> Use {
-    let actions = || data.branches.iter().flat_map(|branch| &branch.stages).map(|stage| &stage.action);
+    // A stage that nobody has decided on yet gives no right to anything.
+    let stages = || data.stages().map(|(_, stage)| stage).filter(|stage| stage.runs());
+    let actions = || stages().map(|stage| &stage.action);
     let works: Vec<_> = actions().filter_map(Action::fieldwork).collect();
     let changes = works
         .iter()
@@ -218,7 +220,7 @@ fn use_of(data: &Data) -> Use {
         } else {
             Some(changes.collect())
         },
-        aggregates: data.stages().filter_map(|(_, stage)| stage.aggregate.clone()).collect(),
+        aggregates: stages().filter_map(|stage| stage.aggregate.clone()).collect(),
     }
 }
 

@@ -7,7 +7,6 @@ use crate::model::hold::{Held, Hold};
 use crate::model::key::{Key, KeyForm};
 use crate::model::pattern::Pattern;
 use crate::model::predicate::Predicate;
-use crate::model::review::CaseState;
 use crate::model::schema::{ColumnKind, Schema};
 use crate::model::start::StartState;
 use crate::model::target::Target;
@@ -16,8 +15,7 @@ use crate::policy::rule::{Data, Policy};
 use crate::state::api::Placed;
 
 use super::review::{self, InCase};
-use super::{Engine, EngineError, certify};
-use super::{holding, plan};
+use super::{Engine, EngineError, certify, hindrance, holding, plan};
 
 /// What is known of a record.
 #[derive(Debug)]
@@ -108,8 +106,12 @@ pub fn explain(
         && Pattern::parse(&target.collection).is_ok_and(|pattern| !pattern.matches(key_text.as_bytes()));
     let review = decision.as_ref().and_then(|told| in_case(policy, &data, told, &key, &circumstances));
     let is_due = decision.as_ref().is_some_and(|told| matches!(told.verdict, Verdict::Due(_)))
-        || review.as_ref().is_some_and(|review| review.case.state == CaseState::Decided);
-    let hindrance = if is_due { super::hindrance::hindrance(engine, policy, now)? } else { None };
+        || review.as_ref().is_some_and(|review| review.decided().is_some());
+    let hindrance = if is_due {
+        hindrance::hindrance(engine, policy, &data, (&store.identity()?, &schema.fingerprint), now)?
+    } else {
+        None
+    };
     Ok(Explanation { target, key, elsewhere, decision, holds, history, hindrance, review })
 }
 

@@ -11,7 +11,7 @@ use crate::time::{self, Instant, StartValue};
 
 use super::plan::{self, Circumstances, DataPlan};
 use super::unsettled::{self, Stale};
-use super::{Engine, EngineError, forecast};
+use super::{Engine, EngineError, forecast, hindrance};
 
 /// How long a slot may have passed before it is asked why its records are still there: a run begins within seconds
 /// and takes a while.
@@ -323,13 +323,9 @@ impl Standing {
                 .map_or(String::new(), |one| format!("its approval was cancelled ({}); ", one.reason));
             self.worse("not approved", &format!("{why}`forfall approve {}` lets it act", policy.id));
         }
-        // An approval resolves a stop that came before it.
-        let resolved = |run: &PastRun| approval.as_ref().is_some_and(|approval| approval.at > run.began);
-        let last =
-            self.last_run.as_ref().filter(|run| run.note.state != Some(RunState::Stopped) || !resolved(run));
-        let last = last.and_then(|run| Some((run.note.state?, run.note.reason.clone())));
-        if let Some((state @ (RunState::Stopped | RunState::Incomplete), reason)) = last {
-            self.worse(&state.to_string(), &reason.unwrap_or_default());
+        let last = self.last_run.as_ref().and_then(|last| hindrance::bad_end(last, approval.as_ref()));
+        if let Some((state, reason)) = last {
+            self.worse(&state.to_string(), &reason);
         }
         if self.breach {
             self.worse("breach", "records are past the deadline that the policy promises");

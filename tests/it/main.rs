@@ -16,3 +16,4 @@ mod policies;
 mod postgres;
 mod proof;
 mod races;
+mod roles;

@@ -13,7 +13,7 @@ const PLANNER: &str = "'forfall_planner'@'%'";
 const EXECUTOR: &str = "'forfall_executor'@'%'";
 
 /// What the executor needs of one table, besides reading it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Needed {
     delete: bool,
     /// Counts are written to it.
@@ -29,7 +29,9 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Grants, StoreErr
     let mut needed = BTreeMap::new();
     let mut unknown = Vec::new();
     for one in uses {
-        if let Err(error) = add(session, &mut needed, one) {
+        // All that a use needs, or nothing: half of it would be a right that is of no use.
+        let mut more = needed.clone();
+        if let Err(error) = add(session, &mut more, one) {
             // Nothing more can be asked over a connection that is lost.
             if !session.is_open() {
                 return Err(error);
@@ -44,6 +46,8 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Grants, StoreErr
             } else {
                 error
             });
+        } else {
+            needed = more;
         }
     }
     Ok(Grants { statements: statements(session, uses, needed)?, unknown })

@@ -5,29 +5,23 @@ use super::counts;
 use super::effects;
 use super::schema;
 use super::session::Session;
-use super::walk::require_privileges;
+use super::walk::{refuse_effects, require_privileges};
 use crate::adapter::api::{Act, StoreError, Wanted};
-use crate::adapter::sql::Work;
+use crate::adapter::sql::{Work, rehearsal};
 
 /// For each: what stands in the way.
 pub(super) fn rehearse(session: &Session, wanted: &[Wanted]) -> Result<Vec<Vec<StoreError>>, StoreError> {
     session.require_primary()?;
     session.role()?.require_sight(session)?;
     session.may_mark()?;
-    wanted
-        .iter()
-        .map(|one| match of_one(session, one) {
-            Ok(missing) => Ok(missing),
-            Err(error) if session.is_open() => Ok(vec![error]),
-            Err(error) => Err(error),
-        })
-        .collect()
+    rehearsal::each(wanted, || session.is_open(), |one| of_one(session, one))
 }
 
-fn of_one(session: &Session, wanted: &Wanted) -> Result<Vec<StoreError>, StoreError> {
+fn of_one(session: &Session, wanted: &Wanted) -> Result<Vec<Result<(), StoreError>>, StoreError> {
     let target = &wanted.target;
     let bound = schema::bind(session, target)?;
-    let mut found = Vec::new();
+    // The planner may not see what this user does.
+    let mut found = vec![refuse_effects(session, &schema::probe(session, target)?)];
     for act in &wanted.acts {
         found.push(match act {
             Act::Delete => {
@@ -43,11 +37,5 @@ fn of_one(session: &Session, wanted: &Wanted) -> Result<Vec<StoreError>, StoreEr
     for aggregate in &wanted.aggregates {
         found.push(counts::require_written(session, &bound, aggregate));
     }
-    let mut missing: Vec<StoreError> = Vec::new();
-    for error in found.into_iter().filter_map(Result::err) {
-        if !missing.iter().any(|known| known.why == error.why) {
-            missing.push(error);
-        }
-    }
-    Ok(missing)
+    Ok(found)
 }

@@ -1,8 +1,9 @@
 //! What the user behind a URL may see and do.
 //!
 //! The server tells what a foreign key does only to who may do more with its table than read (REFERENCES is the least
-//! that suffices), and MySQL hides the triggers of a table from whoever may not make any. What is hidden is not absent: a
-//! user who cannot see them may look at records, never dispose of any.
+//! that suffices), and MySQL hides the triggers of a table from whoever may not make any; MariaDB from whoever may not
+//! change the table, which nobody is who disposes of its records. What is hidden is not absent: a user who cannot see them
+//! may look at records, never dispose of any.
 
 use super::session::Session;
 use crate::adapter::api::{StoreError, StoreErrorKind};

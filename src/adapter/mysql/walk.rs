@@ -284,13 +284,15 @@ impl Walk for MySqlWalk {
     }
 }
 
-fn refuse_effects(session: &Session, probed: &Schema) -> Result<(), StoreError> {
+pub(super) fn refuse_effects(session: &Session, probed: &Schema) -> Result<(), StoreError> {
     if probed.side_effects.is_empty() {
         return Ok(());
     }
     let effects: Vec<&str> = probed.side_effects.iter().map(|effect| effect.text.as_str()).collect();
     let why = format!("more than the records would be touched: {}", effects.join("; "));
-    Err(session.trouble(StoreErrorKind::Changed, why).with_help("Nothing was done. Run `forfall check`"))
+    Err(session
+        .trouble(StoreErrorKind::Changed, why)
+        .with_help("Nothing was done. Take away what does that, or leave the table to whoever made it"))
 }
 
 /// One clear sentence before the first statement, instead of an error in the middle of a batch: explaining a statement

@@ -3,34 +3,26 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::catalogue::{self, Entry, Find, quoted};
-use super::schema::{self, Bound};
+use super::catalogue::{self, Entry, quoted};
+use super::receiving::{receiver_of, require_unmixed};
+use super::schema::Bound;
 use super::session::Session;
 use super::value::Bind;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::sql::Record;
 use crate::adapter::sql::counts::{
-    self, CELL_COLUMNS, CELLS, Cell, CellId, Counted, Group, Kept, Ledger, Mixed, Portion,
+    self, CELL_COLUMNS, CELLS, Cell, CellId, Counted, Group, Kept, Ledger, Portion,
 };
-use crate::adapter::sql::receiver::{self, Columns, Decimals, Receiver, Spelling};
-use crate::model::aggregate::{Aggregate, OTHER};
+use crate::adapter::sql::receiver::Columns;
+use crate::model::aggregate::Aggregate;
 use crate::model::amount::Amount;
 use crate::model::ids::PolicyId;
-use crate::model::target::Target;
 use crate::model::value::Field;
 
 /// How the table of cells is made: by the first approval, or by an administrator before it.
 pub(super) const CREATE: &str = "CREATE TABLE IF NOT EXISTS forfall_cell (cell bytea PRIMARY KEY, policy text NOT NULL, \
      receiver text NOT NULL, cell_group text NOT NULL, records bigint NOT NULL, total text NOT NULL, \
      shown boolean NOT NULL)";
-
-const SPELLING: Spelling = Spelling {
-    quoted,
-    text: |_| "text".to_owned(),
-    whole: "bigint",
-    fraction: |_| "numeric".to_owned(),
-    decimals: Decimals::of,
-};
 
 /// How the records of a walk are counted.
 #[derive(Debug)]
@@ -46,50 +38,7 @@ pub(super) struct Counting {
     cells: Option<u32>,
 }
 
-/// Whether records of the target can be counted so.
-pub(super) fn check(session: &Session, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
-    let bound = schema::bind(session, target)?;
-    let cells = cells(session)?;
-    let (into, columns) = receiver_of(session, &bound, aggregate, catalogue::table)?;
-    match cells {
-        // Who only reads need not see the cells: whoever counts will.
-        Some(oid) if !may(session, oid, "SELECT")? => Ok(()),
-        _ => require_unmixed(session, aggregate, (&into, &columns), cells),
-    }
-}
-
-/// Counts with small groups and without are not mixed in one table.
-fn require_unmixed(
-    session: &Session,
-    aggregate: &Aggregate,
-    (into, columns): (&Entry, &Columns),
-    cells: Option<u32>,
-) -> Result<(), StoreError> {
-    let of_table = |shown: bool| {
-        let not = if shown { "" } else { "NOT " };
-        match cells {
-            Some(_) => format!("(SELECT count(*) FROM forfall_cell WHERE receiver = $1 AND {not}shown)"),
-            None => "0".to_owned(),
-        }
-    };
-    let (sql, what) = if aggregate.hides() {
-        let is_other = columns.by.iter().map(|name| format!("{} = $2", quoted(name)));
-        let is_other = is_other.collect::<Vec<_>>().join(" AND ");
-        let rows = format!("(SELECT count(*) FROM {} WHERE NOT ({is_other}))", into.sql());
-        (format!("SELECT {rows} > {} AND $1 <> ''", of_table(true)), Mixed::Unknown)
-    } else {
-        (format!("SELECT {} > 0 AND $1 <> $2", of_table(false)), Mixed::Waiting)
-    };
-    let bound = [Bind::Text(aggregate.into.clone()), Bind::Text(OTHER.to_owned())];
-    let sql = sql.replace("$1", "$1::text").replace("$2", "$2::text");
-    if session.one(&sql, &bound)?.get(0) {
-        Err(counts::mixed(&session.place, aggregate, what))
-    } else {
-        Ok(())
-    }
-}
-
-fn may(session: &Session, oid: u32, privilege: &str) -> Result<bool, StoreError> {
+pub(super) fn may(session: &Session, oid: u32, privilege: &str) -> Result<bool, StoreError> {
     let bound = [Bind::Int(oid.into()), Bind::Text(privilege.to_owned())];
     Ok(session.one("SELECT has_table_privilege($1::int8::oid, $2::text)", &bound)?.get(0))
 }
@@ -108,7 +57,7 @@ pub(super) fn adopt(session: &Session, aggregate: &Aggregate) -> Result<(), Stor
 }
 
 /// The table of cells, if it is there and ours.
-fn cells(session: &Session) -> Result<Option<u32>, StoreError> {
+pub(super) fn cells(session: &Session) -> Result<Option<u32>, StoreError> {
     let row = session.one(
         "SELECT (SELECT oid FROM pg_class WHERE oid = to_regclass($1::text) AND relpersistence = 'p'), ARRAY(SELECT attname::text FROM pg_attribute \
          WHERE attrelid = to_regclass($1::text) AND attnum > 0 AND NOT attisdropped ORDER BY attnum)",
@@ -121,80 +70,6 @@ fn cells(session: &Session) -> Result<Option<u32>, StoreError> {
     Err(session
         .trouble(StoreErrorKind::Foreign, format!("it has a `{CELLS}` that is not ours"))
         .with_help("Find out what made it; forfall needs that name for the cells of counts"))
-}
-
-/// The receiving table as `find` gives it, with its columns.
-pub(super) fn receiver_of(
-    session: &Session,
-    bound: &Bound,
-    aggregate: &Aggregate,
-    find: Find,
-) -> Result<(Entry, Columns), StoreError> {
-    let own = &bound.frame.own;
-    let refused = |kind, why: String| receiver::refused(&session.place, kind, why, aggregate, own, &SPELLING);
-    let entry = find(session, &aggregate.into).map_err(|error| match error.kind {
-        StoreErrorKind::NotFound => refused(error.kind, error.why),
-        _ => error,
-    })?;
-    if entry.oid == bound.entry.oid {
-        let why = format!("`{}` is the table that the records go from", entry.spelled);
-        return Err(refused(StoreErrorKind::Unsupported, why));
-    }
-    let receiver = Receiver {
-        place: &session.place,
-        columns: &entry.columns,
-        unique: &entry.unique,
-        required: &required(session, &entry)?,
-        triggers: &by_itself(session, &entry)?,
-        same: |one, other| one == other,
-    };
-    let columns = receiver.columns(aggregate, own, &SPELLING)?;
-    let plain = |declared: &str| declared == "text" || declared.starts_with("character varying");
-    let odd = columns.by.iter().filter_map(|name| entry.column(name)).find(|column| !plain(&column.declared));
-    if let Some(column) = odd {
-        let why = format!(
-            "column `{}` of table `{}` is {}, and groups are texts",
-            column.name, entry.spelled, column.declared
-        );
-        return Err(refused(StoreErrorKind::Unsupported, why));
-    }
-    if let Some(why) =
-        session.rows(UNFIT, &[Bind::Int(entry.oid.into()), Bind::Texts(columns.by.clone())])?.first()
-    {
-        return Err(refused(
-            StoreErrorKind::Unsupported,
-            format!("table `{}` {}", entry.spelled, why.get::<_, String>(0)),
-        ));
-    }
-    Ok((entry, columns))
-}
-
-/// What else makes a table unfit to receive counts: one sentence's end for each row.
-const UNFIT: &str = "SELECT 'is UNLOGGED, and empty after a crash' FROM pg_class \
-     WHERE oid = $1::int8::oid AND relpersistence <> 'p' \
-   UNION ALL SELECT 'takes different spellings for one in column `' || attname || '`, by a collation that is not deterministic' \
-     FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation \
-     WHERE attrelid = $1::int8::oid AND attname = ANY($2::text[]) AND NOT collisdeterministic";
-
-/// The columns that have to be given a value in every new row.
-fn required(session: &Session, entry: &Entry) -> Result<Vec<String>, StoreError> {
-    let rows = session.rows(
-        "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::int8::oid AND attnum > 0 \
-         AND NOT attisdropped AND attnotnull AND NOT atthasdef AND attidentity = ''",
-        &[Bind::Int(entry.oid.into())],
-    )?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
-}
-
-/// Whatever runs when rows are added to the table or changed.
-fn by_itself(session: &Session, entry: &Entry) -> Result<Vec<String>, StoreError> {
-    let rows = session.rows(
-        "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D' \
-         AND tgrelid IN (SELECT $1::int8::oid UNION SELECT relid FROM pg_partition_tree($1::int8::oid)) \
-         UNION ALL SELECT rulename::text FROM pg_rewrite WHERE ev_class = $1::int8::oid AND ev_enabled <> 'D'",
-        &[Bind::Int(entry.oid.into())],
-    )?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 impl Counting {
@@ -212,10 +87,7 @@ impl Counting {
                 "Run `forfall approve`; if it was approved before, find out why the table is gone",
             ));
         }
-        let written = std::iter::once((into.oid, into.spelled.as_str())).chain(cells.map(|oid| (oid, CELLS)));
-        for (oid, name) in written {
-            require_privileges(session, oid, name)?;
-        }
+        require_privileges(session, &into, cells)?;
         match self::cells(session)? {
             // Without small groups ours may be another's matter.
             Some(oid) if cells.is_none() && !may(session, oid, "SELECT")? => {}
@@ -264,20 +136,19 @@ pub(super) fn require_written(
     aggregate: &Aggregate,
 ) -> Result<(), StoreError> {
     let (into, _) = receiver_of(session, bound, aggregate, catalogue::table)?;
-    require_privileges(session, into.oid, &into.spelled)?;
-    match cells(session)?.filter(|_| aggregate.hides()) {
-        Some(oid) => require_privileges(session, oid, CELLS),
-        None => Ok(()),
-    }
+    require_privileges(session, &into, if aggregate.hides() { cells(session)? } else { None })
 }
 
-fn require_privileges(session: &Session, oid: u32, name: &str) -> Result<(), StoreError> {
-    for privilege in ["SELECT", "INSERT", "UPDATE"] {
-        if !may(session, oid, privilege)? {
-            let why = format!("the role may not {privilege} in table `{name}`, where counts are written");
-            return Err(session
-                .trouble(StoreErrorKind::Denied, why)
-                .with_help("Nothing was done. `forfall store grants` prints what each role needs"));
+fn require_privileges(session: &Session, into: &Entry, cells: Option<u32>) -> Result<(), StoreError> {
+    let written = std::iter::once((into.oid, into.spelled.as_str())).chain(cells.map(|oid| (oid, CELLS)));
+    for (oid, name) in written {
+        for privilege in ["SELECT", "INSERT", "UPDATE"] {
+            if !may(session, oid, privilege)? {
+                let why = format!("the role may not {privilege} in table `{name}`, where counts are written");
+                return Err(session
+                    .trouble(StoreErrorKind::Denied, why)
+                    .with_help("Nothing was done. `forfall store grants` prints what each role needs"));
+            }
         }
     }
     Ok(())

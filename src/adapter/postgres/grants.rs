@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::catalogue::{self, Entry, Find, quoted};
 use super::counts;
+use super::receiving;
 use super::schema;
 use super::session::Session;
 use crate::adapter::api::{Grants, StoreError, Use};
@@ -13,7 +14,7 @@ const PLANNER: &str = "forfall_planner";
 const EXECUTOR: &str = "forfall_executor";
 
 /// What is needed of one table.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Needed {
     schema: String,
     table: String,
@@ -31,12 +32,16 @@ pub(super) fn grants(session: &Session, uses: &[Use]) -> Result<Grants, StoreErr
     let mut needed = BTreeMap::new();
     let mut unknown = Vec::new();
     for one in uses {
-        if let Err(error) = add(session, &mut needed, one) {
+        // All that a use needs, or nothing: half of it would be a right that is of no use.
+        let mut more = needed.clone();
+        if let Err(error) = add(session, &mut more, one) {
             // Nothing more can be asked over a connection that is lost.
             if !session.is_open() {
                 return Err(error);
             }
             unknown.push(error);
+        } else {
+            needed = more;
         }
     }
     Ok(Grants { statements: statements(session, uses, &needed)?, unknown })
@@ -63,7 +68,7 @@ fn add(session: &Session, needed: &mut BTreeMap<u32, Needed>, one: &Use) -> Resu
         at(needed, &there).delete |= one.deletes;
     }
     for aggregate in &one.aggregates {
-        let (into, _) = counts::receiver_of(session, &bound, aggregate, find)?;
+        let (into, _) = receiving::receiver_of(session, &bound, aggregate, find)?;
         at(needed, &into).counts = true;
     }
     for reach in &one.target.reached_by {

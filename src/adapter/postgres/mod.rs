@@ -18,6 +18,7 @@ mod grants;
 mod listing;
 mod orphans;
 mod partitions;
+mod receiving;
 mod rehearsal;
 mod replicas;
 mod rows;
@@ -158,7 +159,7 @@ impl Inspect for PostgresStore {
     }
 
     fn can_aggregate(&self, target: &Target, aggregate: &Aggregate) -> Result<(), StoreError> {
-        self.ask(|session| counts::check(session, target, aggregate))
+        self.ask(|session| receiving::check(session, target, aggregate))
     }
 
     fn total(&self, target: &Target) -> Result<Total, StoreError> {

@@ -20,6 +20,7 @@ mod lower;
 mod question;
 pub(crate) mod receiver;
 mod record;
+pub(crate) mod rehearsal;
 pub(crate) mod seen;
 pub(crate) mod starts;
 mod trust;

@@ -79,7 +79,9 @@ pub(super) fn issue(issue: &Issue, session: &Session, context: &Context) -> Resu
         context.output.warn(format!("batch {batch}: no certificate: {}", phrase::safe(why)));
     }
     if let Some(dir) = &issue.out {
-        write(dir, &certificates).map_err(|error| Failure::usage(error.to_string()))?;
+        write(dir, &certificates).map_err(|error| {
+            Failure::usage(format!("{error}: give a directory that can be written with --out"))
+        })?;
     }
     if context.output.is_json() {
         let one = |(batch, text): &(BatchId, Certificate)| One {

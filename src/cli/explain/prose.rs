@@ -2,8 +2,6 @@
 
 mod case;
 
-pub(super) use case::decided;
-
 use crate::audit::entry::{Body, Intent};
 use crate::cli::output::{Output, Tone};
 use crate::cli::phrase;
@@ -64,11 +62,7 @@ impl Page {
 }
 
 fn there(page: &mut Page, policy: &Policy, told: &Explanation, decision: &Decision) {
-    // That it waits for a decision is no news once there is one.
-    let is_decided = told.review.as_ref().is_some_and(|review| decided(review).is_some())
-        && matches!(decision.verdict, Verdict::Escalated(_));
-    let why = decision.why.split_last().filter(|_| is_decided).map_or(&*decision.why, |(_, why)| why);
-    for (place, sentence) in why.iter().enumerate() {
+    for (place, sentence) in decision.why.iter().enumerate() {
         page.item(if place == 0 { "why" } else { "" }, sentence);
     }
     if let Some(hindrance) = &told.hindrance {
@@ -83,7 +77,7 @@ fn there(page: &mut Page, policy: &Policy, told: &Explanation, decision: &Decisi
     if let Some(review) = &told.review {
         page.item("case", &case::line(policy, review));
     }
-    for (place, sentence) in decision.would_change.iter().filter(|_| !is_decided).enumerate() {
+    for (place, sentence) in decision.would_change.iter().enumerate() {
         page.item(if place == 0 { "changes" } else { "" }, sentence);
     }
     for (place, past) in told.history.iter().enumerate() {

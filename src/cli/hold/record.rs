@@ -14,7 +14,7 @@ use crate::model::hold::HoldScope;
 use crate::model::ids::StoreName;
 use crate::model::key::{Key, KeyForm};
 use crate::model::schema::Schema;
-use crate::model::target::Target;
+use crate::model::target::{Target, With};
 use crate::policy::rule::{Data, Policy};
 
 /// A record that a hold is to keep.
@@ -139,9 +139,13 @@ fn not_in_force(error: EngineError) -> Failure {
 /// What only goes along with records of the same store is kept by holding these.
 fn goes_along(named: &HoldScope, bound: &[Policy]) -> Option<Failure> {
     bound.iter().find_map(|policy| {
-        let mut pairs = policy.data.iter().flat_map(|data| data.target.with.iter().filter(|with| with.store.is_none()).map(move |with| (data, with)));
-        let (data, with) = pairs
-            .find(|(data, with)| named.touches(&policy.id, &data.target.store, &with.collection))?;
+        let here = |data: &Data, with: &With| {
+            with.store.is_none() && named.touches(&policy.id, &data.target.store, &with.collection)
+        };
+        let (data, with) = policy.data.iter().find_map(|data| {
+            let with = data.target.with.iter().find(|with| here(data, with))?;
+            Some((data, with))
+        })?;
         let (there, record) = (phrase::safe(&with.collection), phrase::safe(&data.target.collection));
         Some(Failure::usage(format!(
             "{there} goes along with the records of {record}, and is kept with them: hold the record of {record} that it \

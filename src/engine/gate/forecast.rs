@@ -28,7 +28,7 @@ pub struct Seen<'a> {
     pub held: u64,
     /// Done by this stage since the curve was made.
     pub done_since: u64,
-    /// Due for later stages by now, where records of the curve may be among them: a run comes late, and they go at once.
+    /// Records of the curve that have gone on to later stages since, while no run came.
     pub moved_on: u64,
     /// Records that the curve knew as needed by others, which have gone since by our own hand: foreseen, one by one.
     pub freed: u64,

@@ -9,7 +9,7 @@ use crate::engine::explain;
 use crate::engine::{Engine, EngineError, plan, run};
 use crate::model::key::{Key, KeyForm};
 use crate::model::predicate::{Predicate, StartIs};
-use crate::model::review::{Case, CaseState, Part};
+use crate::model::review::{Case, CaseState, Decision as Decided, Part};
 use crate::model::schema::Schema;
 use crate::policy::rule::{Data, Policy};
 use crate::policy::{select, timing};
@@ -120,6 +120,22 @@ pub struct InCase {
     pub part: Option<Part>,
     /// A run has counted the record among those of the case; else the next one will.
     pub counted: bool,
+}
+
+impl InCase {
+    /// What has become of it: of the part, where the record was decided over by itself.
+    pub fn state(&self) -> CaseState {
+        self.part.as_ref().map_or(self.case.state, |part| part.state)
+    }
+
+    /// What was decided and is not carried out yet.
+    pub fn decided(&self) -> Option<&Decided> {
+        let decision = match &self.part {
+            Some(part) => part.decision.as_ref(),
+            None => self.case.decision.as_ref(),
+        };
+        decision.filter(|_| self.state() == CaseState::Decided)
+    }
 }
 
 /// Finds the case of one record: the one whose decision stands over it, else the one that waits.

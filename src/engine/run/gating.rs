@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::{Begun, freed};
+use crate::engine::approvers::Approvers;
 use crate::engine::gate::Answer;
 use crate::engine::plan::{Circumstances, DataPlan, StagePlan};
 use crate::engine::{Engine, EngineError, approve, approvers, forecast, gate, plan, review};
 use crate::model::action::Action;
 use crate::model::predicate::Predicate;
 use crate::model::run::RunState;
+use crate::model::schema::Identity;
 use crate::policy::rule::{Data, Policy};
 use crate::policy::timing;
 use crate::state::api::{Approval, Curve};
@@ -34,19 +36,11 @@ impl Begun<'_> {
                 data.target.collection, data.target.store
             )));
         }
-        let mut answer = gate::approval::judge(
-            approval,
-            before,
-            self.policy,
-            data,
-            &plan.identity,
-            &plan.schema.fingerprint,
-        )
-        .and_then(|| self.waited(approval));
-        if let (Answer::Open, Some(approval)) = (&answer, approval) {
-            let given = approvers::of(&*self.engine.state, &self.policy.id, &approval.hash)?;
-            answer = gate::approvers::judge(&given, self.policy, approval)
-                .and_then(|| review::judge(self.policy, plan, &circumstances.cases, &given, self.now))
+        let given = self.given(approval)?;
+        let mut answer =
+            self.approved(data, (&plan.identity, &plan.schema.fingerprint), approval, given.as_ref(), before);
+        if let (Answer::Open, Some(given)) = (&answer, &given) {
+            answer = review::judge(self.policy, plan, &circumstances.cases, given, self.now)
                 .and_then(|| gate::limits::judge(&self.policy.limit, plan.due(), plan.total));
         }
         for there in data.target.elsewhere() {
@@ -124,6 +118,33 @@ impl Begun<'_> {
             more.min(came).min(if reaches { u64::MAX } else { left })
         };
         plan.stages.iter().map(moved).sum()
+    }
+
+    /// Who gave the approval.
+    pub(in crate::engine) fn given(
+        &self,
+        approval: Option<&Approval>,
+    ) -> Result<Option<Approvers>, EngineError> {
+        let of = |approval: &Approval| approvers::of(&*self.engine.state, &self.policy.id, &approval.hash);
+        Ok(approval.map(of).transpose()?)
+    }
+
+    /// Whether what is there is approved, by as many as are asked, and the waiting period is over: the gates that need no
+    /// counts.
+    pub(in crate::engine) fn approved(
+        &self,
+        data: &Data,
+        (identity, fingerprint): (&Identity, &str),
+        approval: Option<&Approval>,
+        given: Option<&Approvers>,
+        before: Option<&Policy>,
+    ) -> Answer {
+        gate::approval::judge(approval, before, self.policy, data, identity, fingerprint)
+            .and_then(|| self.waited(approval))
+            .and_then(|| match (given, approval) {
+                (Some(given), Some(approval)) => gate::approvers::judge(given, self.policy, approval),
+                _ => Answer::Open,
+            })
     }
 
     /// `wait`: a time between approval and action in which anybody may still object.

@@ -125,8 +125,8 @@ impl Question<'_> {
             }
             Verdict::Escalated(due) => {
                 why.push(self.since(&name, due));
-                why.push("It is kept until somebody decides.".to_owned());
-                change.push("A decision in its review.".to_owned());
+                why.push("It is kept until somebody decides, and then as the decision says.".to_owned());
+                change.push("A decision in its review, or another one than was made.".to_owned());
             }
             Verdict::NotDue { next_due: Some(next) } => {
                 why.push(format!("{name} is not due before {}.", self.instant(next)));

@@ -154,7 +154,7 @@ fn explain_says_what_keeps_a_due_record() {
         let said = hindered();
         assert!(said.as_str().is_some_and(|said| said.contains(part)), "{part}: {said}");
     };
-    says("nobody has approved the policy");
+    says("not approved yet");
     fixture.approve("calls", 3);
     assert!(hindered().is_null());
     fixture.run(&["pause", "--policy", "calls"]).expect(0);
@@ -168,8 +168,16 @@ fn explain_says_what_keeps_a_due_record() {
         .execute_batch("create trigger kept before delete on call_log begin select raise(abort, 'no'); end")
         .unwrap();
     fixture.run(&["run", "calls"]).expect(11);
-    says("the last run was stopped");
+    says("triggers of call_log in store calls changed after the approval");
     database.execute_batch("drop trigger kept").unwrap();
+    let policy = fs_err::read_to_string(fixture.path("policies/calls.toml")).unwrap();
+    fs_err::write(fixture.path("policies/calls.toml"), policy.replace("30 days", "2 days")).unwrap();
+    says("the policy was changed after its approval");
+    let limited = policy.replace("[[data]]", "[limit]\nrecords = 1\n\n[[data]]");
+    fs_err::write(fixture.path("policies/calls.toml"), limited).unwrap();
+    fixture.approve("calls", 3);
+    fixture.run(&["run", "calls"]).expect(11);
+    says("the last run was stopped: 3 records are due");
     fixture.run(&["hold", "add", "--policy", "calls", "--key", "1", "--reason", "case-1"]).expect(0);
     assert!(hindered().is_null(), "a hold says enough");
 }

@@ -2,28 +2,8 @@
 
 use super::{DUE, Desk, KEPT, POLICY, sql};
 use crate::counting::{policy, statement};
+use crate::roles::{ASKING, told};
 use serde_json::Value;
-
-/// A person decides, and notes go with the visits.
-const ASKING: &str = r#"
-title = "Visits"
-owner = "reception"
-
-[[data]]
-store       = "desk"
-collection  = "visits"
-start.field = "at"
-
-[[data.with]]
-collection = "notes"
-by         = "visit"
-
-[[stage]]
-after     = "30 days"
-action    = "escalate"
-question  = "Is there a reason to keep them?"
-decisions = ["delete", "preserve"]
-"#;
 
 /// Both users under names of their own, because users belong to the whole server.
 struct Users {
@@ -61,21 +41,6 @@ impl Users {
     }
 }
 
-/// What `check` says of one severity, message and help, a line each.
-fn told(checked: &Value, severity: &str) -> Vec<String> {
-    let all = checked["diagnostics"].as_array().unwrap().iter();
-    let lines = all.filter(|one| one["severity"] == severity).map(|one| {
-        format!(
-            "{}:{} {} | {}",
-            one["file"].as_str().unwrap(),
-            one["line"],
-            one["message"].as_str().unwrap(),
-            one["help"].as_str().unwrap_or("NO HELP")
-        )
-    });
-    lines.collect()
-}
-
 fn notes(desk: &Desk) {
     sql(
         &desk.database,
@@ -96,7 +61,7 @@ fn the_printed_grants_suffice_for_what_a_person_decides_and_can_be_run_again() {
     users.connect(&desk);
     let checked = desk.run(&["check"]).expect(0).json();
     let said = told(&checked, "warning");
-    let hidden: Vec<&String> = said.iter().filter(|one| one.contains("other databases")).collect();
+    let hidden: Vec<&str> = said.lines().filter(|one| one.contains("other databases")).collect();
     assert!(hidden.len() == 1 && hidden[0].contains("GRANT REFERENCES ON *.*"), "{said:#?}");
     desk.run(&["approve", "visits", "--count", "0"]).expect(0);
     desk.run(&["run", "visits"]).expect(0);
@@ -155,6 +120,25 @@ fn what_receives_counts_is_covered_and_what_has_no_key_is_listed() {
     assert!(shown["collections"][0]["warnings"][0].as_str().unwrap().contains("no primary key"), "{shown}");
 }
 
+/// The server shows triggers to the user that disposes and hides them from the planner, who has no reason to call anything
+/// wrong.
+#[test]
+fn check_tells_of_a_trigger_that_only_the_user_that_disposes_can_see() {
+    let desk = Desk::new();
+    desk.write("policies/visits.toml", POLICY);
+    let users = Users::of(&desk);
+    users.grant(&desk, &desk.run(&["store", "grants", "desk"]).expect(0).json());
+    sql(&desk.database, "CREATE TRIGGER more BEFORE DELETE ON visits FOR EACH ROW SET @gone = 1");
+    users.connect(&desk);
+    let said = told(&desk.run(&["check"]).expect(10).json(), "error");
+    assert!(said.contains("by which runs dispose") && said.contains("`more`"), "{said}");
+    desk.run(&["approve", "visits", "--count", &DUE.to_string()]).expect(0);
+    let run = desk.run(&["run", "visits"]).expect(12);
+    assert!(run.out.contains("`more`"), "{}", run.out);
+    assert_eq!(desk.visits(), (DUE + KEPT).to_string());
+    users.drop(&desk);
+}
+
 /// The planner's user is in order; that of the runs is not, and `check` says so before anything is due.
 #[test]
 fn check_tries_the_user_that_disposes() {
@@ -167,7 +151,7 @@ fn check_tries_the_user_that_disposes() {
     assert!(told(&desk.run(&["check"]).expect(0).json(), "error").is_empty());
 
     let executor = format!("{}@localhost", users.executor);
-    let errors = || told(&desk.run(&["check"]).expect(10).json(), "error").join("\n");
+    let errors = || told(&desk.run(&["check"]).expect(10).json(), "error");
     sql(&desk.database, &format!("REVOKE DELETE ON {}.notes FROM {executor}", desk.database));
     let said = errors();
     for part in ["visits.toml:7", "`url`, by which runs dispose", "DELETE", "`notes`", "store grants"] {
@@ -190,7 +174,7 @@ fn check_tries_the_user_that_disposes() {
     let config = fs_err::read_to_string(desk.path("forfall.toml")).unwrap();
     let config = config.replace("url = { file = \"url\" }\n", "url = { env = \"FORFALL_NOPE\" }\n");
     desk.write("forfall.toml", &config);
-    let said = told(&desk.run(&["check"]).expect(0).json(), "warning").join("\n");
+    let said = told(&desk.run(&["check"]).expect(0).json(), "warning");
     assert!(said.contains("forfall.toml:4") && said.contains("FORFALL_NOPE: it is not set"), "{said}");
     assert_eq!(desk.visits(), (DUE + KEPT).to_string());
     users.drop(&desk);

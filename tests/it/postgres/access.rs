@@ -3,29 +3,9 @@
 
 use super::{DUE, Desk, KEPT, POLICY, server, sql};
 use crate::fixture::{minding_modes, said};
+use crate::roles::{ASKING, told};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
-
-/// A person decides, and notes go with the visits.
-const ASKING: &str = r#"
-title = "Visits"
-owner = "reception"
-
-[[data]]
-store       = "desk"
-collection  = "visits"
-start.field = "at"
-
-[[data.with]]
-collection = "notes"
-by         = "visit"
-
-[[stage]]
-after     = "30 days"
-action    = "escalate"
-question  = "Is there a reason to keep them?"
-decisions = ["delete", "preserve"]
-"#;
 
 const NOTES: &str = "CREATE TABLE notes (id bigint PRIMARY KEY, visit bigint REFERENCES visits); \
      INSERT INTO notes SELECT n, n FROM generate_series(1, 100) n; CREATE INDEX ON notes (visit)";
@@ -68,21 +48,6 @@ impl Roles {
             &format!("DROP OWNED BY {planner}, {executor}; DROP ROLE {planner}; DROP ROLE {executor}"),
         );
     }
-}
-
-/// What `check` says of one severity, message and help, a line each.
-fn told(checked: &Value, severity: &str) -> String {
-    let all = checked["diagnostics"].as_array().unwrap().iter();
-    let lines = all.filter(|one| one["severity"] == severity).map(|one| {
-        format!(
-            "{}:{} {} | {}",
-            one["file"].as_str().unwrap(),
-            one["line"],
-            one["message"].as_str().unwrap(),
-            one["help"].as_str().unwrap_or("NO HELP")
-        )
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -273,6 +238,30 @@ fn check_tries_the_role_that_disposes() {
         "{told_of}"
     );
     assert_eq!(desk.visits(), (DUE + KEPT).to_string());
+    roles.drop(&desk);
+}
+
+/// Whether rows are locked before they go depends on what a policy asks; that the role may is granted in any case.
+#[test]
+fn check_asks_for_the_locks_of_records_and_of_what_decides_over_them() {
+    let desk = Desk::new();
+    sql(
+        &desk.database,
+        "CREATE TABLE rooms (id bigint PRIMARY KEY, open boolean); ALTER TABLE visits ADD room bigint",
+    );
+    let linked = "[[data.link]]\nname = \"room\"\ncollection = \"rooms\"\nby = \"room\"\n\n[[stage]]";
+    desk.write("policies/visits.toml", &POLICY.replace("[[stage]]", linked));
+    let roles = Roles::of(&desk);
+    sql(&desk.database, &roles.script(&desk.run(&["store", "grants", "desk"]).expect(0).json()));
+    roles.connect(&desk);
+    desk.run(&["check"]).expect(0);
+    for table in ["rooms", "visits"] {
+        let executor = &roles.executor;
+        sql(&desk.database, &format!("REVOKE UPDATE (id) ON {table} FROM {executor}"));
+        let said = told(&desk.run(&["check"]).expect(10).json(), "error");
+        assert!(said.contains(&format!("may not lock rows of table `{table}`")), "{said}");
+        sql(&desk.database, &format!("GRANT UPDATE (id) ON {table} TO {executor}"));
+    }
     roles.drop(&desk);
 }
 

@@ -3,21 +3,13 @@
 use crate::cli::output::Tone;
 use crate::cli::phrase;
 use crate::engine::review::InCase;
-use crate::model::review::{CaseState, Decision as Decided, Verdict as Answer};
+use crate::model::review::{CaseState, Verdict as Answer};
 use crate::policy::decide::{Decision, Verdict};
 use crate::policy::rule::Policy;
 
-/// The decision that stands over the record, whether over the whole case or over it by itself.
-pub(in crate::cli::explain) fn decided(review: &InCase) -> Option<&Decided> {
-    match &review.part {
-        Some(part) => part.decision.as_ref().filter(|_| part.state == CaseState::Decided),
-        None => review.case.decision.as_ref().filter(|_| review.case.state == CaseState::Decided),
-    }
-}
-
 /// The answer in one sentence, where somebody has decided.
 pub(super) fn verdict(policy: &Policy, review: &InCase, told: &Decision) -> Option<(Tone, String)> {
-    let decided = decided(review).filter(|_| matches!(told.verdict, Verdict::Escalated(_)))?;
+    let decided = review.decided().filter(|_| matches!(told.verdict, Verdict::Escalated(_)))?;
     let local = |at| phrase::local_named(at, policy.zone);
     Some(match decided.verdict {
         Answer::Delete => {
@@ -39,7 +31,7 @@ pub(super) fn verdict(policy: &Policy, review: &InCase, told: &Decision) -> Opti
 pub(super) fn line(policy: &Policy, review: &InCase) -> String {
     let (id, local) = (review.case.id, |at| phrase::local(at, policy.zone));
     let part = review.part.as_ref().map_or(String::new(), |part| format!(" (part {})", part.number));
-    if let Some(decided) = decided(review) {
+    if let Some(decided) = review.decided() {
         let until = decided.until.map_or(String::new(), |until| format!(" until {}", local(until)));
         return format!(
             "{id}{part}: decided on {}: {}{until} ({})",
