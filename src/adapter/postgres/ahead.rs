@@ -15,8 +15,8 @@ use crate::model::ids::BatchId;
 pub(super) type Asked = (String, Vec<Bind>);
 
 /// Beside others, so many pages go at once: whoever commits meanwhile waits until their log is on the disk as well.
-const GENTLE_STEP: u64 = 4;
-/// And after them the server is left to others for so long: about four times as long as they take.
+const GENTLE_STEP: u64 = 2;
+/// And after them the server is left to others for so long: some eight times as long as they take.
 const GENTLE_REST: Duration = Duration::from_millis(3);
 
 /// One connection that deletes page by page.

@@ -3,22 +3,18 @@
 //! A group that an index can answer by itself is asked for by itself; all others share one pass over the table. Which
 //! is cheaper is the server's own estimate.
 
-use std::sync::Arc;
-
 use super::dialect::{self, Postgres, Question};
 use super::rows::Reader;
 use super::schema::{self, Bound};
 use super::session::Session;
-use super::value::{self, Bind};
+use super::value;
 use crate::adapter::api::{Counted, Group, Scope, StoreError, StoreErrorKind, Tally};
 use crate::adapter::sql::Need;
-use crate::adapter::sql::curve::Curve;
 use crate::adapter::sql::seen::{Seen, moment};
 use crate::adapter::sql::starts::{self, Axis};
 use crate::model::predicate::StartIs;
 use crate::model::start::StartState;
 use crate::model::value::Fields as _;
-use crate::time::StartValue;
 
 /// Counts each group.
 pub(super) fn count(session: &Session, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError> {
@@ -131,76 +127,4 @@ impl Counting<'_> {
     fn changed(&self, error: &tokio_postgres::Error) -> StoreError {
         self.session.trouble(StoreErrorKind::Changed, error.to_string())
     }
-}
-
-/// The due curve: how many records for which the predicate is true have their start in each of a row of growing sets.
-pub(super) fn survey(
-    session: &Session,
-    scope: &Scope,
-    predicate: &crate::model::predicate::Predicate,
-    start: &Arc<crate::model::start::Start>,
-    sets: &[crate::time::StartSet],
-) -> Result<Vec<u64>, StoreError> {
-    let mut curve = Curve::new(sets);
-    let Some(last) = sets.last() else { return Ok(curve.counts()) };
-    let bound = schema::bind(session, &scope.target)?;
-    let in_last =
-        crate::model::predicate::Predicate::Start { start: Arc::clone(start), is: StartIs::In(last.clone()) };
-    let question = dialect::question(&bound, &scope.events, &in_last.and(predicate.clone()))?;
-    let axis = starts::axis(start, &bound.frame).filter(|_| question.left.is_none());
-    if let Some((column, axis @ (Axis::Instant | Axis::Date))) = axis {
-        by_buckets(session, scope, &bound, &question, (&bound.column(column), axis), sets, &mut curve)?;
-    } else {
-        let mut needs = question.needs();
-        needs.add_start(start);
-        let reader = Reader::new(&bound, &needs)?;
-        let sql = format!("SELECT {} FROM {} WHERE {}", reader.list, bound.from(), question.sql);
-        session.each(&sql, &question.bound, |row| {
-            let record = reader.read(session, row, 0)?;
-            if question.left.as_ref().is_none_or(|left| record.holds(left, &scope.events))
-                && let Some(value) = start.read_known(&record, &scope.events)
-            {
-                curve.add(value, 1);
-            }
-            Ok(())
-        })?;
-    }
-    Ok(curve.counts())
-}
-
-/// Between two neighbouring ends of any set all starts belong to the same sets: the server counts those together.
-fn by_buckets(
-    session: &Session,
-    scope: &Scope,
-    bound: &Bound,
-    question: &Question,
-    (column, axis): (&str, Axis),
-    sets: &[crate::time::StartSet],
-    curve: &mut Curve<'_>,
-) -> Result<(), StoreError> {
-    let ends = starts::ends(sets, axis);
-    if ends.is_empty() {
-        return Ok(());
-    }
-    let (mut instants, mut dates) = (Vec::new(), Vec::new());
-    for end in &ends {
-        match end {
-            StartValue::Instant(instant) => instants.push(*instant),
-            StartValue::Date(date) => dates.push(*date),
-        }
-    }
-    let thresholds = if axis == Axis::Date { Bind::Dates(dates) } else { Bind::Instants(instants) };
-    let mut dialect = Postgres { bound: question.bound.clone(), ..Postgres::new(bound, &scope.events) };
-    let place = dialect.bind(thresholds);
-    let sql = format!(
-        "SELECT width_bucket({column}, {place})::int8, count(*) FROM {} WHERE {} GROUP BY 1",
-        bound.from(),
-        question.sql
-    );
-    for row in session.rows(&sql, &dialect.bound)? {
-        let (bucket, count): (i64, i64) = (row.get(0), row.get(1));
-        let Some(value) = starts::in_bucket(&ends, usize::try_from(bucket).unwrap_or(0)) else { continue };
-        curve.add(value, u64::try_from(count).unwrap_or(0));
-    }
-    Ok(())
 }

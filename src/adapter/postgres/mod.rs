@@ -26,6 +26,7 @@ mod scan;
 mod schema;
 mod session;
 mod standing;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -182,7 +183,7 @@ impl Inspect for PostgresStore {
     ) -> Result<Surveyed, StoreError> {
         let counts = self.ask(|session| {
             session.spare_processors()?;
-            count::survey(session, scope, predicate, start, sets)
+            survey::survey(session, scope, predicate, start, sets)
         })?;
         Ok(Surveyed { counts, gaps: Vec::new() })
     }
