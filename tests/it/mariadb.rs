@@ -89,8 +89,9 @@ impl Desk {
     /// Writes the configuration with the URL of a user in a file of its own.
     fn connect_as(&self, user: &str, more: &str) {
         self.write("url", &format!("{}\n", self.url(user)));
+        // Other tests are at work on the same server.
         let config = "timezone = \"Europe/Oslo\"\nstate = \"sqlite:state/state.db\"\npolicies = \"policies\"\n\
-                      [store.desk]\nadapter = \"mariadb\"\nurl = { file = \"url\" }\n";
+                      [store.desk]\nadapter = \"mariadb\"\nurl = { file = \"url\" }\npace = \"full\"\n";
         self.write("forfall.toml", &format!("{config}{more}"));
     }
 

@@ -1,6 +1,7 @@
-//! Deleting much: a range of whole-number keys in one statement of one transaction.
+//! Deleting much: a range of whole-number keys in one transaction, and in one statement unless others are at work.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -9,10 +10,10 @@ use super::fate::Spool;
 use super::rows::key_of;
 use super::schema::Bound;
 use super::session::Session;
-use super::value::Bind;
+use super::value::{self, Bind};
 use super::walk::{Others, require_same_tables};
 use crate::adapter::api::StoreError;
-use crate::adapter::sql::ahead::{Ahead, Coming, Hand, Places, Sharing, Size, Struck, Telling};
+use crate::adapter::sql::ahead::{Ahead, Coming, GENTLE_REST, Hand, Places, Sharing, Size, Struck, Telling};
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, KeyList};
 use crate::model::schema::ColumnKind;
@@ -20,6 +21,9 @@ use crate::model::target::Target;
 
 /// What goes, and what that binds.
 pub(super) type Asked = (String, Vec<Bind>);
+
+/// Beside others, so many records go at once: whoever commits meanwhile waits until their log is on the disk as well.
+const GENTLE_STEP: usize = 100;
 
 /// After so many batches the server may tidy up what they have deleted.
 const BATCHES: u32 = 64;
@@ -54,8 +58,7 @@ impl View {
     }
 
     fn let_go(&mut self) -> Result<(), StoreError> {
-        self.is_held = false;
-        self.session.run("ROLLBACK")
+        if std::mem::take(&mut self.is_held) { self.session.run("ROLLBACK") } else { Ok(()) }
     }
 }
 
@@ -107,7 +110,12 @@ impl Workers {
         without: &HashSet<Key>,
         listener: Option<Sender<KeyList>>,
     ) -> Result<bool, StoreError> {
-        self.view.hold()?;
+        if self.ahead.goes_gently() {
+            // Beside others the server tidies up as it goes, not all of it afterwards.
+            self.view.let_go()?;
+        } else {
+            self.view.hold()?;
+        }
         self.ahead.foretell(listener);
         self.ahead.look(want, asked, without)
     }
@@ -133,6 +141,37 @@ struct KeyHand {
     settled: Option<BatchId>,
 }
 
+impl KeyHand {
+    /// Deletes between these keys what the condition names, `most` records at most; gives the last key if there may be more.
+    fn step(
+        &self,
+        keys: Range<i128>,
+        condition: &str,
+        bound: &[Bind],
+        most: Option<usize>,
+        coming: &mut Coming<'_>,
+    ) -> Result<Option<i128>, StoreError> {
+        let list = self.bound.key_list();
+        let most_of_them = most.map(|most| format!(" ORDER BY {list} LIMIT {most}")).unwrap_or_default();
+        let sql = format!(
+            "DELETE FROM {} WHERE {list} >= {} AND {list} < {} AND {condition}{most_of_them} RETURNING {list}",
+            self.bound.from(),
+            value::place(bound.len() + 1),
+            value::place(bound.len() + 2),
+        );
+        let ends = [keys.start, keys.end].map(value::end);
+        let bound: Vec<_> = bound.iter().cloned().chain(ends).collect();
+        let (mut gone, mut last) = (0, None);
+        self.session.each(&sql, &bound, |row| {
+            gone += 1;
+            last = row.as_ref(0).and_then(value::whole);
+            coming.push(key_of(&self.session, row, &self.bound.key)?);
+            Ok(())
+        })?;
+        Ok(last.filter(|_| Some(gone) == most))
+    }
+}
+
 impl Hand for KeyHand {
     type Question = Asked;
 
@@ -143,17 +182,16 @@ impl Hand for KeyHand {
         telling: &Telling,
     ) -> Result<Struck, StoreError> {
         self.session.run("START TRANSACTION READ WRITE")?;
-        let list = self.bound.key_list();
-        let [first, past] = [places.start, places.end].map(|place| self.first + i128::from(place));
-        let sql = format!(
-            "DELETE FROM {} WHERE {list} >= {first} AND {list} < {past} AND {condition} RETURNING {list}",
-            self.bound.from()
-        );
         let mut coming = Coming::new(telling);
-        self.session.each(&sql, bound, |row| {
-            coming.push(key_of(&self.session, row, &self.bound.key)?);
-            Ok(())
-        })?;
+        let [mut first, past] = [places.start, places.end].map(|place| self.first + i128::from(place));
+        if self.session.has_company()? {
+            while let Some(last) = self.step(first..past, condition, bound, Some(GENTLE_STEP), &mut coming)? {
+                first = last + 1;
+                std::thread::sleep(GENTLE_REST);
+            }
+        } else {
+            self.step(first..past, condition, bound, None, &mut coming)?;
+        }
         let records = coming.all();
         require_same_tables(&self.session, &self.target, &self.fingerprint)?;
         Ok(Struck { records, spool: self.spool.encode(&[]) })

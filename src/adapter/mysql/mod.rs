@@ -42,6 +42,7 @@ use crate::adapter::api::{
 };
 use crate::adapter::place::{Pace, Server};
 use crate::adapter::sql::Limits;
+use crate::adapter::sql::company::{Company, Few};
 use crate::model::aggregate::Aggregate;
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::StoreName;
@@ -59,6 +60,7 @@ pub struct MySqlStore {
     name: StoreName,
     server: Server,
     limits: Limits,
+    company: Arc<Company>,
     /// Whether a DELETE of MariaDB is asked to tell what went; else rows are read before they go, as MySQL needs it.
     returning: bool,
     /// Connections for reading that nobody uses at the moment.
@@ -68,7 +70,8 @@ pub struct MySqlStore {
 impl MySqlStore {
     /// Names the database; nothing is connected to before the first question.
     pub fn open(name: StoreName, server: Server) -> Self {
-        Self { name, server, limits: Limits::default(), returning: true, idle: Mutex::default() }
+        let company = Arc::new(Company::new(server.pace, Few::STATEMENTS, server.parallel));
+        Self { name, server, limits: Limits::default(), company, returning: true, idle: Mutex::default() }
     }
 
     /// Waits so long for a lock that somebody else holds: whole seconds, at least one.
@@ -87,7 +90,7 @@ impl MySqlStore {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let session = match idle.filter(Session::is_open) {
             Some(session) => session,
-            None => Session::read(&self.place(), &self.server, self.limits)?,
+            None => Session::read(&self.place(), &self.server, self.limits, &self.company)?,
         };
         let answer = question(&session);
         // After an error nobody knows what state the connection is in.
@@ -97,8 +100,13 @@ impl MySqlStore {
         answer
     }
 
+    /// So many connections may delete at the same time.
+    fn parallel(&self) -> usize {
+        if self.server.pace == Pace::Gentle { 1 } else { self.server.parallel }
+    }
+
     fn writing(&self) -> Result<Session, StoreError> {
-        Session::write(&self.place(), &self.server, self.limits)
+        Session::write(&self.place(), &self.server, self.limits, &self.company)
     }
 }
 
@@ -174,8 +182,7 @@ impl Inspect for MySqlStore {
         predicate: &Predicate,
         start: Option<&Arc<Start>>,
     ) -> Result<Option<String>, StoreError> {
-        let parallel = if self.server.pace == Pace::Gentle { 1 } else { self.server.parallel };
-        let how = (self.returning, parallel);
+        let how = (self.returning, self.parallel());
         self.ask(|session| way::route(session, scope, predicate, start, how)).map(Some)
     }
 
@@ -207,8 +214,7 @@ impl Dispose for MySqlStore {
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
         let replicas = replicas::Replicas::of(&self.server, self.limits);
         let more = || self.writing();
-        let Server { parallel, pace, .. } = self.server;
-        let others = walk::Others { parallel, pace, more: &more };
+        let others = walk::Others { parallel: self.parallel(), more: &more };
         Ok(Box::new(walk::MySqlWalk::begin(self.writing()?, job, self.returning, replicas, others)?))
     }
 

@@ -3,7 +3,8 @@
 //! Time-outs, zone, strictness and isolation are set before anything else is done. A zero date is never refused on
 //! the way out, and an error in arithmetic never becomes a silent NULL in what is written.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::{FromRow, Queryable as _};
@@ -13,17 +14,25 @@ use tokio::runtime::Runtime;
 use super::trouble::translated;
 use super::value::{self, Bind};
 use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::adapter::place::{Server, Tls};
+use crate::adapter::place::{Pace, Server, Tls};
 use crate::adapter::secret::Secret;
+use crate::adapter::sql::company::{Company, Done, Few};
 use crate::adapter::sql::{Limits, trusted};
 
 /// A server that does not answer for so long is down.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How many statements of all clients the server has begun, which everybody may ask: those of procedures and events, and
+/// what only asks whether the server lives, are not among them.
+const WORK: &str = "SHOW GLOBAL STATUS LIKE 'Questions'";
+/// The server's own time, in the midst of a statement too.
+const TIME: &str = "SELECT UNIX_TIMESTAMP(SYSDATE(6))";
+
 /// A connection.
 pub(super) struct Session {
     runtime: Runtime,
     connection: RefCell<Conn>,
+    company: Arc<Company>,
     /// The connection was lost.
     is_broken: Cell<bool>,
     /// The store as messages name it.
@@ -40,8 +49,14 @@ impl std::fmt::Debug for Session {
 
 impl Session {
     /// Connects for reading only.
-    pub(super) fn read(place: &str, server: &Server, limits: Limits) -> Result<Self, StoreError> {
-        let session = Self::open(place, server, server.reading_url(), limits, limits.reading)?;
+    pub(super) fn read(
+        place: &str,
+        server: &Server,
+        limits: Limits,
+        company: &Arc<Company>,
+    ) -> Result<Self, StoreError> {
+        let statement = limits.reading;
+        let session = Self::open(place, (server, server.reading_url()), limits, statement, company)?;
         session.run("SET SESSION TRANSACTION READ ONLY")?;
         Ok(session)
     }
@@ -52,22 +67,32 @@ impl Session {
             Some(options) => format!("replica {}:{}", options.ip_or_hostname(), options.tcp_port()),
             None => format!("the replica in {}", url.whereabouts()),
         };
-        let session = Self::open(&place, server, url, limits, limits.reading)?;
+        // What is done on another server is none of the work on this one.
+        let company = Arc::new(Company::new(Pace::Full, Few::STATEMENTS, 1));
+        let session = Self::open(&place, (server, url), limits, limits.reading, &company)?;
         session.run("SET SESSION TRANSACTION READ ONLY")?;
         Ok(session)
     }
 
     /// Connects for disposing.
-    pub(super) fn write(place: &str, server: &Server, limits: Limits) -> Result<Self, StoreError> {
-        Self::open(place, server, &server.url, limits, limits.batch)
+    pub(super) fn write(
+        place: &str,
+        server: &Server,
+        limits: Limits,
+        company: &Arc<Company>,
+    ) -> Result<Self, StoreError> {
+        let session = Self::open(place, (server, &server.url), limits, limits.batch, company)?;
+        // The count of what others do begins as early as it can.
+        session.has_company()?;
+        Ok(session)
     }
 
     fn open(
         place: &str,
-        server: &Server,
-        url: &Secret,
+        (server, url): (&Server, &Secret),
         limits: Limits,
         statement: Duration,
+        company: &Arc<Company>,
     ) -> Result<Self, StoreError> {
         let unavailable = |why: String| StoreError::new(StoreErrorKind::Unavailable, place, why);
         let options = options(place, server, url)?;
@@ -75,6 +100,8 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| unavailable(error.to_string()))?;
+        // The driver asks one question of its own.
+        company.work();
         let connection = runtime
             .block_on(async { tokio::time::timeout(PATIENCE, Conn::new(options)).await })
             .map_err(|_| {
@@ -86,6 +113,7 @@ impl Session {
         let mut session = Self {
             runtime,
             connection,
+            company: Arc::clone(company),
             is_broken: Cell::new(false),
             place: place.to_owned(),
             is_mariadb: false,
@@ -101,9 +129,31 @@ impl Session {
         Ok(session)
     }
 
+    /// Whether others are at work on the server, so that nothing of ours may be felt.
+    pub(super) fn has_company(&self) -> Result<bool, StoreError> {
+        self.company.is_there(|| {
+            let at: Vec<(f64,)> = self.asked(TIME, &[])?;
+            let work: Vec<(String, u64)> = self.asked(WORK, &[])?;
+            match (at.as_slice(), work.as_slice()) {
+                (&[(at,)], &[(_, work)]) => Ok(Done { at, work }),
+                _ => Err(self
+                    .trouble(StoreErrorKind::Unsupported, "the server does not say how much it has done")
+                    .with_help(
+                        "Write `pace = \"full\"` or `pace = \"gentle\"` for its store: then it is not asked",
+                    )),
+            }
+        })
+    }
+
+    /// The connection, for one statement of ours, which is no sign of others.
+    fn speak(&self) -> RefMut<'_, Conn> {
+        self.company.work();
+        self.connection.borrow_mut()
+    }
+
     /// Runs a statement that binds and gives nothing.
     pub(super) fn run(&self, sql: &str) -> Result<(), StoreError> {
-        let mut connection = self.connection.borrow_mut();
+        let mut connection = self.speak();
         self.runtime.block_on(connection.query_drop(sql)).map_err(|error| self.failed(&error))
     }
 
@@ -119,7 +169,7 @@ impl Session {
 
     /// The rows of a statement that cannot be prepared, such as SHOW, from a server that is given up if it is silent.
     pub(super) fn told(&self, sql: &str) -> Result<Vec<Row>, StoreError> {
-        let mut connection = self.connection.borrow_mut();
+        let mut connection = self.speak();
         let answer = async { tokio::time::timeout(PATIENCE, connection.query(sql)).await };
         let Ok(rows) = self.runtime.block_on(answer) else {
             self.is_broken.set(true);
@@ -149,7 +199,7 @@ impl Session {
         mut take: impl FnMut(&Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let (sql, values) = value::rendered(sql, bound);
-        let mut connection = self.connection.borrow_mut();
+        let mut connection = self.speak();
         self.runtime.block_on(async {
             let failed = |error: mysql_async::Error| self.failed(&error);
             let mut answer = connection.exec_iter(sql, params(values)).await.map_err(failed)?;
@@ -163,7 +213,7 @@ impl Session {
     /// Changes rows; gives how many were found, whether they were as they should be or not.
     pub(super) fn change(&self, sql: &str, bound: &[Bind]) -> Result<u64, StoreError> {
         let (sql, values) = value::rendered(sql, bound);
-        let mut connection = self.connection.borrow_mut();
+        let mut connection = self.speak();
         let done = self.runtime.block_on(connection.exec_drop(sql, params(values)));
         done.map_err(|error| self.failed(&error))?;
         Ok(connection.affected_rows())
@@ -172,7 +222,7 @@ impl Session {
     /// What the catalogue answers; a `?` in the text for each that is bound.
     pub(super) fn asked<T: FromRow>(&self, sql: &str, bound: &[&str]) -> Result<Vec<T>, StoreError> {
         let bound = bound.iter().map(|text| SqlValue::from(*text)).collect();
-        let mut connection = self.connection.borrow_mut();
+        let mut connection = self.speak();
         let rows: Vec<Row> = self
             .runtime
             .block_on(connection.exec(sql, params(bound)))
@@ -279,6 +329,7 @@ fn options(place: &str, server: &Server, url: &Secret) -> Result<Opts, StoreErro
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::tests::alone;
     use super::super::value;
     use super::*;
     use crate::adapter::contract::server::mariadb;
@@ -291,7 +342,7 @@ pub(super) mod tests {
 
     /// A session in a database of its own.
     pub(in super::super) fn database() -> Session {
-        Session::write("store `t`", &empty(), Limits::default()).unwrap()
+        Session::write("store `t`", &empty(), Limits::default(), &alone()).unwrap()
     }
 
     fn empty() -> Server {
@@ -301,6 +352,7 @@ pub(super) mod tests {
             "store `t`",
             &at(format!("mysql://root@127.0.0.1:{port}/mysql")),
             Limits::default(),
+            &alone(),
         );
         root.unwrap().run(&format!("CREATE DATABASE {name}")).unwrap();
         at(format!("mariadb://root@127.0.0.1:{port}/{name}"))
@@ -309,12 +361,12 @@ pub(super) mod tests {
     #[test]
     fn a_zero_date_arrives_as_it_is_stored_and_a_timestamp_in_utc() {
         let server = empty();
-        let session = Session::write("store `t`", &server, Limits::default()).unwrap();
+        let session = Session::write("store `t`", &server, Limits::default(), &alone()).unwrap();
         assert!(session.is_mariadb);
         session.run("CREATE TABLE t (d DATE, s TIMESTAMP NULL) ENGINE = InnoDB").unwrap();
         session.run("SET sql_mode = ''").unwrap();
         session.run("INSERT INTO t VALUES ('0000-00-00', FROM_UNIXTIME(86400))").unwrap();
-        let rows = Session::read("store `t`", &server, Limits::default())
+        let rows = Session::read("store `t`", &server, Limits::default(), &alone())
             .unwrap()
             .rows("SELECT d, s FROM t", &[])
             .unwrap();
@@ -327,9 +379,9 @@ pub(super) mod tests {
     #[test]
     fn a_reading_session_cannot_write() {
         let server = empty();
-        let session = Session::write("store `t`", &server, Limits::default()).unwrap();
+        let session = Session::write("store `t`", &server, Limits::default(), &alone()).unwrap();
         session.run("CREATE TABLE t (id INT PRIMARY KEY) ENGINE = InnoDB").unwrap();
-        let reading = Session::read("store `t`", &server, Limits::default()).unwrap();
+        let reading = Session::read("store `t`", &server, Limits::default(), &alone()).unwrap();
         let refused = reading.run("INSERT INTO t VALUES (1)").unwrap_err();
         assert_eq!(refused.kind, StoreErrorKind::Unsupported, "{refused}");
     }
@@ -337,7 +389,7 @@ pub(super) mod tests {
     #[test]
     fn errors_hold_no_value_of_a_record() {
         let server = empty();
-        let session = Session::write("store `t`", &server, Limits::default()).unwrap();
+        let session = Session::write("store `t`", &server, Limits::default(), &alone()).unwrap();
         session.run("CREATE TABLE t (name VARCHAR(20) PRIMARY KEY) ENGINE = InnoDB").unwrap();
         session.run("INSERT INTO t VALUES ('sensitive')").unwrap();
         let twice = session.run("INSERT INTO t VALUES ('sensitive')").unwrap_err();
@@ -349,7 +401,7 @@ pub(super) mod tests {
     fn a_server_is_known_by_its_issuer() {
         let server = mariadb();
         let cipher = |server: &Server| {
-            let session = Session::read("store `t`", server, Limits::default()).unwrap();
+            let session = Session::read("store `t`", server, Limits::default(), &alone()).unwrap();
             let found: Vec<(String, String)> = session.asked("SHOW STATUS LIKE 'Ssl_cipher'", &[]).unwrap();
             found[0].1.clone()
         };
@@ -359,14 +411,16 @@ pub(super) mod tests {
         assert_ne!(cipher(&known), "");
         let renamed =
             Server { url: Secret::Plain(format!("mysql://root@localhost:{}/mysql", server.port)), ..known };
-        let refused = Session::read("store `t`", &renamed, Limits::default()).unwrap_err().to_string();
+        let refused =
+            Session::read("store `t`", &renamed, Limits::default(), &alone()).unwrap_err().to_string();
         assert!(refused.contains("not valid for name") && refused.contains("`ca`"), "{refused}");
     }
 
     #[test]
     fn what_cannot_be_reached_says_why() {
         let port = mariadb().port;
-        let open = |server: &Server| Session::read("store `t`", server, Limits::default()).unwrap_err();
+        let open =
+            |server: &Server| Session::read("store `t`", server, Limits::default(), &alone()).unwrap_err();
         let wrong = open(&at(format!("mysql://nobody:hidden@127.0.0.1:{port}/mysql")));
         assert_eq!(wrong.kind, StoreErrorKind::Denied, "{wrong}");
         assert!(!wrong.to_string().contains("hidden"));

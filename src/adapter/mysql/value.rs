@@ -181,6 +181,21 @@ impl Bind {
     }
 }
 
+/// An end of a range of whole-number keys: one of them, or the number behind the largest.
+pub(super) fn end(number: i128) -> Bind {
+    let signed = i64::try_from(number).map(SqlValue::Int);
+    Bind(signed.unwrap_or_else(|_| SqlValue::UInt(u64::try_from(number).unwrap_or(u64::MAX))))
+}
+
+/// A whole-number key.
+pub(super) fn whole(value: &SqlValue) -> Option<i128> {
+    match value {
+        SqlValue::Int(number) => Some((*number).into()),
+        SqlValue::UInt(number) => Some((*number).into()),
+        _ => None,
+    }
+}
+
 /// An end of a range of starts. A TIMESTAMP begins with 1970.
 pub(super) fn edge(end: Edge) -> Bind {
     Bind(match end {

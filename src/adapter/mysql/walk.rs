@@ -26,8 +26,7 @@ use super::schema::{self, Bound};
 use super::session::Session;
 use super::way::{self, Order};
 use crate::adapter::api::{Act, Gap, Job, Pacing, Prepared, StoreError, StoreErrorKind, Walk};
-use crate::adapter::place::Pace;
-use crate::adapter::sql::ahead::WORTH_RANGES;
+use crate::adapter::sql::ahead::{WORTH_RANGES, pacing};
 use crate::adapter::sql::{Work, links_of};
 use crate::model::batch::BatchLabel;
 use crate::model::ids::BatchId;
@@ -52,8 +51,6 @@ pub(super) struct MySqlWalk {
     order: Order,
     /// The tables as they were when the walk began.
     fingerprint: String,
-    /// What the configuration says: others who are at work on this server are not noticed.
-    pacing: Pacing,
     /// Workers, until all keys are done.
     workers: Option<Workers>,
     /// Who wants to be told of the batch after the next.
@@ -77,8 +74,6 @@ pub(super) struct MySqlWalk {
 pub(super) struct Others<'a> {
     /// So many may work at the same time.
     pub(super) parallel: usize,
-    /// How gently a run is to go about it.
-    pub(super) pace: Pace,
     /// Opens one.
     pub(super) more: &'a dyn Fn() -> Result<Session, StoreError>,
 }
@@ -142,8 +137,8 @@ impl MySqlWalk {
         };
         let order =
             if at_once { way::order(&session, &bound, Some(&job.start), &question)? } else { Order::Key };
-        let may_share = others.pace != Pace::Gentle && examined.is_none();
-        let workers = if may_share && order == Order::Key && job.expected >= WORTH_RANGES as u64 {
+        let is_worth = examined.is_none() && job.expected >= WORTH_RANGES as u64;
+        let workers = if is_worth && order == Order::Key {
             let known = (&job.scope.target, probed.fingerprint.as_str());
             Workers::start(&session, &bound, known, job.expected, others)?
         } else {
@@ -151,7 +146,6 @@ impl MySqlWalk {
         };
         Ok(Self {
             workers,
-            pacing: if others.pace == Pace::Gentle { Pacing::Gentle } else { Pacing::Full },
             listener: None,
             spool: Spool::open(&session)?,
             fingerprint: probed.fingerprint,
@@ -275,7 +269,9 @@ impl Walk for MySqlWalk {
     }
 
     fn pacing(&mut self) -> Result<Pacing, StoreError> {
-        Ok(self.pacing)
+        let is_gentle = self.session.has_company()?;
+        let ahead = self.workers.as_mut().map(|workers| &mut workers.ahead);
+        Ok(pacing(ahead, is_gentle))
     }
 
     fn gaps(&self) -> Vec<Gap> {

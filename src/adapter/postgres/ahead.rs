@@ -1,14 +1,12 @@
 //! Deleting much: a range of pages in one transaction, and in one statement unless others are at work.
 
-use std::time::Duration;
-
 use super::catalogue::quoted;
 use super::fate::{self, Server, Spool};
 use super::schema::Bound;
 use super::session::Session;
 use super::value::{self, Bind};
 use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::adapter::sql::ahead::{Hand, Places, Struck, Telling};
+use crate::adapter::sql::ahead::{GENTLE_REST, Hand, Places, Struck, Telling};
 use crate::model::ids::BatchId;
 
 /// What goes, and what that binds.
@@ -16,8 +14,6 @@ pub(super) type Asked = (String, Vec<Bind>);
 
 /// Beside others, so many pages go at once: whoever commits meanwhile waits until their log is on the disk as well.
 const GENTLE_STEP: u64 = 2;
-/// And after them the server is left to others for so long: some eight times as long as they take.
-const GENTLE_REST: Duration = Duration::from_millis(3);
 
 /// One connection that deletes page by page.
 pub(super) struct PageHand {

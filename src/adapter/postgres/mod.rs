@@ -44,7 +44,7 @@ use crate::adapter::api::{
 use crate::adapter::place::{Pace, Server};
 use crate::adapter::recall::Recall;
 use crate::adapter::sql::Limits;
-use crate::adapter::sql::company::Company;
+use crate::adapter::sql::company::{Company, Few};
 use crate::model::aggregate::Aggregate;
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::StoreName;
@@ -72,7 +72,7 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Names the database; nothing is connected to before the first question.
     pub fn open(name: StoreName, server: Server) -> Self {
-        let company = Arc::new(Company::new(server.pace, server.parallel));
+        let company = Arc::new(Company::new(server.pace, Few::TRANSACTIONS, server.parallel));
         Self { name, server, limits: Limits::default(), company, idle: Mutex::default(), recall: None }
     }
 

@@ -28,7 +28,7 @@ use super::value::Bind;
 use super::way::{Order, order};
 use crate::adapter::api::{Act, Gap, Job, Pacing, Prepared, StoreError, StoreErrorKind, Walk, Whole};
 use crate::adapter::place::Server as Place;
-use crate::adapter::sql::ahead::{Ahead, Sharing, Size, WORTH_RANGES};
+use crate::adapter::sql::ahead::{Ahead, Sharing, Size, WORTH_RANGES, pacing};
 use crate::adapter::sql::{Work, links_of};
 use crate::model::batch::BatchLabel;
 use crate::model::key::Key;
@@ -245,14 +245,7 @@ impl Walk for PostgresWalk {
 
     fn pacing(&mut self) -> Result<Pacing, StoreError> {
         let is_gentle = self.session.has_company()?;
-        Ok(match &mut self.ahead {
-            Some(ahead) => {
-                ahead.go_gently(is_gentle);
-                if is_gentle { Pacing::InSteps } else { Pacing::Full }
-            }
-            None if is_gentle => Pacing::Gentle,
-            None => Pacing::Full,
-        })
+        Ok(pacing(self.ahead.as_mut(), is_gentle))
     }
 
     fn gaps(&self) -> Vec<Gap> {

@@ -10,12 +10,13 @@ mod worker;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 pub(crate) use telling::{Coming, Telling};
 use worker::{Answer, Order, Saying, Worker, lost};
 pub(crate) use worker::{Hand, Struck};
 
-use crate::adapter::api::{Basis, Prepared, StoreError};
+use crate::adapter::api::{Basis, Pacing, Prepared, StoreError};
 use crate::model::batch::Applied;
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, KeyList};
@@ -29,8 +30,12 @@ const SPARSE: f64 = 5_000.0;
 /// Places, the first in it, the last not.
 pub(crate) type Places = std::ops::Range<u64>;
 
-/// So many places are given out at once beside others, however little goes: a transaction does not last for long.
+/// So many places are given out at once beside others where each holds many records, however few of them go: a transaction
+/// does not last for long.
 const GENTLE_PLACES: u64 = 256;
+
+/// After each step of a batch the server is left to others for so long: several times as long as it takes.
+pub(crate) const GENTLE_REST: Duration = Duration::from_millis(3);
 
 /// How workers share the places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +48,18 @@ pub(crate) enum Sharing {
 
 /// A region that has no more ranges than this is not divided any further.
 const REGION: u64 = 4;
+
+/// How a walk goes about it, if gently or not: workers rest between the steps of a batch, without them it is for the engine.
+pub(crate) fn pacing<Q: Send + Sync + 'static>(ahead: Option<&mut Ahead<Q>>, is_gentle: bool) -> Pacing {
+    match ahead {
+        Some(ahead) => {
+            ahead.go_gently(is_gentle);
+            if is_gentle { Pacing::InSteps } else { Pacing::Full }
+        }
+        None if is_gentle => Pacing::Gentle,
+        None => Pacing::Full,
+    }
+}
 
 /// The workers of one walk.
 pub(crate) struct Ahead<Q> {
@@ -115,8 +132,15 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
     }
 
     /// From now on one worker is given a few places at a time, or all of them as much as they can. What was begun is ended.
-    pub(crate) fn go_gently(&mut self, gently: bool) {
-        (self.at_once, self.most_places) = if gently { (1, GENTLE_PLACES) } else { (usize::MAX, u64::MAX) };
+    fn go_gently(&mut self, gently: bool) {
+        // A place of one record is no measure: most of them may be empty.
+        let most_places = if self.sharing == Sharing::InTurn { GENTLE_PLACES } else { u64::MAX };
+        (self.at_once, self.most_places) = if gently { (1, most_places) } else { (usize::MAX, u64::MAX) };
+    }
+
+    /// Whether one worker is given a few places at a time.
+    pub(crate) fn goes_gently(&self) -> bool {
+        self.at_once == 1
     }
 
     /// Gives every worker that has nothing to do the next places.

@@ -9,19 +9,31 @@ use std::sync::{Mutex, PoisonError};
 use crate::adapter::api::StoreError;
 use crate::adapter::place::Pace;
 
-/// So little work in a second is nobody's who waits: maintenance, a health check.
-const FEW: f64 = 10.0;
 /// Nobody was seen for so many seconds: nobody is there any more.
 const GONE: f64 = 1.0;
-/// One or two may be anybody's, or our own that the server had not counted yet.
-const FEWEST: u64 = 2;
 /// After so many seconds without anybody the count begins anew, or when more than what is unsure could have been seen.
 const LOOK: f64 = 0.25;
+
+/// So little work is nobody's who waits: maintenance, a health check.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Few {
+    in_a_second: f64,
+    at_once: u64,
+}
+
+impl Few {
+    /// Of transactions that write: one or two may be anybody's.
+    pub(crate) const TRANSACTIONS: Self = Self { in_a_second: 10.0, at_once: 2 };
+    /// Of statements: whoever connects, says in what form it wants its answers, and asks whether the server lives, has
+    /// said up to ten, with no transaction to speak of.
+    pub(crate) const STATEMENTS: Self = Self { in_a_second: 20.0, at_once: 10 };
+}
 
 /// What is known of others on one server.
 #[derive(Debug)]
 pub(crate) struct Company {
     pace: Pace,
+    few: Few,
     /// So many of our own pieces of work may be begun and not yet counted by the server.
     under_way: u64,
     own: AtomicU64,
@@ -46,8 +58,8 @@ struct Seen {
 }
 
 impl Company {
-    pub(crate) fn new(pace: Pace, parallel: usize) -> Self {
-        Self { pace, under_way: parallel as u64, own: AtomicU64::default(), seen: Mutex::default() }
+    pub(crate) fn new(pace: Pace, few: Few, parallel: usize) -> Self {
+        Self { pace, few, under_way: parallel as u64, own: AtomicU64::default(), seen: Mutex::default() }
     }
 
     /// A piece of our own work begins.
@@ -66,14 +78,21 @@ impl Company {
             Pace::Auto => {
                 let done = ask()?;
                 let own = self.own.load(Ordering::Relaxed);
-                Ok(self.seen.lock().unwrap_or_else(PoisonError::into_inner).look(done, own, self.under_way))
+                let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(seen.look(done, own, self.few, self.under_way))
             }
         }
+    }
+
+    /// How many pieces of work of our own have begun.
+    #[cfg(test)]
+    pub(crate) fn own(&self) -> u64 {
+        self.own.load(Ordering::Relaxed)
     }
 }
 
 impl Seen {
-    fn look(&mut self, done: Done, own: u64, under_way: u64) -> bool {
+    fn look(&mut self, done: Done, own: u64, few: Few, under_way: u64) -> bool {
         let begun = self.since.filter(|(since, _)| since.at <= done.at && since.work <= done.work);
         let Some((since, before)) = begun else {
             self.since = Some((done, own));
@@ -81,10 +100,11 @@ impl Seen {
         };
         let (elapsed, ours) = (done.at - since.at, own.saturating_sub(before));
         let others = (done.work - since.work).saturating_sub(ours);
-        let unsure = if ours > 0 { under_way.max(FEWEST) } else { FEWEST };
-        if others > unsure && others as f64 >= FEW * elapsed {
+        // What is our own may be begun and not counted yet.
+        let unsure = if ours > 0 { under_way.max(few.at_once) } else { few.at_once };
+        if others > unsure && others as f64 >= few.in_a_second * elapsed {
             (self.since, self.last) = (Some((done, own)), Some(done.at));
-        } else if elapsed >= LOOK.max((unsure + 1) as f64 / FEW) {
+        } else if elapsed >= LOOK.max((unsure + 1) as f64 / few.in_a_second) {
             self.since = Some((done, own));
         }
         self.last = self.last.filter(|last| (0.0..GONE).contains(&(done.at - last)));
@@ -98,8 +118,12 @@ mod tests {
 
     /// What is said after each of these: time, everybody's work, our own.
     fn said(looks: &[(f64, u64, u64)]) -> Vec<bool> {
+        said_of(Few::TRANSACTIONS, looks)
+    }
+
+    fn said_of(few: Few, looks: &[(f64, u64, u64)]) -> Vec<bool> {
         let mut seen = Seen::default();
-        looks.iter().map(|&(at, work, own)| seen.look(Done { at, work }, own, 2)).collect()
+        looks.iter().map(|&(at, work, own)| seen.look(Done { at, work }, own, few, 2)).collect()
     }
 
     #[test]
@@ -119,6 +143,12 @@ mod tests {
     }
 
     #[test]
+    fn who_connects_and_asks_whether_the_server_lives_is_none_either() {
+        let looks = [(0.0, 100, 0), (0.01, 109, 0), (0.6, 110, 0), (1.2, 119, 0), (1.21, 141, 1)];
+        assert_eq!(said_of(Few::STATEMENTS, &looks), [false, false, false, false, true]);
+    }
+
+    #[test]
     fn a_server_that_begins_to_count_anew_is_no_reason_for_anything() {
         assert_eq!(
             said(&[(9.0, 100, 0), (9.1, 3, 0), (1.0, 4, 0), (1.1, 50, 40)]),
@@ -129,7 +159,7 @@ mod tests {
     #[test]
     fn what_the_configuration_has_decided_is_not_asked() {
         let asked = || unreachable!("nobody has to be asked");
-        assert!(Company::new(Pace::Gentle, 1).is_there(asked).unwrap());
-        assert!(!Company::new(Pace::Full, 1).is_there(asked).unwrap());
+        assert!(Company::new(Pace::Gentle, Few::STATEMENTS, 1).is_there(asked).unwrap());
+        assert!(!Company::new(Pace::Full, Few::STATEMENTS, 1).is_there(asked).unwrap());
     }
 }

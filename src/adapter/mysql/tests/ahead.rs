@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, channel};
 
 use super::{World, deletion, label, now, number, run_all, target, world};
-use crate::adapter::api::{Dispose as _, Job, Pacing};
-use crate::adapter::place::Pace;
+use crate::adapter::api::{Dispose as _, Job};
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, KeyList};
@@ -172,23 +171,4 @@ fn the_batch_that_one_connection_is_at_is_told() {
         batch.commit().unwrap();
     }
     assert_eq!((left(&world), as_told), (MANY / 3, batches - 1), "all but the first of {batches}");
-}
-
-#[test]
-fn the_configuration_says_how_gently_to_go_about_it() {
-    let (mut world, job) = many();
-    assert_eq!(world.store.walk(job.clone()).unwrap().pacing().unwrap(), Pacing::Full);
-    world.store.server.pace = Pace::Gentle;
-    let mut walk = world.store.walk(job).unwrap();
-    assert_eq!(walk.pacing().unwrap(), Pacing::Gentle);
-    // Rows that nobody is at, of those that are due.
-    let free = || {
-        let sql = "SELECT COUNT(*) FROM (SELECT id FROM records WHERE at < '2026-10-01' FOR UPDATE SKIP LOCKED) AS f";
-        usize::try_from(number(&world, sql)).unwrap()
-    };
-    let batch = walk.prepare(&called(), 2_000, &HashSet::new()).unwrap().unwrap();
-    let left = MANY * 2 / 3 - batch.records().len();
-    assert_eq!(free(), left, "one connection, whatever `parallel` allows");
-    batch.commit().unwrap();
-    assert_eq!(free(), left, "nothing is begun that would stay locked while the store is left to others");
 }

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod changing;
+mod company;
 mod counting;
 mod cutting;
 mod fixture;
@@ -17,9 +18,10 @@ use super::MySqlStore;
 use super::session::Session;
 use crate::adapter::api::{Act, Job, Scope};
 use crate::adapter::contract::server;
-use crate::adapter::place::Server;
+use crate::adapter::place::{Pace, Server};
 use crate::adapter::secret::Secret;
 use crate::adapter::sql::Limits;
+use crate::adapter::sql::company::{Company, Few};
 use crate::model::batch::BatchLabel;
 use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
 use crate::model::predicate::{Predicate, StartIs};
@@ -41,11 +43,18 @@ pub(super) struct World {
 /// The server as `user` reaches that database.
 pub(super) fn place(user: &str, database: &str) -> Server {
     let port = server::mariadb().port;
-    Server::at(Secret::Plain(format!("mariadb://{user}@127.0.0.1:{port}/{database}")))
+    let url = Secret::Plain(format!("mariadb://{user}@127.0.0.1:{port}/{database}"));
+    // Other tests are at work on the same server.
+    Server { pace: Pace::Full, ..Server::at(url) }
+}
+
+/// Nobody else matters.
+pub(super) fn alone() -> Arc<Company> {
+    Arc::new(Company::new(Pace::Full, Few::STATEMENTS, 1))
 }
 
 pub(super) fn connect(user: &str, database: &str) -> Session {
-    Session::write("test", &place(user, database), Limits::default()).unwrap()
+    Session::write("test", &place(user, database), Limits::default(), &alone()).unwrap()
 }
 
 /// Runs statements, one a line.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::super::session::Session;
-use super::{MySqlStore, deletion, label, run_all, target};
+use super::{MySqlStore, alone, deletion, label, run_all, target};
 use crate::adapter::api::{Dispose as _, Inspect as _};
 use crate::adapter::contract::server;
 use crate::adapter::place::Server;
@@ -18,7 +18,7 @@ fn url(port: u16, database: &str) -> Secret {
 }
 
 fn connect(port: u16) -> Session {
-    Session::write("test", &Server::at(url(port, "mysql")), Limits::default()).unwrap()
+    Session::write("test", &Server::at(url(port, "mysql")), Limits::default(), &alone()).unwrap()
 }
 
 fn text(session: &Session, sql: &str) -> String {

@@ -21,7 +21,7 @@ use crate::adapter::contract::server;
 use crate::adapter::place::{Pace, Server};
 use crate::adapter::secret::Secret;
 use crate::adapter::sql::Limits;
-use crate::adapter::sql::company::Company;
+use crate::adapter::sql::company::{Company, Few};
 use crate::model::batch::BatchLabel;
 use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
 use crate::model::predicate::{Predicate, StartIs};
@@ -50,7 +50,7 @@ pub(super) fn place(user: &str, database: &str) -> Server {
 
 /// Nobody else matters.
 pub(super) fn alone() -> Arc<Company> {
-    Arc::new(Company::new(Pace::Full, 1))
+    Arc::new(Company::new(Pace::Full, Few::TRANSACTIONS, 1))
 }
 
 pub(super) fn connect(user: &str, database: &str) -> Session {
