@@ -11,7 +11,7 @@ use crate::server::{self, Server};
 /// pgbench's own mix of reads and writes, so many a second, over two connections.
 const RATE: &str = "200";
 /// Longer than a run takes beside it, and so long before and behind a run.
-const SECONDS: &str = "40";
+const SECONDS: &str = "60";
 const HEAD: Duration = Duration::from_secs(2);
 
 /// The latency that 99 of 100 transactions do not exceed, in milliseconds, of those that began in `when`.

@@ -35,7 +35,7 @@ pub(crate) type Places = std::ops::Range<u64>;
 const GENTLE_PLACES: u64 = 256;
 
 /// After each step of a batch the server is left to others for so long: several times as long as it takes.
-pub(crate) const GENTLE_REST: Duration = Duration::from_millis(3);
+pub(crate) const GENTLE_REST: Duration = Duration::from_millis(5);
 
 /// How workers share the places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
