@@ -271,10 +271,10 @@ pub trait Inspect: Send + Sync {
     }
 
     /// The statements by which the store's administrator gives a reading and a disposing role what they need. They can
-    /// be run again after each change of a policy. What cannot be looked up is left out, and told. `None` where the store has
-    /// no roles.
-    fn grants(&self, _uses: &[Use]) -> Result<Option<Grants>, StoreError> {
-        Ok(None)
+    /// be run again after each change of a policy. What cannot be looked up is left out, and told.
+    fn grants(&self, _uses: &[Use]) -> Result<Grants, StoreError> {
+        Err(StoreError::new(StoreErrorKind::Unsupported, "this store", "it has no roles of its own")
+            .with_help("Who may do what is decided by the file system: run forfall as a user that may"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A text that is kept elsewhere than in the configuration: read when it is needed, wiped after use, never shown.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
@@ -71,15 +71,7 @@ impl Secret {
         }
     }
 
-    /// The file, if every user of the machine may read it.
-    pub fn open_to_all(&self) -> Option<&Path> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let Self::File(path) = self else { return None };
-        let mode = fs_err::metadata(path).ok()?.permissions().mode();
-        (mode & 0o004 != 0).then_some(path)
-    }
-
-    fn of_file(&self, path: &Path) -> Result<Zeroizing<String>, SecretError> {
+    fn of_file(&self, path: &std::path::Path) -> Result<Zeroizing<String>, SecretError> {
         fs_err::read_to_string(path).map(Zeroizing::new).map_err(|error| SecretError {
             elsewhere: error.kind() == std::io::ErrorKind::PermissionDenied,
             ..self.error(error.to_string())

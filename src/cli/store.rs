@@ -187,12 +187,7 @@ fn grants(name: &StoreName, stores: &Stores, context: &Context) -> Result<Exit, 
     if uses.is_empty() {
         return Err(Failure::usage(format!("no policy names store {name}, so no role needs anything there")));
     }
-    let Some(granted) = registered::inspect(stores, name)?.grants(&uses)? else {
-        let text =
-            format!("store {name} has no roles of its own: the file system decides who may do what there");
-        return Err(Failure::usage(format!("{text}. Run forfall as a user that may")));
-    };
-    let Grants { statements, unknown } = granted;
+    let Grants { statements, unknown } = registered::inspect(stores, name)?.grants(&uses)?;
     for error in &unknown {
         context.output.warn(error.to_string());
     }

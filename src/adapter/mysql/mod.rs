@@ -186,8 +186,8 @@ impl Inspect for MySqlStore {
         self.ask(|session| way::route(session, scope, predicate, start, how)).map(Some)
     }
 
-    fn grants(&self, uses: &[Use]) -> Result<Option<Grants>, StoreError> {
-        self.ask(|session| grants::grants(session, uses)).map(Some)
+    fn grants(&self, uses: &[Use]) -> Result<Grants, StoreError> {
+        self.ask(|session| grants::grants(session, uses))
     }
 }
 

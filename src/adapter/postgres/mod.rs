@@ -216,8 +216,8 @@ impl Inspect for PostgresStore {
         self.ask(|session| way::route(session, scope, predicate, start, parallel)).map(Some)
     }
 
-    fn grants(&self, uses: &[Use]) -> Result<Option<Grants>, StoreError> {
-        self.ask(|session| grants::grants(session, uses)).map(Some)
+    fn grants(&self, uses: &[Use]) -> Result<Grants, StoreError> {
+        self.ask(|session| grants::grants(session, uses))
     }
 }
 

@@ -48,16 +48,6 @@ pub enum StateError {
         /// Why.
         why: String,
     },
-    /// The user that this process runs as may not.
-    #[error(
-        "{what}: {why}. Run it as the user that the state belongs to, as the service does (`sudo -u forfall forfall ...`)"
-    )]
-    Denied {
-        /// What failed.
-        what: String,
-        /// Why, with the path.
-        why: String,
-    },
     /// A stored text or blob does not have the form that it was written in.
     #[error(
         "{what} in the state store is damaged: {why}. Restore it from a backup, or ask `audit verify` what is left"

@@ -26,18 +26,8 @@ pub(super) struct Layout {
 }
 
 pub(super) fn broken(what: &str) -> impl FnOnce(io::Error) -> StateError + '_ {
-    move |error| failed(what, &error)
-}
-
-/// Another user is sent to whom the state belongs: nothing is wrong with it.
-pub(super) fn failed(what: &str, error: &io::Error) -> StateError {
     // `fs_err` has put the path into the error already.
-    let (what, why) = (what.to_owned(), error.to_string());
-    if error.kind() == io::ErrorKind::PermissionDenied {
-        StateError::Denied { what, why }
-    } else {
-        StateError::Broken { what, why }
-    }
+    move |error| StateError::Broken { what: what.to_owned(), why: error.to_string() }
 }
 
 impl Layout {
@@ -356,14 +346,5 @@ mod tests {
         let names: std::collections::HashSet<String> = ids.iter().map(|id| escaped(id)).collect();
         assert_eq!(names.len(), ids.len());
         assert!(names.iter().all(|name| !name.starts_with('.') && !name.contains('/') && name.len() < 240));
-    }
-
-    /// Nothing is wrong with the state, and the service goes on.
-    #[test]
-    fn another_user_is_not_told_that_the_state_is_broken() {
-        let said = |kind: io::ErrorKind| failed("a lock file cannot be opened", &kind.into()).to_string();
-        let denied = said(io::ErrorKind::PermissionDenied);
-        assert!(denied.contains("sudo -u forfall") && !denied.contains("Nothing is deleted"), "{denied}");
-        assert!(said(io::ErrorKind::StorageFull).contains("Nothing is deleted"));
     }
 }

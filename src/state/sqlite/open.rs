@@ -9,7 +9,7 @@ use fs_err::os::unix::fs::OpenOptionsExt as _;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::failure::Failure;
-use super::layout::{self, Layout, new_secret, write_secret};
+use super::layout::{Layout, new_secret, write_secret};
 use super::log::Ledger;
 use super::ring::{self, Ring};
 use super::values::micros;
@@ -88,7 +88,7 @@ fn create_file(path: &Path) -> Result<(), StateError> {
 }
 
 fn broken_file(error: &io::Error) -> StateError {
-    layout::failed("the state cannot be opened", error)
+    StateError::Broken { what: "the state cannot be opened".to_owned(), why: error.to_string() }
 }
 
 /// What holds for every connection.

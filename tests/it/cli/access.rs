@@ -39,34 +39,3 @@ fn a_table_that_receives_counts_is_covered_by_the_policy_that_fills_it() {
     assert_eq!((&stats["collection"], &stats["state"]), (&"stats".into(), &"covered".into()), "{report}");
     assert_eq!(stats["policies"][0], "calls");
 }
-
-#[test]
-fn a_secret_that_everybody_can_read_is_told_of() {
-    let fixture = Fixture::new(3, 2);
-    let config = fixture.path("forfall.toml");
-    let store = "[store.desk]\nadapter = \"postgres\"\nurl = { file = \"desk-url\" }\n";
-    fs_err::write(&config, format!("{}\n{store}", fs_err::read_to_string(&config).unwrap())).unwrap();
-    let secret = fixture.path("desk-url");
-    fs_err::write(&secret, "postgres://forfall:word@db.example.org/desk\n").unwrap();
-    let checked = |mode| {
-        fs_err::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).unwrap();
-        fixture.run(&["check", "--offline"]).expect(0).json()["diagnostics"].to_string()
-    };
-    for mode in [0o600, 0o640] {
-        assert!(!checked(mode).contains("desk-url"), "{mode:o} is as it should be");
-    }
-    let found = checked(0o644);
-    assert!(found.contains("every user of this machine can read") && found.contains("chmod 600"), "{found}");
-    assert!(found.contains("warning") && !found.contains("word"), "{found}");
-}
-
-#[test]
-fn a_store_without_roles_says_who_decides_instead() {
-    let fixture = Fixture::new(3, 2);
-    let said = fixture.run(&["store", "grants", "calls"]).expect(2);
-    assert!(
-        said.err.contains("store calls has no roles of its own: the file system decides"),
-        "{}",
-        said.err
-    );
-}

@@ -145,7 +145,6 @@ fn the_grants_that_are_printed_are_enough_to_count() {
         .store
         .grants(&uses)
         .unwrap()
-        .unwrap()
         .statements
         .iter()
         .map(|line| line.split(";  --").next().unwrap().trim_end_matches(';'))

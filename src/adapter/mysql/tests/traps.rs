@@ -300,7 +300,7 @@ fn the_grants_that_are_printed_are_enough() {
         aggregates: Vec::new(),
     }];
     let roles = ["planner", "executor"].map(|role| format!("{role}_{}", world.database));
-    for line in world.store.grants(&uses).unwrap().unwrap().statements {
+    for line in world.store.grants(&uses).unwrap().statements {
         let line = line.split(";  --").next().unwrap().trim_end_matches(';');
         let line = line.replace(" IDENTIFIED BY '...'", "").replace('%', "localhost");
         let line = line.replace("forfall_planner", &roles[0]).replace("forfall_executor", &roles[1]);
