@@ -12,7 +12,7 @@ use super::schema::Bound;
 use super::session::Session;
 use super::value::{self, Bind};
 use super::walk::{Others, require_same_tables};
-use crate::adapter::api::StoreError;
+use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::sql::ahead::{Ahead, Coming, GENTLE_REST, Hand, Places, Sharing, Size, Struck, Telling};
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, KeyList};
@@ -164,11 +164,16 @@ impl KeyHand {
         let (mut gone, mut last) = (0, None);
         self.session.each(&sql, &bound, |row| {
             gone += 1;
-            last = row.as_ref(0).and_then(value::whole);
+            last = last.max(row.as_ref(0).and_then(value::whole));
             coming.push(key_of(&self.session, row, &self.bound.key)?);
             Ok(())
         })?;
-        Ok(last.filter(|_| Some(gone) == most))
+        if Some(gone) != most {
+            return Ok(None);
+        }
+        // Without an end there would be records behind it that nobody looks at.
+        let no_number = "a key is no whole number";
+        last.map(Some).ok_or_else(|| self.session.trouble(StoreErrorKind::Changed, no_number))
     }
 }
 
@@ -179,12 +184,13 @@ impl Hand for KeyHand {
         &mut self,
         places: &Places,
         (condition, bound): &Asked,
+        gently: bool,
         telling: &Telling,
     ) -> Result<Struck, StoreError> {
         self.session.run("START TRANSACTION READ WRITE")?;
         let mut coming = Coming::new(telling);
         let [mut first, past] = [places.start, places.end].map(|place| self.first + i128::from(place));
-        if self.session.has_company()? {
+        if gently {
             while let Some(last) = self.step(first..past, condition, bound, Some(GENTLE_STEP), &mut coming)? {
                 first = last + 1;
                 std::thread::sleep(GENTLE_REST);

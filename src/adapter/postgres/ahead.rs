@@ -33,6 +33,7 @@ impl Hand for PageHand {
         &mut self,
         pages: &Places,
         (condition, bound): &Asked,
+        gently: bool,
         _: &Telling,
     ) -> Result<Struck, StoreError> {
         self.session.begin()?;
@@ -45,8 +46,7 @@ impl Hand for PageHand {
             self.bound.key_list()
         );
         let mut records = Vec::new();
-        let is_gentle = self.session.has_company()?;
-        let step = if is_gentle { GENTLE_STEP } else { u64::MAX };
+        let step = if gently { GENTLE_STEP } else { u64::MAX };
         let mut begins = pages.start;
         while begins < pages.end {
             let ends = begins.saturating_add(step).min(pages.end);
@@ -62,7 +62,7 @@ impl Hand for PageHand {
                 Ok(())
             })?;
             begins = ends;
-            if is_gentle && records.len() > before {
+            if gently && records.len() > before {
                 std::thread::sleep(GENTLE_REST);
             }
         }

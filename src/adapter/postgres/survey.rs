@@ -114,7 +114,8 @@ impl Asking<'_> {
         let origin = dialect.bind(Bind::Instant(first));
         // Whatever lies before the first end is one bin, however far it reaches back.
         let by = format!(
-            "date_bin('{stride} microseconds', GREATEST({column}, {origin} - interval '{stride} microseconds'), {origin})"
+            "pg_catalog.date_bin(interval '{stride} microseconds', \
+             GREATEST({column}, {origin} - interval '{stride} microseconds'), {origin})"
         );
         for row in self.grouped(&by, &dialect.bound)? {
             let (bin, count): (DateTime<Utc>, i64) = (row.get(0), row.get(1));
@@ -123,9 +124,9 @@ impl Asking<'_> {
         Ok(())
     }
 
-    /// `date_bin` came with PostgreSQL 14.
+    /// `date_bin` came with PostgreSQL 14, which reads no interval of more than 2^31 microseconds.
     fn knows_strides(&self) -> Result<bool, StoreError> {
-        let sql = "SELECT current_setting('server_version_num')::int >= 140000";
+        let sql = "SELECT current_setting('server_version_num')::int >= 150000";
         Ok(self.session.one(sql, &[])?.get(0))
     }
 

@@ -153,7 +153,12 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
             let (telling, question) = (Arc::new(Telling::default()), Arc::clone(question));
             self.workers[place].telling = Arc::clone(&telling);
             let telling = Saying(telling);
-            self.workers[place].order(Order::Strike { places: places.clone(), question, telling })?;
+            self.workers[place].order(Order::Strike {
+                places: places.clone(),
+                question,
+                gently: self.goes_gently(),
+                telling,
+            })?;
             self.workers[place].came_to = Some(places.end);
             self.workers[place].at = Some(places);
             self.turn.push_back(place);

@@ -3,6 +3,7 @@
 //! A deletion that nobody waits beside may take the machine; beside an application it must not be felt. No setting can
 //! know which of the two it will be at three in the night, so the server is asked, before each batch.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -76,10 +77,13 @@ impl Company {
             Pace::Full => Ok(false),
             Pace::Gentle => Ok(true),
             Pace::Auto => {
+                // Between the answer and its reading other threads of ours go on: what they begin meanwhile is counted
+                // with neither what was nor what others do.
+                let before = self.own.load(Ordering::Relaxed);
                 let done = ask()?;
-                let own = self.own.load(Ordering::Relaxed);
+                let own = before..=self.own.load(Ordering::Relaxed);
                 let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(seen.look(done, own, self.few, self.under_way))
+                Ok(seen.look(done, &own, self.few, self.under_way))
             }
         }
     }
@@ -92,10 +96,18 @@ impl Company {
 }
 
 impl Seen {
-    fn look(&mut self, done: Done, own: u64, few: Few, under_way: u64) -> bool {
+    /// What the server has done, and our own count from before it was asked to after its answer.
+    fn look(&mut self, done: Done, own: &RangeInclusive<u64>, few: Few, under_way: u64) -> bool {
+        let is_late =
+            |(since, _): (Done, u64)| done.work <= since.work && (0.0..GONE).contains(&(since.at - done.at));
+        if self.since.is_some_and(is_late) {
+            // Another thread's question was answered later, and looked at before.
+            return self.last.is_some();
+        }
+        let (first, own) = (*own.start(), *own.end());
         let begun = self.since.filter(|(since, _)| since.at <= done.at && since.work <= done.work);
         let Some((since, before)) = begun else {
-            self.since = Some((done, own));
+            self.since = Some((done, first));
             return self.last.is_some();
         };
         let (elapsed, ours) = (done.at - since.at, own.saturating_sub(before));
@@ -103,9 +115,9 @@ impl Seen {
         // What is our own may be begun and not counted yet.
         let unsure = if ours > 0 { under_way.max(few.at_once) } else { few.at_once };
         if others > unsure && others as f64 >= few.in_a_second * elapsed {
-            (self.since, self.last) = (Some((done, own)), Some(done.at));
+            (self.since, self.last) = (Some((done, first)), Some(done.at));
         } else if elapsed >= LOOK.max((unsure + 1) as f64 / few.in_a_second) {
-            self.since = Some((done, own));
+            self.since = Some((done, first));
         }
         self.last = self.last.filter(|last| (0.0..GONE).contains(&(done.at - last)));
         self.last.is_some()
@@ -123,7 +135,7 @@ mod tests {
 
     fn said_of(few: Few, looks: &[(f64, u64, u64)]) -> Vec<bool> {
         let mut seen = Seen::default();
-        looks.iter().map(|&(at, work, own)| seen.look(Done { at, work }, own, few, 2)).collect()
+        looks.iter().map(|&(at, work, own)| seen.look(Done { at, work }, &(own..=own), few, 2)).collect()
     }
 
     #[test]
@@ -146,6 +158,17 @@ mod tests {
     fn who_connects_and_asks_whether_the_server_lives_is_none_either() {
         let looks = [(0.0, 100, 0), (0.01, 109, 0), (0.6, 110, 0), (1.2, 119, 0), (1.21, 141, 1)];
         assert_eq!(said_of(Few::STATEMENTS, &looks), [false, false, false, false, true]);
+    }
+
+    #[test]
+    fn what_we_begin_while_the_server_is_asked_is_no_company() {
+        let mut seen = Seen::default();
+        let mut look = |at, work, own| seen.look(Done { at, work }, &own, Few::TRANSACTIONS, 2);
+        assert!(!look(0.0, 100, 0..=0));
+        assert!(!look(0.6, 101, 1..=13), "the next count begins with what the server had seen");
+        assert!(!look(0.7, 113, 13..=13));
+        assert!(!look(0.55, 100, 0..=13), "an answer from before");
+        assert!(!look(0.8, 115, 15..=15));
     }
 
     #[test]

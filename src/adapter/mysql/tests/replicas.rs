@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::session::Session;
 use super::{MySqlStore, alone, deletion, label, run_all, target};
-use crate::adapter::api::{Dispose as _, Inspect as _};
+use crate::adapter::api::{Dispose as _, Inspect as _, Walk};
 use crate::adapter::contract::server;
 use crate::adapter::place::Server;
 use crate::adapter::secret::Secret;
@@ -29,6 +29,13 @@ fn text(session: &Session, sql: &str) -> String {
 fn caught_up(primary: &Session, replica: &Session) {
     let position = text(primary, "SELECT @@global.gtid_binlog_pos");
     assert_eq!(text(replica, &format!("SELECT MASTER_GTID_WAIT('{position}', 60)")), "0");
+}
+
+/// It is there, and says so as soon as it has noted that itself.
+fn until_it_says_so(walk: &mut dyn Walk) {
+    while walk.strain().unwrap().is_some() {
+        std::thread::yield_now();
+    }
 }
 
 #[test]
@@ -76,7 +83,7 @@ fn a_replica_that_is_behind_or_does_not_say_so_pauses_the_walk() {
     says("SQL thread");
     replica.run("START SLAVE").unwrap();
     caught_up(&primary, &replica);
-    assert_eq!(walk.strain().unwrap(), None);
+    until_it_says_so(&mut *walk);
     assert!(warned(&store(Vec::new())), "nobody looks at it");
     assert!(!warned(&watched));
 
@@ -87,7 +94,7 @@ fn a_replica_that_is_behind_or_does_not_say_so_pauses_the_walk() {
     assert!(why.contains(&named) && why.contains("SQL thread"), "{why}");
     replica.run("START SLAVE SQL_THREAD").unwrap();
     caught_up(&primary, &replica);
-    assert_eq!(walk.strain().unwrap(), None);
+    until_it_says_so(&mut *walk);
     replica.run("STOP SLAVE IO_THREAD").unwrap();
     let why = walk.strain().unwrap().unwrap();
     assert!(why.contains("its connection to the primary"), "{why}");
@@ -107,10 +114,7 @@ fn a_replica_that_is_behind_or_does_not_say_so_pauses_the_walk() {
     assert!(behind.contains(&named), "{behind}");
     run_all(&replica, "STOP SLAVE\nCHANGE MASTER TO MASTER_DELAY = 0\nSTART SLAVE");
     caught_up(&primary, &replica);
-    // It is there, and says so as soon as it has noted that itself.
-    while walk.strain().unwrap().is_some() {
-        std::thread::yield_now();
-    }
+    until_it_says_so(&mut *walk);
 
     // The connection is lost, and made again.
     let kept = text(

@@ -9,7 +9,7 @@ struct Toy {
 impl Hand for Toy {
     type Question = ();
 
-    fn strike(&mut self, places: &Places, (): &(), telling: &Telling) -> Result<Struck, StoreError> {
+    fn strike(&mut self, places: &Places, (): &(), _: bool, telling: &Telling) -> Result<Struck, StoreError> {
         assert!(!std::mem::replace(&mut self.open, true), "one transaction at a time");
         for part in keys(places).chunks(3) {
             let mut list = KeyList::default();

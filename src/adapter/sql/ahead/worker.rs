@@ -15,11 +15,13 @@ pub(crate) trait Hand: Send + 'static {
     type Question: Send + Sync + 'static;
 
     /// Opens a transaction and deletes in these places what the question names. An error leaves it open. A hand may
-    /// tell the records as they come, in the order in which they are struck; nobody needs to be told.
+    /// tell the records as they come, in the order in which they are struck; nobody needs to be told. `gently` is with
+    /// rests in between, for places that were measured for that.
     fn strike(
         &mut self,
         places: &Places,
         question: &Self::Question,
+        gently: bool,
         telling: &Telling,
     ) -> Result<Struck, StoreError>;
 
@@ -43,7 +45,7 @@ pub(crate) struct Struck {
 
 /// What a worker is told.
 pub(super) enum Order<Q> {
-    Strike { places: Places, question: Arc<Q>, telling: Saying },
+    Strike { places: Places, question: Arc<Q>, gently: bool, telling: Saying },
     Commit(BatchId),
     Abort,
     Settle,
@@ -150,9 +152,9 @@ fn work<H: Hand>(
     let mut open = false;
     while let Ok(order) = orders.recv() {
         let ended = match order {
-            Order::Strike { places, question, telling } => {
+            Order::Strike { places, question, gently, telling } => {
                 answers.owes = true;
-                let struck = hand.strike(&places, &question, &telling.0);
+                let struck = hand.strike(&places, &question, gently, &telling.0);
                 drop(telling);
                 open = struck.is_ok();
                 if !open {
