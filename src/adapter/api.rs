@@ -359,4 +359,10 @@ impl StoreError {
     pub fn may_retry(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Busy)
     }
+
+    /// Whether the store is there and has answered: what it is asked, or who asks, does not fit it.
+    pub fn is_an_answer(&self) -> bool {
+        use StoreErrorKind::{Changed, Denied, NotFound, Unsupported};
+        matches!(self.kind, NotFound | Unsupported | Denied | Changed)
+    }
 }

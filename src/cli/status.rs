@@ -11,7 +11,7 @@ use super::session::Session;
 use super::table::{Column, Field, Grid, count, maybe};
 use super::{Context, orphans, pause, phrase};
 use crate::engine::coverage;
-use crate::engine::status::{self, Standing};
+use crate::engine::status::{self, Standing, UNREACHABLE};
 use crate::model::ids::StoreName;
 use crate::model::run::RunState;
 use crate::notice::decide;
@@ -59,7 +59,7 @@ struct Entry<'a> {
 /// What no single policy is to blame for.
 struct Beside {
     gaps: Vec<(StoreName, u64)>,
-    unseen: Vec<StoreName>,
+    unseen: Vec<(StoreName, &'static str)>,
     unacknowledged: Vec<Alarm>,
     undelivered: u64,
 }
@@ -110,9 +110,6 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(if session.is_valid() { Exit::Done } else { Exit::Invalid })
 }
 
-/// The state of a policy of which a store does not answer: its counts are not known.
-const UNREACHABLE: &str = "unreachable";
-
 fn is_fine(state: &str) -> bool {
     matches!(state, "ok" | "unresolved")
 }
@@ -144,11 +141,15 @@ fn entry<'a>(policy: &'a Policy, standing: &'a Standing) -> Entry<'a> {
 impl Beside {
     fn of(session: &Session) -> Result<Self, Failure> {
         let found = session.coverage();
-        let unseen = found.iter().filter(|one| one.parts.is_err()).map(|one| one.store.clone()).collect();
+        let unseen = found.iter().filter_map(|one| {
+            let refused = one.parts.as_ref().err()?.is_an_answer();
+            let why = if refused { "it refuses to list what it has" } else { "it does not answer" };
+            Some((one.store.clone(), why))
+        });
         let book = session.outbox.book()?;
         Ok(Self {
             gaps: coverage::gaps(&found),
-            unseen,
+            unseen: unseen.collect(),
             unacknowledged: decide::unacknowledged(&book).cloned().collect(),
             undelivered: session.outbox.undelivered()?,
         })
@@ -160,11 +161,8 @@ impl Beside {
             let gaps = phrase::counted(*gaps, "collection", "collections");
             output.prose(&format!("No policy covers {gaps} of store {store}: `forfall coverage`."), 2)?;
         }
-        for store in &self.unseen {
-            output.prose(
-                &format!("Whether policies cover store {store} cannot be told: it does not answer."),
-                2,
-            )?;
+        for (store, why) in &self.unseen {
+            output.prose(&format!("Whether policies cover store {store} cannot be told: {why}."), 2)?;
         }
         for alarm in &self.unacknowledged {
             let weeks = if alarm.level > 1 { format!(", {} in a row", alarm.level) } else { String::new() };
@@ -200,7 +198,7 @@ fn print(standings: &[(&Policy, Standing)], context: &Context) -> Result<(), Fai
     let mut grid = Grid::new(output, &columns);
     for (policy, standing) in standings {
         // A zero would claim that somebody looked.
-        let unseen = standing.state == UNREACHABLE && standing.records == 0;
+        let unseen = standing.unseen && standing.records == 0;
         let seen = |number| if unseen { maybe(None) } else { count(number) };
         grid.row([
             policy.id.as_str().into(),
@@ -242,13 +240,16 @@ pub(super) fn headline(standings: &[(&Policy, Standing)]) -> (Tone, String) {
         );
         return (Tone::Bad, text);
     }
-    let unseen = standings.iter().filter(|(_, standing)| standing.state == UNREACHABLE).count();
-    if unseen > 0 {
-        let text = format!(
-            "What is overdue cannot be told for {}: a store does not answer.",
-            phrase::counted(unseen as u64, "policy", "policies")
-        );
-        return (Tone::Bad, text);
+    let unseen: Vec<_> = standings.iter().filter(|(_, standing)| standing.unseen).collect();
+    if !unseen.is_empty() {
+        let silent = unseen.iter().filter(|(_, standing)| standing.state == UNREACHABLE).count();
+        let why = match silent {
+            0 => "a store answers, but cannot be used",
+            silent if silent == unseen.len() => "a store does not answer",
+            _ => "stores do not answer or cannot be used",
+        };
+        let policies = phrase::counted(unseen.len() as u64, "policy", "policies");
+        return (Tone::Bad, format!("What is overdue cannot be told for {policies}: {why}."));
     }
     let unsettled = standings.iter().filter(|(_, standing)| !is_fine(&standing.state)).count();
     if unsettled > 0 {

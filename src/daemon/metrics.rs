@@ -72,9 +72,11 @@ const GAUGES: [Gauge; 13] = [
     ("needed_records", "Records that are due and that a kept record reaches.", |s| known(s, s.needed)),
     ("escalated_records", "Records that wait for a person's decision.", |s| known(s, s.escalated)),
     ("records", "Records in the collections that the policy binds.", |s| known(s, s.records)),
-    ("store_unseen", "1 if a store did not answer: what is due is what the forecast says.", |s| {
-        Some(i64::from(s.unseen))
-    }),
+    (
+        "store_unseen",
+        "1 if a store did not answer or cannot be used: what is due is what the forecast says.",
+        |s| Some(i64::from(s.unseen)),
+    ),
     ("last_complete_run_timestamp_seconds", "When a run was last complete.", |s| {
         s.last_complete.map(|at| at.timestamp())
     }),

@@ -1,6 +1,7 @@
 //! How things stand: for each policy what is due, what is overdue and for how long, what is kept and why, and when it
 //! last ran and will run.
 
+use crate::adapter::api::StoreError;
 use crate::model::action::Action;
 use crate::model::notice::Lateness;
 use crate::model::run::RunState;
@@ -21,6 +22,9 @@ const LONGEST_RUN: chrono::TimeDelta = chrono::TimeDelta::hours(6);
 /// How many runs are looked through for the last complete one, in rising steps.
 const LOOKED_THROUGH: [usize; 3] = [20, 400, 10_000];
 
+/// The state of a policy of which a store does not answer.
+pub const UNREACHABLE: &str = "unreachable";
+
 /// One policy's standing.
 #[derive(Clone, Debug)]
 pub struct Standing {
@@ -39,7 +43,7 @@ pub struct Standing {
     pub breach: bool,
     /// The record that is overdue or past its deadline and has used up most of its time.
     pub lateness: Option<Lateness>,
-    /// A store did not answer: what is due in it is what the forecast says, and nothing else is known of it.
+    /// A store did not answer, or cannot be used: what is due in it is what the forecast says, and nothing else is known of it.
     pub unseen: bool,
     /// Their start or class cannot be known.
     pub undetermined: u64,
@@ -65,7 +69,7 @@ pub struct Standing {
     pub reason: Option<String>,
 }
 
-/// Looks at one policy. A store that does not answer becomes the reason, not an error.
+/// Looks at one policy. A store that does not answer, or refuses, becomes the reason, not an error.
 pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standing, EngineError> {
     let mut standing = Standing::new(engine, policy, now)?;
     if policy.unresolved.is_some() {
@@ -78,21 +82,30 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
         let planned = engine
             .inspect(&data.target.store)
             .and_then(|store| plan::plan(store, policy, data, &circumstances))
-            .map_err(|error| error.to_string())
+            .map_err(|error| unseen(&error))
             .and_then(|plan| match foreign(approval.as_ref(), data, &plan) {
-                Some(why) => Err(why),
+                Some(why) => Err((UNREACHABLE, why)),
                 None => Ok(plan),
             });
         match planned {
             Ok(plan) => standing.add(policy, data, &plan, now),
-            Err(why) => {
+            Err((state, why)) => {
                 standing.remember(engine, policy, data, slot, now)?;
-                standing.worse("unreachable", &why);
+                standing.worse(state, &why);
             }
         }
     }
     standing.judge(engine, policy)?;
     Ok(standing)
+}
+
+/// The state of a policy of which a store told nothing, and why.
+fn unseen(error: &StoreError) -> (&'static str, String) {
+    if error.is_an_answer() {
+        ("incomplete", format!("the store answers, but cannot be used as it is: {error}"))
+    } else {
+        (UNREACHABLE, error.to_string())
+    }
 }
 
 /// Why what answers is not the store that was approved: an empty disk has nothing overdue, and says nothing about the

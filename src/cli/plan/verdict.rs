@@ -1,6 +1,5 @@
 //! What a plan comes to, in one word and in words.
 
-use crate::adapter::api::StoreErrorKind;
 use crate::cli::phrase;
 use crate::engine::foresee::Foreseen;
 use crate::engine::gate::Answer;
@@ -10,12 +9,8 @@ use crate::engine::plan::DataPlan;
 pub(in crate::cli) fn state(part: &Foreseen) -> &'static str {
     match (&part.unresolved, &part.plan, &part.answer, &part.closed) {
         (Some(_), ..) => "unresolved",
-        // The store answered: it is the policy that does not fit it.
-        (_, Err(error), ..)
-            if matches!(error.kind, StoreErrorKind::NotFound | StoreErrorKind::Unsupported) =>
-        {
-            "incomplete"
-        }
+        // It is the policy, or the role, that does not fit the store.
+        (_, Err(error), ..) if error.is_an_answer() => "incomplete",
         (_, Err(_), ..) => "unreachable",
         (_, _, Answer::Stop(_), _) => "stopped",
         (_, _, Answer::Observe(_), _) => "not-approved",

@@ -54,6 +54,27 @@ fn a_store_that_is_down_is_not_called_up_to_date() {
     assert!(!said.contains("Nothing is overdue"), "{said}");
 }
 
+/// Whoever reads that a store is down looks at the server, and not at the table that lacks a column.
+#[test]
+fn a_store_that_answers_and_does_not_fit_is_not_called_unreachable() {
+    let fixture = Fixture::new(3, 2);
+    fixture.approve("calls", 3);
+    database(&fixture).execute_batch("alter table call_log rename column called_at to started_at").unwrap();
+    let status = fixture.run(&["status", "calls"]).expect(0).json();
+    let policy = &status["policies"][0];
+    assert_eq!((&policy["state"], &policy["due"]), (&"incomplete".into(), &3.into()), "{policy}");
+    let reason = policy["reason"].as_str().unwrap();
+    assert!(reason.starts_with("the store answers, but cannot be used as it is: "), "{reason}");
+    assert!(reason.contains("called_at"), "{reason}");
+    let said = forfall(&fixture, &["status", "calls"]).expect(0).out;
+    let told = "What is overdue cannot be told for 1 policy: a store answers, but cannot be used.";
+    assert!(said.replace("\n  ", " ").contains(told), "{said}");
+    let row = said.lines().find(|line| line.starts_with("calls ")).unwrap();
+    assert!(!row.contains(" 0"), "nobody looked, so nothing was counted: {row}");
+    let plan = fixture.run(&["plan", "calls"]).expect(0).json();
+    assert_eq!(plan["policies"][0]["state"], policy["state"]);
+}
+
 /// More than the breaker's allowance of a hundred: what a run did itself is no surprise to the next one.
 #[test]
 fn a_run_does_not_stop_the_one_after_it() {

@@ -102,6 +102,29 @@ fn grants_are_printed_for_tables_that_may_not_be_read_yet() {
     sql(&desk.database, &format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
+/// A role that lacks a privilege is told from a server that is down.
+#[test]
+fn status_says_that_the_store_answers_a_role_that_may_not_read() {
+    let desk = Desk::new();
+    let role = format!("{}_blind", desk.database);
+    sql(&desk.database, &format!("CREATE ROLE {role} LOGIN"));
+    desk.connect_as(&role, "");
+    for command in ["status", "plan"] {
+        let policy = desk.run(&[command]).expect(0).json()["policies"][0].clone();
+        assert_eq!(policy["state"], "incomplete", "{policy}");
+    }
+    let status = desk.run(&["status"]).expect(0).json();
+    let reason = status["policies"][0]["reason"].as_str().unwrap();
+    for part in [
+        "the store answers, but cannot be used as it is",
+        "may not read table `visits`",
+        "forfall store grants",
+    ] {
+        assert!(reason.contains(part), "{part}: {reason}");
+    }
+    sql(&desk.database, &format!("DROP ROLE {role}"));
+}
+
 #[test]
 fn what_no_record_can_go_from_or_nobody_may_read_is_listed() {
     let desk = Desk::new();
