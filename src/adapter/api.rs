@@ -272,8 +272,9 @@ pub trait Inspect: Send + Sync {
 
     /// The statements by which the store's administrator gives a reading and a disposing role what they need. They can
     /// be run again after each change of a policy. What cannot be looked up is left out, and told.
-    fn grants(&self, _uses: &[Use]) -> Result<Grants, StoreError> {
-        Err(StoreError::new(StoreErrorKind::Unsupported, "this store", "it has no roles of its own")
+    fn grants(&self, uses: &[Use]) -> Result<Grants, StoreError> {
+        let store = uses.first().map_or("this store".to_owned(), |one| format!("store {}", one.target.store));
+        Err(StoreError::new(StoreErrorKind::Unsupported, store, "it has no roles of its own")
             .with_help("Who may do what is decided by the file system: run forfall as a user that may"))
     }
 }

@@ -1,6 +1,7 @@
 //! A text that is kept elsewhere than in the configuration: read when it is needed, wiped after use, never shown.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -71,7 +72,19 @@ impl Secret {
         }
     }
 
-    fn of_file(&self, path: &std::path::Path) -> Result<Zeroizing<String>, SecretError> {
+    /// The file, with its mode, if every user of the machine may read it. What systemd hands over is not looked at: who may
+    /// read that is its business, and it lets nobody else. A group may be meant to read (0640), and is not judged.
+    pub fn exposed(&self) -> Option<(&Path, u32)> {
+        let Self::File(path) = self else { return None };
+        // Who may not even ask for the mode hears of it when the secret is read.
+        let mode = |path: &Path| Some(fs_err::metadata(path).ok()?.permissions().mode() & 0o7777);
+        let of_file = mode(path)?;
+        // A directory that others may not pass keeps them from what is in it.
+        let passed = path.parent().and_then(mode).is_none_or(|mode| mode & 0o001 != 0);
+        (passed && of_file & 0o004 != 0).then_some((path.as_path(), of_file))
+    }
+
+    fn of_file(&self, path: &Path) -> Result<Zeroizing<String>, SecretError> {
         fs_err::read_to_string(path).map(Zeroizing::new).map_err(|error| SecretError {
             elsewhere: error.kind() == std::io::ErrorKind::PermissionDenied,
             ..self.error(error.to_string())

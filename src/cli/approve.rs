@@ -89,18 +89,46 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 /// `--count` stands for all the named policies together.
 fn seen(count: u64, offers: &[(&Policy, Offer)]) -> Result<(), Failure> {
     let present: u64 = offers.iter().map(|(_, offer)| offer.count).sum();
+    let waiting: u64 = offers.iter().map(|(_, offer)| for_people(offer)).sum();
     if engine_approve::near_enough(count, present) {
         return Ok(());
     }
+    let says = match waiting {
+        0 => format!("{} are due now, and --count says", phrase::records(present)),
+        _ => format!("{}; --count is about the others, and says", due_now(present, waiting)),
+    };
     Err(Failure::stopped(format!(
-        "{} are due now, and --count says {}: look at `forfall plan` and approve what you see there",
-        phrase::records(present),
+        "{says} {}: look at `forfall plan` and approve what you see there",
         phrase::number(count)
     )))
 }
 
+/// Records that a run leaves for people to decide over: they are in the plan, and no run acts on them.
+fn for_people(offer: &Offer) -> u64 {
+    let stages = offer.plans.iter().flat_map(|plan| &plan.stages);
+    stages.filter(|stage| matches!(stage.action, Action::Escalate(_))).map(|stage| stage.due).sum()
+}
+
+/// `3 records due now`, told apart from those that wait for a person: the table has both in one column.
+fn due_now(due: u64, waiting: u64) -> String {
+    let wait = if waiting == 1 { "waits" } else { "wait" };
+    let others = if due == 1 { "other is" } else { "others are" };
+    match waiting {
+        0 => format!("{} due now", phrase::records(due)),
+        _ => format!(
+            "{} {wait} for a person's decision, and {} {others} due now",
+            phrase::records(waiting),
+            phrase::number(due)
+        ),
+    }
+}
+
 fn ask(policy: &Policy, offer: &Offer, output: &Output) -> Result<(), Failure> {
-    let answer = output.ask(&format!("Type {} to approve {}:", offer.count, policy.id))?;
+    let waiting = match for_people(offer) {
+        0 => String::new(),
+        waiting => format!(" ({} of the plan are for a person's decision)", phrase::number(waiting)),
+    };
+    let answer = output.ask(&format!("Type {} to approve {}{waiting}:", offer.count, policy.id))?;
     let typed = answer.as_deref().map(|text| text.replace([',', ' '], ""));
     if typed.and_then(|text| text.parse().ok()) == Some(offer.count) {
         return Ok(());
@@ -189,7 +217,8 @@ fn tell(
         context.output.json(&Approvals { approvals: approved.collect() })?;
         return Ok(Exit::Done);
     }
-    for approval in given {
+    for (approval, (_, offer)) in given.iter().zip(offers) {
+        let due = due_now(approval.count, for_people(offer));
         let policy = session.policy(approval.policy.as_str())?;
         let given = approvers::of(&*session.state, &policy.id, &approval.hash)?;
         let (count, asked) = (given.count(policy.approvers), policy.approvers);
@@ -202,10 +231,9 @@ fn tell(
             };
             context.output.prose(
                 &format!(
-                    "Approved {} by {count} of {asked} people: {} due now.{author} Nothing is done until somebody else \
-                     approves it too.",
-                    approval.policy,
-                    phrase::records(approval.count)
+                    "Approved {} by {count} of {asked} people: {due}.{author} Nothing is done until somebody else approves \
+                     it too.",
+                    approval.policy
                 ),
                 2,
             )?;
@@ -213,10 +241,9 @@ fn tell(
         }
         if let Some(ends) = engine_approve::waits_until(policy, approval).filter(|_| policy.wait.is_some()) {
             let (id, ends) = (&approval.policy, phrase::local(ends, policy.zone));
-            let due = phrase::records(approval.count);
             context.output.prose(
                 &format!(
-                    "Approved {id}: {due} due now. Nothing is done before {ends}; until then `forfall review cancel {id}` \
+                    "Approved {id}: {due}. Nothing is done before {ends}; until then `forfall review cancel {id}` \
                      takes it back."
                 ),
                 2,
@@ -226,10 +253,7 @@ fn tell(
         let next = policy.schedule.next_after(context.clock.now(), policy.zone);
         let when = next
             .map_or(String::new(), |slot| format!(" The next slot is {}.", phrase::slot(slot, policy.zone)));
-        context.output.prose(
-            &format!("Approved {}: {} due now.{when}", approval.policy, phrase::records(approval.count)),
-            2,
-        )?;
+        context.output.prose(&format!("Approved {}: {due}.{when}", approval.policy), 2)?;
     }
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! `forfall check`: everything that is wrong, all at once; and each policy read back as a sentence.
 
 mod executor;
+mod secrets;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -47,6 +48,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let sources = loaded.sources.clone();
     let whole = loaded.config.is_some();
     let mut policies = loaded.policies;
+    diagnostics.extend(loaded.config.iter().flat_map(secrets::exposed));
     if let Some(config) = loaded.config.as_ref().filter(|_| !args.offline) {
         let stores = registered::open(config)?;
         registered::reaches(&mut policies, &stores);

@@ -106,7 +106,7 @@ impl From<StateError> for Failure {
             // Of another version, or lost: nothing helps but another installation or a backup.
             StateError::Newer { .. } | StateError::Lost { .. } => Exit::Invalid,
             StateError::Damaged { .. } => Exit::Unverified,
-            StateError::Broken { .. } => Exit::Incomplete,
+            StateError::Broken { .. } | StateError::NotOurs { .. } => Exit::Incomplete,
             StateError::NoOpenIntent { .. } => Exit::Internal,
         };
         Self::new(exit, error.to_string())

@@ -221,7 +221,7 @@ fn print(standings: &[(&Policy, Standing)], context: &Context) -> Result<(), Fai
 fn state_tone(state: &str) -> Tone {
     match state {
         "ok" => Tone::Good,
-        "unresolved" | "not approved" | "paused" | "stale" | "undetermined" => Tone::Warning,
+        "unresolved" | "not approved" | "observed" | "paused" | "stale" | "undetermined" => Tone::Warning,
         _ => Tone::Bad,
     }
 }
@@ -251,7 +251,9 @@ pub(super) fn headline(standings: &[(&Policy, Standing)]) -> (Tone, String) {
         let policies = phrase::counted(unseen.len() as u64, "policy", "policies");
         return (Tone::Bad, format!("What is overdue cannot be told for {policies}: {why}."));
     }
-    let unsettled = standings.iter().filter(|(_, standing)| !is_fine(&standing.state)).count();
+    // A waiting period needs nobody: it is there for those who want to object.
+    let needs = |standing: &Standing| !is_fine(&standing.state) && standing.state != "observed";
+    let unsettled = standings.iter().filter(|(_, standing)| needs(standing)).count();
     if unsettled > 0 {
         let text = format!(
             "Nothing is overdue; {} somebody.",

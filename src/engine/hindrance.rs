@@ -6,7 +6,7 @@ use crate::policy::rule::{Data, Policy};
 use crate::state::api::{Approval, PastRun};
 use crate::time::Instant;
 
-use super::gate::Answer;
+use super::gate::{self, Answer};
 use super::run::{self, Begun};
 use super::{Engine, EngineError};
 
@@ -33,6 +33,28 @@ pub fn hindrance(
     let last = engine.state.runs(&policy.id, 1)?.pop();
     let end = last.and_then(|last| bad_end(&last, approval.as_ref()));
     Ok(end.map(|(state, reason)| format!("the last run was {state}: {reason}")))
+}
+
+/// What the approval that is in force still lacks before runs act: other people, or the end of the policy's waiting
+/// period. A state, and why.
+pub(super) fn not_yet(
+    engine: &Engine,
+    policy: &Policy,
+    approval: &Approval,
+    now: Instant,
+) -> Result<Option<(&'static str, String)>, EngineError> {
+    let begun = Begun::rehearsed(engine, policy, now);
+    // One person is whoever approved: the log is read only where more are asked.
+    if policy.approvers.max(approval.asked) > 1
+        && let Some(given) = begun.given(Some(approval))?
+        && let Answer::Observe(reason) = gate::approvers::judge(&given, policy, approval)
+    {
+        return Ok(Some(("not approved", reason)));
+    }
+    match begun.waited(Some(approval)) {
+        Answer::Observe(reason) => Ok(Some(("observed", reason))),
+        Answer::Open | Answer::Stop(_) => Ok(None),
+    }
 }
 
 /// How a run ended, and why, if it was stopped or left something undone. An approval resolves a stop that came before it.

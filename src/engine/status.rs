@@ -28,8 +28,8 @@ pub const UNREACHABLE: &str = "unreachable";
 /// One policy's standing.
 #[derive(Clone, Debug)]
 pub struct Standing {
-    /// `unresolved`, `unreachable`, `not approved`, `paused`, `ok`, `overdue`, `breach`, `stale`, `undetermined` if that is true
-    /// of every record, or the last run's state if that was bad.
+    /// `unresolved`, `unreachable`, `incomplete`, `not approved`, `observed` while its waiting period lasts, `paused`, `ok`,
+    /// `overdue`, `breach`, `stale`, `undetermined` if that is true of every record, or the last run's state if that was bad.
     pub state: String,
     /// All records in the collections that the policy binds, as far as their stores answered.
     pub records: u64,
@@ -95,7 +95,7 @@ pub fn standing(engine: &Engine, policy: &Policy, now: Instant) -> Result<Standi
             }
         }
     }
-    standing.judge(engine, policy)?;
+    standing.judge(engine, policy, now)?;
     Ok(standing)
 }
 
@@ -127,7 +127,7 @@ pub fn remembered(engine: &Engine, policy: &Policy, now: Instant) -> Result<Stan
         for data in &policy.data {
             standing.remember(engine, policy, data, slot, now)?;
         }
-        standing.judge(engine, policy)?;
+        standing.judge(engine, policy, now)?;
     }
     Ok(standing)
 }
@@ -317,7 +317,7 @@ impl Standing {
         })
     }
 
-    fn judge(&mut self, engine: &Engine, policy: &Policy) -> Result<(), EngineError> {
+    fn judge(&mut self, engine: &Engine, policy: &Policy, now: Instant) -> Result<(), EngineError> {
         if self.reason.is_some() {
             return Ok(());
         }
@@ -335,6 +335,11 @@ impl Standing {
             let why = cancelled
                 .map_or(String::new(), |one| format!("its approval was cancelled ({}); ", one.reason));
             self.worse("not approved", &format!("{why}`forfall approve {}` lets it act", policy.id));
+        }
+        if let Some(approval) = approval.as_ref().filter(|_| self.reason.is_none())
+            && let Some((state, why)) = hindrance::not_yet(engine, policy, approval, now)?
+        {
+            self.worse(state, &why);
         }
         let last = self.last_run.as_ref().and_then(|last| hindrance::bad_end(last, approval.as_ref()));
         if let Some((state, reason)) = last {

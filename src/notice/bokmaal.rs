@@ -249,6 +249,7 @@ fn standing(line: &DigestLine, zone: Zone) -> String {
         "unresolved" => "uavklart",
         "unreachable" => "datalageret svarer ikke",
         "not approved" => "ikke godkjent",
+        "observed" => "venter etter godkjenning",
         "paused" => "satt på pause",
         "overdue" => "på overtid",
         "breach" => "fristbrudd",

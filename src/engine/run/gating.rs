@@ -148,7 +148,7 @@ impl Begun<'_> {
     }
 
     /// `wait`: a time between approval and action in which anybody may still object.
-    fn waited(&self, approval: Option<&Approval>) -> Answer {
+    pub(in crate::engine) fn waited(&self, approval: Option<&Approval>) -> Answer {
         let Some(approval) = approval else { return Answer::Open };
         let ends = approve::waits_until(self.policy, approval);
         match ends {

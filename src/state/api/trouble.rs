@@ -41,12 +41,24 @@ pub enum StateError {
         key: String,
     },
     /// It cannot be opened, read or written.
-    #[error("{what}: {why}. Nothing is deleted until the state can be written again")]
+    #[error("{what}: {why}. This process deletes nothing until it can write the state")]
     Broken {
         /// What failed, with the path.
         what: String,
         /// Why.
         why: String,
+    },
+    /// A lock file is another user's. Only what is done under that lock is left undone, and only by this process.
+    #[error(
+        "the lock file {path} belongs to user {owner}, and this process may not open it: it does nothing for which that \
+         lock is needed, while what runs as that user goes on. Run every forfall as one and the same user \
+         (`sudo -u '#{owner}' forfall ..`), or give the file to that user with `chown`"
+    )]
+    NotOurs {
+        /// The lock file.
+        path: String,
+        /// The number of the user that it belongs to.
+        owner: u32,
     },
     /// A stored text or blob does not have the form that it was written in.
     #[error(

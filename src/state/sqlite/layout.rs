@@ -1,7 +1,7 @@
 //! The files beside the state file: secret keys, lists of commitments, and locks.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use fs_err::os::unix::fs::OpenOptionsExt as _;
@@ -213,7 +213,12 @@ impl Layout {
         let path = self.dir.join("locks").join(name);
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
-        options.open(path).map_err(broken("a lock file cannot be opened"))
+        options.open(&path).map_err(|error| match fs_err::metadata(&path) {
+            Ok(file) if error.kind() == io::ErrorKind::PermissionDenied => {
+                StateError::NotOurs { path: path.display().to_string(), owner: file.uid() }
+            }
+            _ => broken("a lock file cannot be opened")(error),
+        })
     }
 
     /// Keeps the commitments of a batch; durable when it returns.

@@ -9,7 +9,7 @@ use forfall::state::api::Actor;
 use forfall::state::review::{Change, Quorum, ReviewBook as _};
 use forfall::state::sqlite::SqliteState;
 
-use super::{edit_policy, write_policy};
+use super::{edit_policy, forfall, write_policy};
 use crate::fixture::Fixture;
 
 const CASES: &str = r#"
@@ -44,6 +44,19 @@ fn waiting(policy: &str) -> (Fixture, String) {
     let case = cases(&fixture).remove(0);
     assert_eq!((case["state"].as_str(), case["records"].as_u64()), (Some("open"), Some(3)));
     (fixture, case["case"].as_str().unwrap().to_owned())
+}
+
+/// The table of a plan has in one column what a run does and what it asks people about; the sentences tell them apart.
+#[test]
+fn an_approval_tells_what_waits_for_people_from_what_is_due() {
+    let fixture = Fixture::new(3, 2);
+    write_policy(&fixture, "calls", CASES);
+    let refused = forfall(&fixture, &["approve", "calls", "--count", "2000"]).expect(11).err;
+    let told = "3 records wait for a person's decision, and 0 others are due now; --count is about the others, and says 2,000";
+    assert!(refused.contains(told), "{refused}");
+    let said = forfall(&fixture, &["approve", "calls", "--count", "0"]).expect(0).out;
+    let told = "Approved calls: 3 records wait for a person's decision, and 0 others are due now.";
+    assert!(said.replace("\n  ", " ").starts_with(told), "{said}");
 }
 
 fn cases(fixture: &Fixture) -> Vec<serde_json::Value> {

@@ -75,6 +75,33 @@ fn a_store_that_answers_and_does_not_fit_is_not_called_unreachable() {
     assert_eq!(plan["policies"][0]["state"], policy["state"]);
 }
 
+#[test]
+fn status_says_until_when_an_approval_waits() {
+    let fixture = Fixture::new(3, 2);
+    super::edit_policy(&fixture, "calls", "owner =", "wait = \"7 days\"\nowner =");
+    fixture.approve("calls", 3);
+    let calls = || fixture.run(&["status", "calls"]).expect(0).json()["policies"][0].clone();
+    let says = |part: &str| {
+        let reason = calls()["reason"].as_str().unwrap().to_owned();
+        assert!(reason.contains(part), "{part}: {reason}");
+    };
+    assert_eq!(calls()["state"], "observed");
+    says("approved, and waiting until ");
+    says("`forfall review cancel calls` takes the approval back");
+    let said = forfall(&fixture, &["status", "calls"]).expect(0).out;
+    assert!(!said.contains("needs somebody"), "{said}");
+    // The reason is the one that `explain` gives.
+    let hindrance = fixture.run(&["explain", "calls", "1"]).expect(0).json()["hindrance"].clone();
+    assert_eq!(hindrance, calls()["reason"]);
+
+    super::edit_policy(&fixture, "calls", "owner =", "approvers = 2\nowner =");
+    fixture.approve("calls", 3);
+    assert_eq!(calls()["state"], "not approved");
+    says("approved by 0 of 2 people");
+    fixture.approve_as_two_others("calls");
+    assert_eq!(calls()["state"], "observed");
+}
+
 /// More than the breaker's allowance of a hundred: what a run did itself is no surprise to the next one.
 #[test]
 fn a_run_does_not_stop_the_one_after_it() {
