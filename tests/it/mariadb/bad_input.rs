@@ -76,11 +76,11 @@ fn a_server_that_is_killed_in_a_batch_loses_nothing() {
     let hold = format!("UPDATE visits SET who = 'held' WHERE id = {DUE}");
     runtime.block_on(other.query_drop(hold)).unwrap();
     let mut command = desk.command(&["run", "visits"]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let waiting = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS \
                    WHERE VARIABLE_NAME = 'INNODB_ROW_LOCK_CURRENT_WAITS' AND VARIABLE_VALUE > 0";
     while sql_on(server, "mysql", waiting).is_empty() {
-        std::thread::yield_now();
+        assert!(child.try_wait().unwrap().is_none(), "it does not wait for the row");
     }
     let pid = fs_err::read_to_string(server.directory.join("pid")).unwrap();
     assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());

@@ -117,14 +117,14 @@ fn a_server_that_crashes_in_a_batch_or_only_reads_loses_nothing() {
     let hold = format!("BEGIN; UPDATE visits SET who = who WHERE id = {DUE}");
     runtime.block_on(client.batch_execute(&hold)).unwrap();
     let mut command = desk.command(&["run", "visits"]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let waiting =
         "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
     let pid = loop {
         if let Some(pid) = sql_on(server, &desk.database, waiting).pop() {
             break pid;
         }
-        std::thread::yield_now();
+        assert!(child.try_wait().unwrap().is_none(), "it does not wait for the row");
     };
     // One of its processes is killed, so the server ends all of them and starts again from its log.
     assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
