@@ -74,6 +74,11 @@ impl Server {
         }
     }
 
+    /// So many connections may dispose at the same time.
+    pub fn connections(&self) -> usize {
+        if self.pace == Pace::Gentle { 1 } else { self.parallel }
+    }
+
     /// The URL for reading.
     pub fn reading_url(&self) -> &Secret {
         self.planner_url.as_ref().unwrap_or(&self.url)

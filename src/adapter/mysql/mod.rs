@@ -8,6 +8,7 @@ mod ahead;
 mod batch;
 mod catalogue;
 mod coarse;
+mod connect;
 mod count;
 mod counts;
 mod dialect;
@@ -40,7 +41,7 @@ use crate::adapter::api::{
     Capabilities, Counted, Dispose, Grants, Group, Inspect, Job, Listed, Outline, Page, Row, Scope,
     StoreError, Surveyed, Total, Use, Walk, Wanted,
 };
-use crate::adapter::place::{Pace, Server};
+use crate::adapter::place::Server;
 use crate::adapter::sql::Limits;
 use crate::adapter::sql::company::{Company, Few};
 use crate::model::aggregate::Aggregate;
@@ -98,11 +99,6 @@ impl MySqlStore {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         }
         answer
-    }
-
-    /// So many connections may delete at the same time.
-    fn parallel(&self) -> usize {
-        if self.server.pace == Pace::Gentle { 1 } else { self.server.parallel }
     }
 
     fn writing(&self) -> Result<Session, StoreError> {
@@ -182,7 +178,7 @@ impl Inspect for MySqlStore {
         predicate: &Predicate,
         start: Option<&Arc<Start>>,
     ) -> Result<Option<String>, StoreError> {
-        let how = (self.returning, self.parallel());
+        let how = (self.returning, self.server.connections());
         self.ask(|session| way::route(session, scope, predicate, start, how)).map(Some)
     }
 
@@ -214,7 +210,7 @@ impl Dispose for MySqlStore {
     fn walk<'a>(&'a self, job: Job) -> Result<Box<dyn Walk + 'a>, StoreError> {
         let replicas = replicas::Replicas::of(&self.server, self.limits);
         let more = || self.writing();
-        let others = walk::Others { parallel: self.parallel(), more: &more };
+        let others = walk::Others { parallel: self.server.connections(), more: &more };
         Ok(Box::new(walk::MySqlWalk::begin(self.writing()?, job, self.returning, replicas, others)?))
     }
 

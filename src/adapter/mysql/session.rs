@@ -8,16 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::{FromRow, Queryable as _};
-use mysql_async::{Conn, Opts, OptsBuilder, Params, Row, SslOpts, Value as SqlValue};
+use mysql_async::{Conn, Params, Row, Value as SqlValue};
 use tokio::runtime::Runtime;
 
+use super::connect;
 use super::trouble::translated;
 use super::value::{self, Bind};
 use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::adapter::place::{Pace, Server, Tls};
+use crate::adapter::place::{Pace, Server};
 use crate::adapter::secret::Secret;
+use crate::adapter::sql::Limits;
 use crate::adapter::sql::company::{Company, Done, Few};
-use crate::adapter::sql::{Limits, trusted};
 
 /// A server that does not answer for so long is down.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,10 +64,7 @@ impl Session {
 
     /// Connects to a replica, to ask it how far it is.
     pub(super) fn watch(server: &Server, url: &Secret, limits: Limits) -> Result<Self, StoreError> {
-        let place = match url.read().ok().and_then(|text| Opts::from_url(&as_mysql(&text)).ok()) {
-            Some(options) => format!("replica {}:{}", options.ip_or_hostname(), options.tcp_port()),
-            None => format!("the replica in {}", url.whereabouts()),
-        };
+        let place = connect::replica(url);
         // What is done on another server is none of the work on this one.
         let company = Arc::new(Company::new(Pace::Full, Few::STATEMENTS, 1));
         let session = Self::open(&place, (server, url), limits, limits.reading, &company)?;
@@ -95,7 +93,7 @@ impl Session {
         company: &Arc<Company>,
     ) -> Result<Self, StoreError> {
         let unavailable = |why: String| StoreError::new(StoreErrorKind::Unavailable, place, why);
-        let options = options(place, server, url)?;
+        let options = connect::options(place, server, url)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -133,9 +131,11 @@ impl Session {
     pub(super) fn has_company(&self) -> Result<bool, StoreError> {
         self.company.is_there(|| {
             let at: Vec<(f64,)> = self.asked(TIME, &[])?;
+            // The question is among the statements that its answer counts.
+            let own = self.company.own() + 1;
             let work: Vec<(String, u64)> = self.asked(WORK, &[])?;
             match (at.as_slice(), work.as_slice()) {
-                (&[(at,)], &[(_, work)]) => Ok(Done { at, work }),
+                (&[(at,)], &[(_, work)]) => Ok(Done { at, work, own }),
                 _ => Err(self
                     .trouble(StoreErrorKind::Unsupported, "the server does not say how much it has done")
                     .with_help(
@@ -285,54 +285,13 @@ fn settings(is_mariadb: bool, limits: Limits, statement: Duration) -> [String; 4
     ]
 }
 
-/// The URL as the driver knows it: both servers speak the same.
-fn as_mysql(url: &str) -> zeroize::Zeroizing<String> {
-    zeroize::Zeroizing::new(match url.strip_prefix("mariadb://") {
-        Some(rest) => format!("mysql://{rest}"),
-        None => url.to_owned(),
-    })
-}
-
-fn options(place: &str, server: &Server, url: &Secret) -> Result<Opts, StoreError> {
-    const FORM: &str =
-        "Write it as `mysql://user:password@host:port/database`, with %40 for an @ in the password";
-    let unavailable = |why: String| StoreError::new(StoreErrorKind::Unavailable, place, why);
-    let text = url.read().map_err(|error| unavailable(format!("its URL: {error}")).with_help(error.help))?;
-    // The parser's own message may repeat a part of the URL.
-    let parsed = Opts::from_url(&as_mysql(&text)).map_err(|_| {
-        unavailable(format!("the text in {} is no URL of a MySQL or MariaDB server", url.whereabouts()))
-            .with_help(FORM)
-    })?;
-    // A replica is asked about itself, not about one of its databases.
-    if parsed.db_name().is_none_or(str::is_empty) && !server.replicas.contains(url) {
-        let why = format!("the URL in {} names no database", url.whereabouts());
-        return Err(unavailable(why).with_help(FORM));
-    }
-    // Not by the driver's own answer: behind a URL it takes 127.0.0.1 for a name.
-    let host = parsed.ip_or_hostname();
-    let is_loopback = host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
-    let here = is_loopback || host == "localhost" || parsed.socket().is_some();
-    let protected = match server.tls {
-        Some(tls) => tls == Tls::Verify,
-        None => server.ca.is_some() || !here,
-    };
-    let tls = if protected {
-        // The driver's own list would be trusted besides.
-        let roots = trusted(place, server)?.into_iter().map(|certificate| certificate.to_vec().into());
-        Some(SslOpts::default().with_disable_built_in_roots(true).with_root_certs(roots.collect()))
-    } else {
-        None
-    };
-    // Left to itself the driver leaves a protected connection for a socket that the server names.
-    Ok(OptsBuilder::from_opts(parsed).prefer_socket(false).client_found_rows(true).ssl_opts(tls).into())
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::tests::alone;
     use super::super::value;
     use super::*;
     use crate::adapter::contract::server::mariadb;
+    use crate::adapter::place::Tls;
     use crate::model::schema::ColumnKind;
     use crate::model::value::Value;
 

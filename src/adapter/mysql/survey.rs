@@ -12,9 +12,9 @@ use super::session::Session;
 use super::value;
 use super::way;
 use crate::adapter::api::{Scope, StoreError};
-use crate::adapter::sql::curve::Curve;
+use crate::adapter::sql::curve::{Curve, in_any};
 use crate::adapter::sql::starts::{self, Axis, Edge};
-use crate::model::predicate::{Predicate, StartIs};
+use crate::model::predicate::Predicate;
 use crate::model::start::Start;
 use crate::time::{StartSet, StartValue};
 
@@ -27,10 +27,9 @@ pub(super) fn survey(
     sets: &[StartSet],
 ) -> Result<Vec<u64>, StoreError> {
     let mut curve = Curve::new(sets);
-    let Some(last) = sets.last() else { return Ok(curve.counts()) };
+    let Some(asked) = in_any(predicate, start, sets) else { return Ok(curve.counts()) };
     let bound = schema::bind(session, &scope.target)?;
-    let in_last = Predicate::Start { start: Arc::clone(start), is: StartIs::In(last.clone()) };
-    let question = dialect::question(&bound, &scope.events, &in_last.and(predicate.clone()))?;
+    let question = dialect::question(&bound, &scope.events, &asked)?;
     let axis = starts::axis(start, &bound.frame).filter(|_| question.left.is_none());
     if let Some((column, axis @ (Axis::Instant | Axis::Date))) = axis {
         let ends = starts::ends(sets, axis);
@@ -42,9 +41,7 @@ pub(super) fn survey(
             by_buckets(session, &bound, &question, (&bound.column(column), axis), &ends)?
         };
         for (bucket, count) in found {
-            if let Some(value) = starts::in_bucket(&ends, bucket) {
-                curve.add(value, count);
-            }
+            curve.add_bucket(&ends, bucket, count);
         }
     } else {
         let mut needs = question.needs();
@@ -179,8 +176,8 @@ mod tests {
             let job = deletion(target(), Predicate::Always(true));
             let (session, sets) = (&world.other, sets());
             let bound = schema::bind(session, &job.scope.target).unwrap();
-            let in_last = StartIs::In(sets[2].clone());
-            let asked = Predicate::Start { start: Arc::clone(&job.start), is: in_last };
+            let all = Predicate::Always(true);
+            let asked = in_any(&all, &job.start, &sets).unwrap();
             let question = dialect::question(&bound, &job.scope.events, &asked).unwrap();
             assert!(way::covers(session, &bound, "at", &question).unwrap(), "{kind}");
 
@@ -192,7 +189,6 @@ mod tests {
             buckets.sort_unstable();
             assert_eq!(ranges, buckets, "{kind}");
 
-            let all = Predicate::Always(true);
             let counts = survey(session, &job.scope, &all, &job.start, &sets).unwrap();
             assert_eq!(counts, if axis == Axis::Date { [3, 7, 9] } else { [2, 5, 8] }, "{kind}");
         }

@@ -41,7 +41,7 @@ use crate::adapter::api::{
     Capabilities, Counted, Dispose, Grants, Group, Inspect, Job, Listed, Outline, Page, Row, Scope,
     StoreError, Surveyed, Total, Use, Walk, Wanted,
 };
-use crate::adapter::place::{Pace, Server};
+use crate::adapter::place::Server;
 use crate::adapter::recall::Recall;
 use crate::adapter::sql::Limits;
 use crate::adapter::sql::company::{Company, Few};
@@ -212,7 +212,7 @@ impl Inspect for PostgresStore {
         predicate: &Predicate,
         start: Option<&Arc<Start>>,
     ) -> Result<Option<String>, StoreError> {
-        let parallel = if self.server.pace == Pace::Gentle { 1 } else { self.server.parallel };
+        let parallel = self.server.connections();
         self.ask(|session| way::route(session, scope, predicate, start, parallel)).map(Some)
     }
 

@@ -111,8 +111,9 @@ impl Session {
     /// Whether others are at work on the server, so that nothing of ours may be felt.
     pub(super) fn has_company(&self) -> Result<bool, StoreError> {
         self.company.is_there(|| {
+            let own = self.company.own();
             let row = self.one(WORK, &[])?;
-            Ok(Done { at: row.get(0), work: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0) })
+            Ok(Done { at: row.get(0), work: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0), own })
         })
     }
 

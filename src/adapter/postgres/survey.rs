@@ -10,9 +10,9 @@ use super::schema::{self, Bound};
 use super::session::Session;
 use super::value::Bind;
 use crate::adapter::api::{Scope, StoreError};
-use crate::adapter::sql::curve::Curve;
+use crate::adapter::sql::curve::{Curve, in_any};
 use crate::adapter::sql::starts::{self, Axis};
-use crate::model::predicate::{Predicate, StartIs};
+use crate::model::predicate::Predicate;
 use crate::model::start::Start;
 use crate::time::{Instant, StartSet, StartValue};
 
@@ -25,10 +25,9 @@ pub(super) fn survey(
     sets: &[StartSet],
 ) -> Result<Vec<u64>, StoreError> {
     let mut curve = Curve::new(sets);
-    let Some(last) = sets.last() else { return Ok(curve.counts()) };
+    let Some(asked) = in_any(predicate, start, sets) else { return Ok(curve.counts()) };
     let bound = schema::bind(session, &scope.target)?;
-    let in_last = Predicate::Start { start: Arc::clone(start), is: StartIs::In(last.clone()) };
-    let question = dialect::question(&bound, &scope.events, &in_last.and(predicate.clone()))?;
+    let question = dialect::question(&bound, &scope.events, &asked)?;
     let axis = starts::axis(start, &bound.frame).filter(|_| question.left.is_none());
     if let Some((column, axis @ (Axis::Instant | Axis::Date))) = axis {
         let asking = Asking { session, scope, bound: &bound, question: &question };
@@ -68,11 +67,7 @@ impl Asking<'_> {
                 StartValue::Date(date) => dates.push(*date),
             }
         }
-        let mut add = |bucket, count| {
-            if let Some(value) = starts::in_bucket(ends, bucket) {
-                curve.add(value, count);
-            }
-        };
+        let mut add = |bucket, count| curve.add_bucket(ends, bucket, count);
         match (stride(&instants), ends.is_empty()) {
             (_, true) => Ok(()),
             (Some(stride), _) if self.knows_strides()? => {
@@ -193,8 +188,9 @@ mod tests {
         let job = deletion(target(), Predicate::Always(true));
         let (session, scope) = (&world.other, &job.scope);
         let bound = schema::bind(session, &scope.target).unwrap();
-        let in_last = Predicate::Start { start: Arc::clone(&job.start), is: StartIs::In(sets[2].clone()) };
-        let question = dialect::question(&bound, &scope.events, &in_last).unwrap();
+        let all = Predicate::Always(true);
+        let asked = in_any(&all, &job.start, &sets).unwrap();
+        let question = dialect::question(&bound, &scope.events, &asked).unwrap();
         let asking = Asking { session, scope, bound: &bound, question: &question };
         let column = bound.column("at");
         let ends = ends(&sets, Axis::Instant);
@@ -213,7 +209,7 @@ mod tests {
         assert_eq!(strides, buckets);
         assert_eq!(ends.len(), 3);
 
-        let counts = survey(session, scope, &Predicate::Always(true), &job.start, &sets).unwrap();
+        let counts = survey(session, scope, &all, &job.start, &sets).unwrap();
         assert_eq!(counts, [2, 5, 8]);
     }
 }

@@ -152,7 +152,7 @@ impl PostgresWalk {
         };
         walk.session.takes_number();
         walk.signature = walk.session.one(CHECK, &walk.tables)?.get(0);
-        walk.ahead = ahead(&walk, place.parallel, more)?;
+        walk.ahead = ahead(&walk, place.connections(), more)?;
         Ok(walk)
     }
 

@@ -4,6 +4,7 @@
 //! of places, such as pages or whole-number keys, and batches are handed over in the order of their ranges. A batch
 //! that is taken back gives its range back.
 
+mod handed;
 mod telling;
 mod worker;
 
@@ -12,12 +13,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use handed::{Found, Handed};
 pub(crate) use telling::{Coming, Telling};
 use worker::{Answer, Order, Saying, Worker, lost};
 pub(crate) use worker::{Hand, Struck};
 
-use crate::adapter::api::{Basis, Pacing, Prepared, StoreError};
-use crate::model::batch::Applied;
+use crate::adapter::api::{Pacing, Prepared, StoreError};
 use crate::model::ids::BatchId;
 use crate::model::key::{Key, KeyList};
 
@@ -339,81 +340,6 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
     pub(crate) fn finish(mut self) -> Result<(), StoreError> {
         self.rest()?;
         self.workers.iter().try_for_each(|worker| worker.end(Order::Settle))
-    }
-}
-
-/// What a worker has deleted.
-struct Found<Q> {
-    place: usize,
-    places: Places,
-    struck: Struck,
-    want: usize,
-    question: Arc<Q>,
-}
-
-/// A batch of one worker, deleted and not committed.
-struct Handed<'a, Q: Send + Sync + 'static> {
-    ahead: &'a mut Ahead<Q>,
-    batch: BatchId,
-    found: Found<Q>,
-    open: bool,
-}
-
-impl<Q: Send + Sync + 'static> Handed<'_, Q> {
-    fn take_back(&mut self) -> Result<(), StoreError> {
-        self.open = false;
-        self.ahead.hush();
-        self.ahead.left.push_front(self.found.places.clone());
-        self.ahead.workers[self.found.place].end(Order::Abort)
-    }
-}
-
-impl<Q: Send + Sync + 'static> Prepared for Handed<'_, Q> {
-    fn records(&self) -> &[Key] {
-        &self.found.struck.records
-    }
-
-    fn companions(&self) -> Vec<(String, Vec<Key>)> {
-        Vec::new()
-    }
-
-    fn spool(&self) -> Vec<u8> {
-        self.found.struck.spool.clone()
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Marked
-    }
-
-    fn commit(mut self: Box<Self>) -> Result<Applied, StoreError> {
-        self.open = false;
-        let ended = self.ahead.workers[self.found.place].end(Order::Commit(self.batch));
-        if ended.is_err() {
-            self.ahead.hush();
-        }
-        ended?;
-        // The worker goes on while the outcome is written.
-        let (want, question) = (self.found.want, Arc::clone(&self.found.question));
-        let done = self.found.struck.records.len() as u64;
-        if let Err(error) = self.ahead.feed(want, &question) {
-            // This batch is done all the same; the next one will say what is wrong.
-            tracing::debug!(%error, "the next batch was not begun");
-        }
-        self.ahead.tell(0);
-        self.ahead.listener = None;
-        Ok(Applied { done, ..Applied::default() })
-    }
-
-    fn abort(mut self: Box<Self>) -> Result<(), StoreError> {
-        self.take_back()
-    }
-}
-
-impl<Q: Send + Sync + 'static> Drop for Handed<'_, Q> {
-    fn drop(&mut self) {
-        if self.open {
-            drop(self.take_back());
-        }
     }
 }
 

@@ -3,7 +3,6 @@
 //! A deletion that nobody waits beside may take the machine; beside an application it must not be felt. No setting can
 //! know which of the two it will be at three in the night, so the server is asked, before each batch.
 
-use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -48,12 +47,15 @@ pub(crate) struct Done {
     pub(crate) at: f64,
     /// Pieces of work, for everybody: transactions or statements.
     pub(crate) work: u64,
+    /// Those of our own that had begun when it was asked: what other threads of ours begin before the answer is read is
+    /// not among them.
+    pub(crate) own: u64,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// Where the count began, with our own work until then.
-    since: Option<(Done, u64)>,
+    /// Where the count began.
+    since: Option<Done>,
     /// When somebody was seen last, by the server's clock.
     last: Option<f64>,
 }
@@ -77,47 +79,35 @@ impl Company {
             Pace::Full => Ok(false),
             Pace::Gentle => Ok(true),
             Pace::Auto => {
-                // Between the answer and its reading other threads of ours go on: what they begin meanwhile is counted
-                // with neither what was nor what others do.
-                let before = self.own.load(Ordering::Relaxed);
                 let done = ask()?;
-                let own = before..=self.own.load(Ordering::Relaxed);
                 let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(seen.look(done, &own, self.few, self.under_way))
+                Ok(seen.look(done, self.own(), self.few, self.under_way))
             }
         }
     }
 
     /// How many pieces of work of our own have begun.
-    #[cfg(test)]
     pub(crate) fn own(&self) -> u64 {
         self.own.load(Ordering::Relaxed)
     }
 }
 
 impl Seen {
-    /// What the server has done, and our own count from before it was asked to after its answer.
-    fn look(&mut self, done: Done, own: &RangeInclusive<u64>, few: Few, under_way: u64) -> bool {
-        let is_late =
-            |(since, _): (Done, u64)| done.work <= since.work && (0.0..GONE).contains(&(since.at - done.at));
-        if self.since.is_some_and(is_late) {
-            // Another thread's question was answered later, and looked at before.
-            return self.last.is_some();
-        }
-        let (first, own) = (*own.start(), *own.end());
-        let begun = self.since.filter(|(since, _)| since.at <= done.at && since.work <= done.work);
-        let Some((since, before)) = begun else {
-            self.since = Some((done, first));
+    /// What the server has done, and how much of our own has begun by now.
+    fn look(&mut self, done: Done, own: u64, few: Few, under_way: u64) -> bool {
+        let begun = self.since.filter(|since| since.at <= done.at && since.work <= done.work);
+        let Some(since) = begun else {
+            self.since = Some(done);
             return self.last.is_some();
         };
-        let (elapsed, ours) = (done.at - since.at, own.saturating_sub(before));
+        let (elapsed, ours) = (done.at - since.at, own.saturating_sub(since.own));
         let others = (done.work - since.work).saturating_sub(ours);
         // What is our own may be begun and not counted yet.
         let unsure = if ours > 0 { under_way.max(few.at_once) } else { few.at_once };
         if others > unsure && others as f64 >= few.in_a_second * elapsed {
-            (self.since, self.last) = (Some((done, first)), Some(done.at));
+            (self.since, self.last) = (Some(done), Some(done.at));
         } else if elapsed >= LOOK.max((unsure + 1) as f64 / few.in_a_second) {
-            self.since = Some((done, first));
+            self.since = Some(done);
         }
         self.last = self.last.filter(|last| (0.0..GONE).contains(&(done.at - last)));
         self.last.is_some()
@@ -135,7 +125,7 @@ mod tests {
 
     fn said_of(few: Few, looks: &[(f64, u64, u64)]) -> Vec<bool> {
         let mut seen = Seen::default();
-        looks.iter().map(|&(at, work, own)| seen.look(Done { at, work }, &(own..=own), few, 2)).collect()
+        looks.iter().map(|&(at, work, own)| seen.look(Done { at, work, own }, own, few, 2)).collect()
     }
 
     #[test]
@@ -163,12 +153,13 @@ mod tests {
     #[test]
     fn what_we_begin_while_the_server_is_asked_is_no_company() {
         let mut seen = Seen::default();
-        let mut look = |at, work, own| seen.look(Done { at, work }, &own, Few::TRANSACTIONS, 2);
-        assert!(!look(0.0, 100, 0..=0));
-        assert!(!look(0.6, 101, 1..=13), "the next count begins with what the server had seen");
-        assert!(!look(0.7, 113, 13..=13));
-        assert!(!look(0.55, 100, 0..=13), "an answer from before");
-        assert!(!look(0.8, 115, 15..=15));
+        let mut look =
+            |at, work, own, by_now| seen.look(Done { at, work, own }, by_now, Few::TRANSACTIONS, 2);
+        assert!(!look(0.0, 100, 0, 0));
+        assert!(!look(0.6, 101, 1, 13), "the next count begins with what the server had seen");
+        assert!(!look(0.7, 113, 13, 13));
+        assert!(!look(0.55, 101, 1, 13), "so does one that was asked earlier and read later");
+        assert!(!look(0.8, 115, 15, 15));
     }
 
     #[test]

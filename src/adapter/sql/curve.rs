@@ -1,6 +1,17 @@
 //! The due curve: how many records have their start in each of a row of growing sets.
 
+use std::sync::Arc;
+
+use super::starts;
+use crate::model::predicate::{Predicate, StartIs};
+use crate::model::start::Start;
 use crate::time::{StartSet, StartValue};
+
+/// What is asked of a store: the records of the predicate that are in any of these sets, which are all in the last.
+pub(crate) fn in_any(predicate: &Predicate, start: &Arc<Start>, sets: &[StartSet]) -> Option<Predicate> {
+    let is = StartIs::In(sets.last()?.clone());
+    Some(Predicate::Start { start: Arc::clone(start), is }.and(predicate.clone()))
+}
 
 /// Counts for sets of which each holds the one before it.
 #[derive(Debug)]
@@ -19,6 +30,13 @@ impl<'s> Curve<'s> {
     pub(crate) fn add(&mut self, start: StartValue, records: u64) {
         // The first set that has the start is found by halving.
         self.add_in(self.sets.partition_point(|set| !set.contains(start)), records);
+    }
+
+    /// So many more records between two of these ends: `bucket` of them lie at or before each.
+    pub(crate) fn add_bucket(&mut self, ends: &[StartValue], bucket: usize, records: u64) {
+        if let Some(value) = starts::in_bucket(ends, bucket) {
+            self.add(value, records);
+        }
     }
 
     /// So many more records that are in the set of that place, and in none before it.

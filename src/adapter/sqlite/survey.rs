@@ -10,7 +10,7 @@ use super::schema::{self, Bound};
 use super::segments::Segments;
 use super::starts::{self, Reading};
 use crate::adapter::api::{Scope, StoreError, Surveyed};
-use crate::adapter::sql::curve::Curve;
+use crate::adapter::sql::curve::{Curve, in_any};
 use crate::adapter::sql::{Need, lower};
 use crate::model::predicate::{Predicate, StartIs};
 use crate::model::start::Start;
@@ -75,9 +75,7 @@ fn by_rows<'s>(
     sets: &'s [StartSet],
 ) -> Result<Curve<'s>, StoreError> {
     let mut curve = Curve::new(sets);
-    let Some(last) = sets.last() else { return Ok(curve) };
-    let in_last = Predicate::Start { start: Arc::clone(start), is: StartIs::In(last.clone()) };
-    let whole = in_last.and(predicate.clone());
+    let Some(whole) = in_any(predicate, start, sets) else { return Ok(curve) };
     let mut dialect = Sqlite::new(session, &scope.events);
     let condition = lower(&mut dialect, &bound.frame, &whole, Need::Truth)?;
     let arguments = Arguments::of_start(&dialect, &bound.frame, start)?;
