@@ -224,6 +224,17 @@ pub trait Inspect: Send + Sync {
         sets: &[StartSet],
     ) -> Result<Surveyed, StoreError>;
 
+    /// Whether the records whose start lies in a few of all ranges are found without a look at the others, so that a
+    /// survey of fewer sets takes less of the store's time.
+    fn finds_by_start(
+        &self,
+        _scope: &Scope,
+        _predicate: &Predicate,
+        _start: &Arc<Start>,
+    ) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// Whether there is any record for which `predicate` is true. Looks from the newest start, where one is given and
     /// an index helps: what is asked for is mostly young.
     fn any(

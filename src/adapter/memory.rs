@@ -243,6 +243,10 @@ impl Inspect for MemoryStore {
         Ok(Surveyed { counts, gaps: Vec::new() })
     }
 
+    fn finds_by_start(&self, _: &Scope, _: &Predicate, _: &Arc<Start>) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     fn orphans(&self, target: &Target) -> Result<Vec<Option<u64>>, StoreError> {
         let tables = self.lock();
         let records = tables.table(&target.collection)?;

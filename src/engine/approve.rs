@@ -260,7 +260,8 @@ fn curves_of(
         if !stage.action.changes_the_store() || plan.selections.stages[place].decided.is_some() {
             continue;
         }
-        if let Some(forecast) = forecast::forecast(store, policy, data, plan, place, &circumstances)? {
+        let survey = forecast::Survey { policy, data, plan, place, circumstances: &circumstances };
+        if let Some(forecast) = survey.forecast(store, None)? {
             if let Some(gap) = forecast.gaps.first() {
                 return Err(EngineError::Refused(format!(
                     "{}: {}. Everything must be readable before a policy is approved",

@@ -195,7 +195,7 @@ pub fn execute(
             }
         }
         let took = engine.clock.monotonic().saturating_sub(began);
-        sizing.adapt(took);
+        sizing.adapt(took * walk.abreast());
         sizing.rest(took, stop);
     }
     spent.tell(&assignment.label.policy);

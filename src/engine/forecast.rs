@@ -2,18 +2,19 @@
 //!
 //! Due dates are known in advance, so a run that finds far more, or none, is looking at something that nobody
 //! approved: an import, a changed unit, a replaced table. The last step of a run makes the curve, and its first
-//! point is the recount: one statement answers both.
+//! point is the recount: one statement answers both. What of a curve lasts for a day, `lasting` says.
 
 use std::sync::Arc;
 
-use crate::adapter::api::{Gap, Inspect, StoreError};
+use crate::adapter::api::{Gap, Inspect, Scope, StoreError};
 use crate::model::predicate::{Predicate, StartIs};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::select;
-use crate::state::api::Curve;
+use crate::state::api::{Curve, Whole};
 use crate::time::Instant;
 
 use super::holding;
+use super::lasting::{self, Lasting};
 use super::plan::{self, Circumstances, DataPlan};
 
 /// How far a curve looks ahead, in days.
@@ -44,67 +45,119 @@ impl Forecast {
     }
 }
 
-/// The instants of a curve after `now`.
-pub fn instants(policy: &Policy, now: Instant) -> Vec<Instant> {
+/// The instants of a curve after `now`: hours until the second slot, and the days behind them.
+fn instants(policy: &Policy, now: Instant) -> (Vec<Instant>, Vec<Instant>) {
     let second_slot = policy
         .schedule
         .next_after(now, policy.zone)
         .and_then(|first| policy.schedule.next_after(first, policy.zone));
     let hours = second_slot.map_or(MOST_HOURS, |slot| (slot - now).num_hours() + 1).clamp(1, MOST_HOURS);
-    let mut points: Vec<_> = (1..=hours).map(|hour| now + chrono::TimeDelta::hours(hour)).collect();
     let first_day = hours / 24 + 1;
-    points.extend((first_day..=HORIZON_DAYS).map(|day| now + chrono::TimeDelta::days(day)));
-    points
+    let days = (first_day..=HORIZON_DAYS).map(|day| now + chrono::TimeDelta::days(day));
+    ((1..=hours).map(|hour| now + chrono::TimeDelta::hours(hour)).collect(), days.collect())
 }
 
-/// Surveys one stage. `made` is when the curve begins; the recount is over what was due at `circumstances.now`.
-pub fn forecast(
-    store: &dyn Inspect,
-    policy: &Policy,
-    data: &Data,
-    plan: &DataPlan,
-    place: usize,
-    circumstances: &Circumstances,
-) -> Result<Option<Forecast>, StoreError> {
-    let selection = &plan.selections.stages[place];
-    let Some(start) = &selection.start else { return Ok(None) };
-    let now = circumstances.now;
-    let held = holding::held(policy, data, &plan.schema, circumstances.holds.iter());
-    // What is due for a later stage already is that stage's: this one will never act on it.
-    let later = plan.selections.stages.iter().filter(|later| {
-        later.branch == selection.branch && later.stage > selection.stage && !later.due.is_empty()
-    });
-    let not_later = later
-        .filter_map(|later| Some((later.start.clone()?, later.due.clone())))
-        .fold(Predicate::Always(true), |all, (start, due)| {
-            all.and(Predicate::Start { start, is: StartIs::In(due) }.negated())
-        });
-    let mut instants = instants(policy, now);
-    let mut sets = vec![selection.due.clone()];
-    sets.extend(instants.iter().map(|&at| plan::set_at(policy, data, &plan.selections, place, at)));
-    instants.insert(0, now);
+/// One stage, as it is surveyed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Survey<'a> {
+    /// The policy.
+    pub(super) policy: &'a Policy,
+    /// The data.
+    pub(super) data: &'a Data,
+    /// Its plan.
+    pub(super) plan: &'a DataPlan,
+    /// The stage's place in the plan.
+    pub(super) place: usize,
+    /// When it begins, and what is known then: the recount is over what was due at that moment.
+    pub(super) circumstances: &'a Circumstances,
+}
 
-    let mut scope = plan::scope(data, circumstances);
-    scope.target = Arc::clone(&plan.target);
-    let survey = |of: &Predicate| {
-        let (unheld, _) = select::held(of.clone(), &held);
-        store.survey(&scope, &unheld.and(not_later.clone()), start, &sets)
-    };
-    let surveyed = survey(&selection.base)?;
-    let needed = match &selection.needed {
-        Predicate::Always(false) => Vec::new(),
-        needed => survey(needed)?.counts,
-    };
-    let points = |counts: Vec<u64>| instants.iter().copied().zip(counts).collect::<Vec<_>>();
-    let left = surveyed.counts.first().copied().unwrap_or(0);
-    let curve = Curve {
-        of: of(data.index, selection.class.as_deref(), selection.stage + 1),
-        made: now,
-        remaining: plan.total.count,
-        points: points(surveyed.counts),
-        needed: if needed.last() > Some(&0) { points(needed) } else { Vec::new() },
-    };
-    Ok(Some(Forecast { curve, left, gaps: surveyed.gaps }))
+impl Survey<'_> {
+    /// What of these curves lasts, so that the store is asked for the hours alone.
+    pub(super) fn lasting<'c>(&self, store: &dyn Inspect, before: &'c [Curve]) -> Option<Lasting<'c>> {
+        let Self { policy, data, plan, place, circumstances } = *self;
+        let selection = &plan.selections.stages[place];
+        let of = self.of();
+        let curve = before.iter().find(|curve| curve.of == of)?;
+        let basis = lasting::basis(policy, data, plan, place, circumstances)?;
+        let hours = instants(policy, circumstances.now).0;
+        let lasting = Lasting::of(curve, &basis, *hours.last()?, circumstances.now)?;
+        let start = selection.start.as_ref()?;
+        // Where it cannot be told, everything is counted.
+        store
+            .finds_by_start(&self.scope(), &selection.base, start)
+            .is_ok_and(|finds| finds)
+            .then_some(lasting)
+    }
+
+    /// Makes the curve and the recount. Behind the hours it takes what lasts of an earlier one, or else counts all.
+    pub(super) fn forecast(
+        &self,
+        store: &dyn Inspect,
+        lasting: Option<&Lasting<'_>>,
+    ) -> Result<Option<Forecast>, StoreError> {
+        let Self { policy, data, plan, place, circumstances } = *self;
+        let selection = &plan.selections.stages[place];
+        let Some(start) = &selection.start else { return Ok(None) };
+        let now = circumstances.now;
+        let held = holding::held(policy, data, &plan.schema, circumstances.holds.iter());
+        // What is due for a later stage already is that stage's: this one will never act on it.
+        let later = plan.selections.stages.iter().filter(|later| {
+            later.branch == selection.branch && later.stage > selection.stage && !later.due.is_empty()
+        });
+        let not_later = later
+            .filter_map(|later| Some((later.start.clone()?, later.due.clone())))
+            .fold(Predicate::Always(true), |all, (start, due)| {
+                all.and(Predicate::Start { start, is: StartIs::In(due) }.negated())
+            });
+        let (mut instants, days) = instants(policy, now);
+        match lasting {
+            Some(lasting) => instants.push(lasting.begins()),
+            None => instants.extend(days),
+        }
+        instants.dedup();
+        let mut sets = vec![selection.due.clone()];
+        sets.extend(instants.iter().map(|&at| plan::set_at(policy, data, &plan.selections, place, at)));
+        instants.insert(0, now);
+
+        let scope = self.scope();
+        let survey = |of: &Predicate| {
+            let (unheld, _) = select::held(of.clone(), &held);
+            store.survey(&scope, &unheld.and(not_later.clone()), start, &sets)
+        };
+        let surveyed = survey(&selection.base)?;
+        let needed = match &selection.needed {
+            Predicate::Always(false) => Vec::new(),
+            needed => survey(needed)?.counts,
+        };
+        let points = |counts: Vec<u64>| instants.iter().copied().zip(counts).collect::<Vec<_>>();
+        let left = surveyed.counts.first().copied().unwrap_or(0);
+        let mut curve = Curve {
+            of: self.of(),
+            made: now,
+            remaining: plan.total.count,
+            points: points(surveyed.counts),
+            needed: if needed.last() > Some(&0) { points(needed) } else { Vec::new() },
+            whole: lasting::basis(policy, data, plan, place, circumstances)
+                .map(|basis| Whole { at: now, basis }),
+        };
+        if let Some(lasting) = lasting {
+            lasting.follow(&mut curve.points);
+            curve.whole = Some(lasting.whole());
+        }
+        Ok(Some(Forecast { curve, left, gaps: surveyed.gaps }))
+    }
+
+    fn of(&self) -> String {
+        let selection = &self.plan.selections.stages[self.place];
+        of(self.data.index, selection.class.as_deref(), selection.stage + 1)
+    }
+
+    fn scope(&self) -> Scope {
+        let mut scope = plan::scope(self.data, self.circumstances);
+        scope.target = Arc::clone(&self.plan.target);
+        scope
+    }
 }
 
 /// The name of a stage in curves and counters.

@@ -17,6 +17,7 @@ pub mod foresee;
 pub mod gate;
 pub mod hindrance;
 pub mod holding;
+mod lasting;
 mod listing;
 pub mod nowhere;
 mod pace;

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 
-pub use approval::{Approval, Cancelled, Curve};
+pub use approval::{Approval, Cancelled, Curve, Whole};
 pub use event::{Earlier, EventRecord, Withdrawn};
 pub use log::{Filter, Placed};
 pub(crate) use long::named_twice;

@@ -5,6 +5,7 @@ mod beside;
 mod faults;
 mod gates;
 mod holding;
+mod lasting;
 mod stale;
 pub(crate) mod world;
 

@@ -134,6 +134,12 @@ pub trait Walk {
         Ok(Pacing::Full)
     }
 
+    /// How many batches are worked on at the same time: each takes so many times as long as there is between two of
+    /// them.
+    fn abreast(&self) -> u32 {
+        1
+    }
+
     /// Parts of the collection that could not be walked.
     fn gaps(&self) -> Vec<Gap>;
 

@@ -42,8 +42,8 @@ use crate::adapter::api::{
     StoreError, Surveyed, Total, Use, Walk, Wanted,
 };
 use crate::adapter::place::Server;
-use crate::adapter::sql::Limits;
 use crate::adapter::sql::company::{Company, Few};
+use crate::adapter::sql::{Limits, starts};
 use crate::model::aggregate::Aggregate;
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::StoreName;
@@ -152,6 +152,15 @@ impl Inspect for MySqlStore {
     ) -> Result<Surveyed, StoreError> {
         let counts = self.ask(|session| survey::survey(session, scope, predicate, start, sets))?;
         Ok(Surveyed { counts, gaps: Vec::new() })
+    }
+
+    fn finds_by_start(&self, scope: &Scope, _: &Predicate, start: &Arc<Start>) -> Result<bool, StoreError> {
+        self.ask(|session| {
+            let bound = schema::bind(session, &scope.target)?;
+            Ok(starts::axis(start, &bound.frame)
+                .and_then(|(name, _)| bound.entry.column(name))
+                .is_some_and(|column| column.indexed))
+        })
     }
 
     fn orphans(&self, target: &Target) -> Result<Vec<Option<u64>>, StoreError> {

@@ -1,10 +1,13 @@
-//! Deleting much: a range of pages in one transaction, and in one statement unless others are at work.
+//! Deleting much: a range of places in one transaction, and in one statement unless others are at work.
+
+use std::sync::Arc;
 
 use super::catalogue::quoted;
 use super::fate::{self, Server, Spool};
 use super::schema::Bound;
 use super::session::Session;
 use super::value::{self, Bind};
+use super::windows::Windows;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::sql::ahead::{GENTLE_REST, Hand, Places, Struck, Telling};
 use crate::model::ids::BatchId;
@@ -12,13 +15,43 @@ use crate::model::ids::BatchId;
 /// What goes, and what that binds.
 pub(super) type Asked = (String, Vec<Bind>);
 
-/// Beside others, so many pages go at once: whoever commits meanwhile waits until their log is on the disk as well.
-const GENTLE_STEP: u64 = 2;
+/// What a place is.
+#[derive(Clone)]
+pub(super) enum Division {
+    /// A page of the table.
+    Pages,
+    /// A window of starts, with a few records in it.
+    Windows(Arc<Windows>),
+}
 
-/// One connection that deletes page by page.
-pub(super) struct PageHand {
+impl Division {
+    /// Beside others, so many places go at once: whoever commits meanwhile waits until their log is on the disk as well.
+    fn gentle_step(&self) -> u64 {
+        match self {
+            Self::Pages => 2,
+            Self::Windows(_) => 1,
+        }
+    }
+
+    /// The condition that the records of these places meet, with what it binds behind so many others.
+    fn within(&self, places: &Places, alias: &str, bound: usize) -> (String, Vec<Bind>) {
+        match self {
+            Self::Pages => {
+                let (first, past) = (bound + 1, bound + 2);
+                let sql =
+                    format!("{alias}.ctid >= ${first}::text::tid AND {alias}.ctid < ${past}::text::tid");
+                (sql, [places.start, places.end].map(|page| Bind::Text(format!("({page},0)"))).to_vec())
+            }
+            Self::Windows(windows) => windows.within(places, bound),
+        }
+    }
+}
+
+/// One connection that deletes place by place.
+pub(super) struct PlaceHand {
     pub(super) session: Session,
     pub(super) bound: Bound,
+    pub(super) division: Division,
     pub(super) server: Server,
     /// Asked in each transaction: the tables are as they were.
     pub(super) check: &'static str,
@@ -26,33 +59,31 @@ pub(super) struct PageHand {
     pub(super) signature: String,
 }
 
-impl Hand for PageHand {
+impl Hand for PlaceHand {
     type Question = Asked;
 
     fn strike(
         &mut self,
-        pages: &Places,
+        places: &Places,
         (condition, bound): &Asked,
         gently: bool,
         _: &Telling,
     ) -> Result<Struck, StoreError> {
         self.session.begin()?;
         let alias = quoted(&self.bound.frame.own.name);
-        let (first, past) =
-            (format!("${}::text::tid", bound.len() + 1), format!("${}::text::tid", bound.len() + 2));
-        let sql = format!(
-            "DELETE FROM {} WHERE {alias}.ctid >= {first} AND {alias}.ctid < {past} AND {condition} RETURNING {}",
-            self.bound.from(),
-            self.bound.key_list()
-        );
         let mut records = Vec::new();
-        let step = if gently { GENTLE_STEP } else { u64::MAX };
-        let mut begins = pages.start;
-        while begins < pages.end {
-            let ends = begins.saturating_add(step).min(pages.end);
+        let step = if gently { self.division.gentle_step() } else { u64::MAX };
+        let mut begins = places.start;
+        while begins < places.end {
+            let ends = begins.saturating_add(step).min(places.end);
             let before = records.len();
-            let places = [begins, ends].map(|page| Bind::Text(format!("({page},0)")));
-            let bound: Vec<_> = bound.iter().cloned().chain(places).collect();
+            let (within, more) = self.division.within(&(begins..ends), &alias, bound.len());
+            let bound: Vec<_> = bound.iter().cloned().chain(more).collect();
+            let sql = format!(
+                "DELETE FROM {} WHERE {within} AND {condition} RETURNING {}",
+                self.bound.from(),
+                self.bound.key_list()
+            );
             self.session.each(&sql, &bound, |row| {
                 let key = value::key(row, 0, &self.bound.key)
                     .map_err(|error| self.session.trouble(StoreErrorKind::Changed, error.to_string()))?;

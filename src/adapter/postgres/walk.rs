@@ -1,7 +1,7 @@
 //! Walking the records of a job, batch after batch.
 //!
 //! Where much is due, the walk follows the table's pages, so that each is read and written once; where little is due,
-//! it follows the index on the start. Which of the two is the server's own estimate. What lies in the next stretch is
+//! it follows the index on the start, in windows if enough is due for more than one. Which of the two is the server's own estimate. What lies in the next stretch is
 //! found by reading; what goes is decided by the statement that carries the whole predicate.
 
 mod stretch;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub(super) use stretch::Stretch;
 
-use super::ahead::{Asked, PageHand};
+use super::ahead::{Asked, Division, PlaceHand};
 use super::batch::Frozen;
 use super::counts::Counting;
 use super::dialect::{self, Question};
@@ -26,6 +26,7 @@ use super::session::Session;
 use super::standing::{CHECK, require_privileges, require_writable, tables_changed};
 use super::value::Bind;
 use super::way::{Order, order};
+use super::windows::{self, Windows};
 use crate::adapter::api::{Act, Gap, Job, Pacing, Prepared, StoreError, StoreErrorKind, Walk, Whole};
 use crate::adapter::place::Server as Place;
 use crate::adapter::sql::ahead::{Ahead, Sharing, Size, WORTH_RANGES, pacing};
@@ -228,6 +229,9 @@ impl Walk for PostgresWalk {
             if self.ahead.take().is_some() {
                 // What was moved behind the workers is found by one more pass.
                 (self.cursor, self.passes) = (None, 1);
+                if matches!(self.order, Order::Start(..)) && !self.is_anything_left()? {
+                    return Ok(None);
+                }
             }
         }
         let (condition, bound) = (self.question.sql.clone(), self.question.bound.clone());
@@ -248,6 +252,10 @@ impl Walk for PostgresWalk {
         Ok(pacing(self.ahead.as_mut(), is_gentle))
     }
 
+    fn abreast(&self) -> u32 {
+        self.ahead.as_ref().map_or(1, Ahead::abreast)
+    }
+
     fn gaps(&self) -> Vec<Gap> {
         // An error ends the walk; nothing is passed over in silence.
         Vec::new()
@@ -257,28 +265,21 @@ impl Walk for PostgresWalk {
 /// The most rows that one page can hold.
 const FULLEST_PAGE: f64 = 300.0;
 
-/// Reading ahead with workers, where much goes by one statement in one plain table.
+/// Reading ahead with workers, where much goes by one statement in one table.
 fn ahead(
     walk: &PostgresWalk,
     parallel: usize,
     more: &dyn Fn() -> Result<Session, StoreError>,
 ) -> Result<Option<Ahead<Asked>>, StoreError> {
-    if walk.examined.is_some() || walk.order != Order::Pages || walk.bound.entry.partitioned {
-        return Ok(None);
-    }
     let due = walk.job.expected;
-    if due < WORTH_RANGES as u64 {
+    if walk.examined.is_some() || due < WORTH_RANGES as u64 {
         return Ok(None);
     }
-    let size = Size {
-        places: pages(&walk.session, &walk.bound)?,
-        fullest: FULLEST_PAGE,
-        records: walk.bound.entry.estimate.unwrap_or(due as f64),
-        due,
-    };
-    let hand = |session| PageHand {
+    let Some((division, size)) = divided(walk, due)? else { return Ok(None) };
+    let hand = |session| PlaceHand {
         session,
         bound: walk.bound.clone(),
+        division: division.clone(),
         server: walk.server.clone(),
         check: CHECK,
         checked: walk.tables.clone(),
@@ -286,4 +287,26 @@ fn ahead(
     };
     let hands = (0..parallel.max(1)).map(|_| more().map(hand)).collect::<Result<Vec<_>, _>>()?;
     Ok(Some(Ahead::new(hands, Sharing::InTurn, &size)))
+}
+
+/// What the places of a walk are, if it can be divided into any.
+fn divided(walk: &PostgresWalk, due: u64) -> Result<Option<(Division, Size)>, StoreError> {
+    let entry = &walk.bound.entry;
+    match &walk.order {
+        // A place on a page is one of many tables there.
+        Order::Pages if entry.partitioned => Ok(None),
+        Order::Pages => {
+            let places = pages(&walk.session, &walk.bound)?;
+            let records = entry.estimate.unwrap_or(due as f64);
+            Ok(Some((Division::Pages, Size { places, fullest: FULLEST_PAGE, records, due })))
+        }
+        Order::Start(column, kind) => {
+            let windows = Windows::divide(&walk.session, &walk.bound, &walk.question, (column, kind))?;
+            Ok(windows.map(|windows| {
+                let size =
+                    Size { places: windows.count(), fullest: windows::MOST as f64, records: due as f64, due };
+                (Division::Windows(Arc::new(windows)), size)
+            }))
+        }
+    }
 }

@@ -56,6 +56,9 @@ pub(super) fn route(
         _ if scope.target.drop_partitions && bound.entry.partitioned_by.is_some() => {
             "partitions of which everything is due as a whole, the rest in batches".to_owned()
         }
+        Order::Start(column, _) if parallel > 1 => {
+            format!("by the index on {column}, because little is due, over up to {parallel} connections")
+        }
         Order::Start(column, _) => format!("by the index on {column}, because little is due"),
         Order::Pages if bound.entry.partitioned => "page by page, through all partitions at once".to_owned(),
         Order::Pages if parallel > 1 => format!("page by page, over {parallel} connections"),

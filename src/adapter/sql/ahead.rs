@@ -144,6 +144,11 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         self.at_once == 1
     }
 
+    /// How many workers are given work.
+    pub(crate) fn abreast(&self) -> u32 {
+        u32::try_from(self.workers.len().min(self.at_once)).unwrap_or(u32::MAX)
+    }
+
     /// Gives every worker that has nothing to do the next places.
     fn feed(&mut self, want: usize, question: &Arc<Q>) -> Result<(), StoreError> {
         for place in 0..self.workers.len().min(self.at_once) {

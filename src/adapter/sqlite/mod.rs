@@ -134,6 +134,17 @@ impl Inspect for SqliteStore {
         survey::survey(&self.reading()?, scope, predicate, start, sets)
     }
 
+    fn finds_by_start(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        start: &Arc<Start>,
+    ) -> Result<bool, StoreError> {
+        let session = self.reading()?;
+        let bound = schema::bind(&session, &scope.target)?;
+        Ok(driver::whole_set(predicate, &bound, start).is_some())
+    }
+
     fn can_change(&self, target: &Target, changes: &[Change]) -> Result<(), StoreError> {
         changeable::check(&self.reading()?, target, changes)
     }

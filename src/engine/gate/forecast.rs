@@ -128,7 +128,7 @@ mod tests {
 
     fn curve(remaining: u64) -> Curve {
         let points = vec![(at(0), 0), (at(1), 10), (at(2), 40), (at(24), 50)];
-        Curve { of: "0/-/1".to_owned(), made: at(0), remaining, points, needed: Vec::new() }
+        Curve { of: "0/-/1".to_owned(), made: at(0), remaining, points, needed: Vec::new(), whole: None }
     }
 
     fn seen(curve: &Curve, due: u64) -> Seen<'_> {

@@ -38,8 +38,7 @@ impl Begun<'_> {
         if plan.due() < WORTHWHILE || stop.is_asked() || unwanted()?.is_some() {
             return Ok(beside);
         }
-        let store = self.engine.inspect(&data.target.store).ok();
-        let Some(store) = store.and_then(|store| store.beside(&beside.recall)) else { return Ok(beside) };
+        let Ok(store) = self.engine.inspect(&data.target.store) else { return Ok(beside) };
         let acts = |place: usize| {
             let (stage, selection) = (&plan.stages[place], &plan.selections.stages[place]);
             // A record that others need may be free when the run is over.
@@ -47,8 +46,18 @@ impl Begun<'_> {
                 && selection.decided.is_none()
                 && selection.needed == Predicate::Always(false)
         };
-        let places: Vec<usize> = (0..plan.stages.len()).filter(|place| acts(*place)).collect();
-        let policy = self.policy.clone();
+        let policy = self.policy;
+        let curves = self.engine.state.curves(&policy.id)?;
+        let far = |place: &usize| {
+            let one = forecast::Survey { policy, data, plan, place: *place, circumstances };
+            one.lasting(store, &curves).is_none()
+        };
+        let places: Vec<usize> = (0..plan.stages.len()).filter(|place| acts(*place)).filter(far).collect();
+        if places.is_empty() {
+            return Ok(beside);
+        }
+        let Some(store) = store.beside(&beside.recall) else { return Ok(beside) };
+        let policy = policy.clone();
         let (data, plan, circumstances) = (data.clone(), plan.clone(), circumstances.clone());
         beside.survey =
             Some(std::thread::spawn(move || survey(&*store, &policy, &data, &plan, &places, &circumstances)));
@@ -69,6 +78,7 @@ impl Begun<'_> {
         // Holds that came during the run keep their records: they are not left over.
         let news = run::circumstances(self.engine, self.policy, circumstances.now)?;
         let fresh = Circumstances { holds: Arc::clone(&news.holds), ..circumstances.clone() };
+        let before = self.engine.state.curves(&self.policy.id)?;
         let mut surveyed = if same(&news, circumstances) { beside.finished() } else { Vec::new() };
         for (place, stage) in plan.stages.iter().enumerate() {
             if !stage.action.changes_the_store() {
@@ -88,7 +98,11 @@ impl Begun<'_> {
             let is_early = early.is_some();
             let made = match early {
                 Some(early) => Ok(Some(early)),
-                None => forecast::forecast(store, self.policy, data, plan, place, &fresh),
+                None => {
+                    let policy = self.policy;
+                    let survey = forecast::Survey { policy, data, plan, place, circumstances: &fresh };
+                    survey.forecast(store, survey.lasting(store, &before).as_ref())
+                }
             };
             match made {
                 Ok(Some(forecast)) => {
@@ -149,7 +163,8 @@ fn survey(
     circumstances: &Circumstances,
 ) -> Vec<(usize, Forecast)> {
     let one = |place: &usize| {
-        let made = forecast::forecast(store, policy, data, plan, *place, circumstances).ok()??;
+        let one = forecast::Survey { policy, data, plan, place: *place, circumstances };
+        let made = one.forecast(store, None).ok()??;
         made.gaps.is_empty().then_some((*place, made))
     };
     places.iter().filter_map(one).collect()

@@ -64,4 +64,16 @@ pub struct Curve {
     /// stage has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needed: Vec<(Instant, u64)>,
+    /// The count on which the far end of it rests, if that may serve the next forecast as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Whole>,
+}
+
+/// A count of everything that a forecast looks ahead to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whole {
+    /// When it was made.
+    pub at: Instant,
+    /// What decided which records were counted: the policy's hash, its footing and the collection's schema.
+    pub basis: String,
 }

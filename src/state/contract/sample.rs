@@ -8,7 +8,7 @@ use crate::model::hold::{Hold, HoldKind, HoldScope};
 use crate::model::ids::{BatchId, HoldId, PolicyId, RunId, StoreName};
 use crate::model::key::Key;
 use crate::model::run::Trigger;
-use crate::state::api::{Actor, Approval, Curve, IntentAnswer, Placed, Planned, StateStore};
+use crate::state::api::{Actor, Approval, Curve, IntentAnswer, Placed, Planned, StateStore, Whole};
 use crate::time::Instant;
 
 pub(crate) const STAGE: &str = "0/-/1";
@@ -112,6 +112,7 @@ pub(crate) fn curve(of: &str, made: Instant, count: u64) -> Curve {
         remaining: count,
         points: vec![(made, 0), (made + TimeDelta::hours(1), count)],
         needed: vec![(made, count)],
+        whole: Some(Whole { at: made, basis: "rule".to_owned() }),
     }
 }
 

@@ -10,6 +10,7 @@ mod json;
 mod orphans;
 mod partitions;
 mod traps;
+mod windows;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,0 +1,150 @@
+//! Windows of starts, and a walk by them.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::super::dialect;
+use super::super::schema;
+use super::super::windows::{MOST, RECORDS, Windows};
+use super::{World, deletion, label, number, place, target, world};
+use crate::adapter::api::{Dispose as _, Inspect as _, Job, Walk};
+use crate::adapter::place::Server;
+use crate::adapter::postgres::PostgresStore;
+use crate::model::ids::StoreName;
+use crate::model::key::Key;
+use crate::model::predicate::Predicate;
+
+const DUE: i64 = 3_000;
+
+/// Of 200,000 rows that lie in no order, so many are due, and another one has no start; two have one that cannot be.
+fn little_due() -> World {
+    world(&format!(
+        "CREATE TABLE records (id bigint PRIMARY KEY, at timestamptz);
+         INSERT INTO records SELECT n, CASE WHEN n * 7919 % 200000 < {DUE}
+           THEN timestamptz '2026-09-30 23:59:59.5Z' - (n * 7919 % 200000) * interval '1 minute'
+           ELSE timestamptz '2026-10-02Z' + n * interval '1 second' END FROM generate_series(1, 200000) n;
+         INSERT INTO records VALUES (200001, NULL), (200002, '-infinity'), (200003, '1980-01-01Z');
+         CREATE INDEX ON records (at); ANALYZE records"
+    ))
+}
+
+fn job() -> Job {
+    Job { expected: DUE.unsigned_abs(), ..deletion(target(), Predicate::Always(true)) }
+}
+
+fn store(world: &World, parallel: usize) -> PostgresStore {
+    let place = Server { parallel, ..place("postgres", &world.database) };
+    PostgresStore::open(StoreName::new("box"), place)
+}
+
+fn divided(world: &World, job: &Job) -> Option<Windows> {
+    let bound = schema::bind(&world.other, &job.scope.target).unwrap();
+    let question = dialect::question(&bound, &job.scope.events, &job.predicate).unwrap();
+    let column = (bound.column("at"), "timestamptz");
+    Windows::divide(&world.other, &bound, &question, (&column.0, column.1)).unwrap()
+}
+
+fn is_due_left(world: &World) -> i64 {
+    number(world, "SELECT count(*) FROM records WHERE at BETWEEN '1990-01-01Z' AND '2026-10-01Z'")
+}
+
+/// Deletes all that is left, and gives the sizes of the batches.
+fn walked(walk: &mut dyn Walk, want: usize, without: &HashSet<Key>) -> Vec<usize> {
+    let mut sizes = Vec::new();
+    while let Some(batch) = walk.prepare(&label(), want, without).unwrap() {
+        sizes.push(batch.records().len());
+        batch.commit().unwrap();
+    }
+    sizes
+}
+
+#[test]
+fn each_start_is_in_one_window_and_each_window_has_as_many_that_go() {
+    let world = little_due();
+    let windows = divided(&world, &job()).unwrap();
+    assert_eq!(windows.count(), DUE.unsigned_abs() / RECORDS + 1);
+    let mut found: BTreeMap<u64, i64> = BTreeMap::new();
+    for place in 0..windows.count() {
+        let (within, bound) = windows.within(&(place..place + 1), 0);
+        let sql = format!("SELECT count(*) FROM records WHERE {within}");
+        found.insert(place, world.other.one(&sql, &bound).unwrap().get(0));
+    }
+    let each = i64::try_from(RECORDS).unwrap();
+    assert_eq!(found[&0], each + 2, "with the two that are too early");
+    assert!((1..windows.count() - 1).all(|place| found[&place] == each), "{found:?}");
+    assert_eq!(found.values().sum::<i64>(), 200_002, "all but the row without a start");
+}
+
+#[test]
+fn equal_starts_stay_together_unless_they_are_too_many() {
+    let rows = |same: u64| {
+        format!(
+            "TRUNCATE records; INSERT INTO records SELECT n, '2026-01-01Z' FROM generate_series(1, {same}) n;
+             INSERT INTO records SELECT -n, timestamptz '2026-02-01Z' + n * interval '1 second' FROM generate_series(1, 250) n"
+        )
+    };
+    let world =
+        world("CREATE TABLE records (id bigint PRIMARY KEY, at timestamptz); CREATE INDEX ON records (at)");
+    world.other.run(&rows(MOST - 1)).unwrap();
+    let windows = divided(&world, &job()).unwrap();
+    let (within, bound) = windows.within(&(0..1), 0);
+    let sql = format!("SELECT count(*) FROM records WHERE {within}");
+    assert_eq!(world.other.one(&sql, &bound).unwrap().get::<_, i64>(0).unsigned_abs(), MOST - 1);
+    assert_eq!(windows.count(), 1 + 3 + 1);
+    world.other.run(&rows(MOST)).unwrap();
+    assert!(divided(&world, &job()).is_none());
+}
+
+#[test]
+fn a_walk_by_windows_takes_all_that_is_due_and_nothing_else() {
+    for parallel in [1, 2] {
+        let world = little_due();
+        let store = store(&world, parallel);
+        let mut walk = store.walk(job()).unwrap();
+        let sizes = walked(&mut *walk, 1_000, &HashSet::new());
+        assert_eq!(sizes.iter().sum::<usize>(), usize::try_from(DUE).unwrap());
+        // A batch that follows the places of its rows is as large as it was wanted.
+        assert_eq!(sizes, [1_000, 1_000, 1_000]);
+        assert_eq!(walk.abreast(), 1, "the workers are gone");
+        assert_eq!((is_due_left(&world), number(&world, "SELECT count(*) FROM records")), (0, 197_003));
+    }
+}
+
+#[test]
+fn what_is_moved_behind_the_workers_goes_as_well() {
+    let world = little_due();
+    let store = store(&world, 2);
+    let mut walk = store.walk(job()).unwrap();
+    let first = walk.prepare(&label(), 1_000, &HashSet::new()).unwrap().unwrap();
+    first.commit().unwrap();
+    world.other.run("INSERT INTO records VALUES (300001, '2020-01-01Z'), (300002, '2020-01-02Z')").unwrap();
+    let sizes = walked(&mut *walk, 1_000, &HashSet::new());
+    assert_eq!(sizes, [1_000, 1_000, 2]);
+    assert_eq!(is_due_left(&world), 0);
+}
+
+#[test]
+fn what_is_held_meanwhile_stays() {
+    let world = little_due();
+    let store = store(&world, 2);
+    let mut walk = store.walk(job()).unwrap();
+    let ids = "SELECT array_agg(id) FROM (SELECT id FROM records WHERE at BETWEEN '1990-01-01Z' AND '2026-10-01Z' \
+               ORDER BY at LIMIT 2500) AS first WHERE id % 5 = 0";
+    let held: Vec<i64> = world.other.one(ids, &[]).unwrap().get(0);
+    assert!(
+        walk.prepare(&label(), 1_000, &HashSet::new()).unwrap().is_some_and(|batch| batch.abort().is_ok())
+    );
+    let without: HashSet<Key> = held.iter().map(|id| Key::from_int(*id)).collect();
+    let sizes = walked(&mut *walk, 1_000, &without);
+    assert_eq!(sizes.iter().sum::<usize>(), usize::try_from(DUE).unwrap() - held.len());
+    assert_eq!(is_due_left(&world), i64::try_from(held.len()).unwrap());
+}
+
+#[test]
+fn starts_are_found_by_an_index_that_is_there() {
+    let world = world("CREATE TABLE records (id bigint PRIMARY KEY, at timestamptz)");
+    let job = job();
+    let finds = || world.store.finds_by_start(&job.scope, &job.predicate, &job.start).unwrap();
+    assert!(!finds());
+    world.other.run("CREATE INDEX ON records (at)").unwrap();
+    assert!(finds());
+}
