@@ -192,6 +192,15 @@ impl Inspect for PostgresStore {
         self.ask(|session| orphans::count(session, target))
     }
 
+    fn any(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        start: Option<&Arc<Start>>,
+    ) -> Result<bool, StoreError> {
+        self.ask(|session| scan::any(session, scope, predicate, start))
+    }
+
     fn scan(
         &self,
         scope: &Scope,
