@@ -37,7 +37,9 @@ impl Keyed {
         let mut inner = [FIRST];
         step(&mut inner, &[key_block(key, INNER)]);
         let (blocks, rest) = first.as_chunks::<64>();
-        blocks.iter().for_each(|block| step(&mut inner, &[*block]));
+        for block in blocks {
+            step(&mut inner, &[*block]);
+        }
         let mut outer = [FIRST];
         step(&mut outer, &[key_block(key, OUTER)]);
         let taken = 64 + (first.len() - rest.len()) as u64;
@@ -170,7 +172,9 @@ fn end(block: &mut Block, filled: usize, length: u64) {
 /// A message of these parts behind `taken` bytes, filled up to whole blocks.
 fn pad(message: &mut Message, taken: u64, parts: &[&[u8]]) {
     message.clear();
-    parts.iter().for_each(|part| message.extend_from_slice(part));
+    for part in parts {
+        message.extend_from_slice(part);
+    }
     let length = taken + message.len() as u64;
     message.push(0x80);
     message.resize((message.len() + 8).next_multiple_of(64) - 8, 0);

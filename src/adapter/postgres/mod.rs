@@ -15,6 +15,7 @@ mod dialect;
 mod effects;
 mod fate;
 mod grants;
+mod keys;
 mod listing;
 mod orphans;
 mod partitions;
@@ -25,6 +26,7 @@ mod rows;
 mod scan;
 mod schema;
 mod session;
+mod spelled;
 mod standing;
 mod survey;
 #[cfg(test)]
