@@ -8,6 +8,7 @@ pub mod commitment;
 pub mod cosignature;
 pub mod entry;
 pub mod holding;
+mod lanes;
 pub mod leaf;
 pub mod lint;
 pub mod note;

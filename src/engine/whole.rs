@@ -5,6 +5,7 @@
 //! that, because from then on the store may let nobody else near the collection.
 
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::Engine;
@@ -22,6 +23,8 @@ use crate::state::api::{EpochKey, IntentAnswer, Kept, LongList, StateError};
 
 /// So many lists of keys may wait for their commitments.
 const WAITING: usize = 4;
+/// So many threads make commitments: the store sends keys quicker than one of them could follow.
+const MAKERS: usize = 2;
 
 /// Lets every part go that may go as a whole; says whether the rest of the stage may go on.
 #[expect(clippy::too_many_arguments, reason = "the stage's own, passed on by the one caller")]
@@ -185,31 +188,43 @@ fn gather(
     label: &BatchLabel,
     part: &mut dyn Part,
 ) -> Result<Result<Kept, StoreError>, StateError> {
-    let list = engine.state.long_list(&label.batch)?;
-    thread::scope(|scope| {
+    let list = Mutex::new(engine.state.long_list(&label.batch)?);
+    let read = thread::scope(|scope| {
         let (told, lists) = sync_channel(WAITING);
-        let making = scope.spawn(|| commit(epoch, label, lists, list));
+        // Its end is theirs alone: when none of them is left, nothing more can be told.
+        let lists = Arc::new(Mutex::new(lists));
+        let list = &list;
+        let makers = [(); MAKERS].map(|()| {
+            let lists = Arc::clone(&lists);
+            scope.spawn(move || commit(epoch, label, &lists, list))
+        });
+        drop(lists);
         let read = part.keys(&mut |keys| told.send(keys).is_ok());
         drop(told);
-        let list = making.join().expect("making commitments does not panic")?;
-        Ok(match read {
-            Ok(()) => Ok(list.keep()?),
-            Err(error) => Err(error),
-        })
+        let made = makers.map(|maker| maker.join().expect("making commitments does not panic"));
+        made.into_iter().collect::<Result<(), StateError>>().map(|()| read)
+    })?;
+    Ok(match read {
+        Ok(()) => Ok(list.into_inner().unwrap_or_else(PoisonError::into_inner).keep()?),
+        Err(error) => Err(error),
     })
 }
 
-fn commit<'a>(
+/// Makes commitments of whatever list comes next: in the end they are sorted anyway.
+fn commit(
     epoch: &EpochKey,
     label: &BatchLabel,
-    lists: Receiver<KeyList>,
-    mut list: Box<dyn LongList + 'a>,
-) -> Result<Box<dyn LongList + 'a>, StateError> {
+    lists: &Mutex<Receiver<KeyList>>,
+    list: &Mutex<Box<dyn LongList + '_>>,
+) -> Result<(), StateError> {
     let mut made = Vec::new();
-    for keys in lists {
+    let next = || lists.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();
+    while let Some(keys) = next() {
         commitment::commit_part(&epoch.key, &label.batch, &label.store, &label.collection, &keys, &mut made);
-        list.add(&made)?;
+        // Sorting the whole is less work when its pieces are sorted, and the makers do that side by side.
+        made.sort_unstable_by(commitment::order);
+        list.lock().unwrap_or_else(PoisonError::into_inner).add(&made)?;
         made.clear();
     }
-    Ok(list)
+    Ok(())
 }

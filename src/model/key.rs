@@ -30,6 +30,19 @@ pub enum KeyPart {
     Uuid([u8; 16]),
 }
 
+/// A column of a key where it lies in somebody else's memory.
+#[derive(Clone, Copy)]
+pub enum PartRef<'a> {
+    /// A whole number.
+    Int(i64),
+    /// UTF-8 text.
+    Text(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// A UUID.
+    Uuid(&'a [u8; 16]),
+}
+
 const TAG_INT: u8 = 1;
 const TAG_TEXT: u8 = 2;
 const TAG_BYTES: u8 = 3;
@@ -89,6 +102,16 @@ impl KeyList {
     /// Adds the key of a row whose only key column is a whole number.
     pub fn push_int(&mut self, value: i64) {
         self.push_encoded(&encoded_int(value));
+    }
+
+    /// Adds a column to the key that [`KeyList::end_key`] ends.
+    pub fn push_part(&mut self, part: PartRef<'_>) {
+        part.encode(&mut self.bytes);
+    }
+
+    /// Ends the key whose columns were added.
+    pub fn end_key(&mut self) {
+        self.ends.push(self.bytes.len());
     }
 
     fn push_encoded(&mut self, bytes: &[u8]) {
@@ -207,8 +230,8 @@ impl Key {
     }
 }
 
-impl KeyPart {
-    fn encode(&self, into: &mut Vec<u8>) {
+impl PartRef<'_> {
+    fn encode(self, into: &mut Vec<u8>) {
         let integer;
         let (tag, value): (u8, &[u8]) = match self {
             Self::Int(value) => {
@@ -223,6 +246,18 @@ impl KeyPart {
         let length = u32::try_from(value.len()).expect("a key column is far shorter than 4 GiB");
         into.extend_from_slice(&length.to_be_bytes());
         into.extend_from_slice(value);
+    }
+}
+
+impl KeyPart {
+    fn encode(&self, into: &mut Vec<u8>) {
+        match self {
+            Self::Int(value) => PartRef::Int(*value),
+            Self::Text(value) => PartRef::Text(value),
+            Self::Bytes(value) => PartRef::Bytes(value),
+            Self::Uuid(value) => PartRef::Uuid(value),
+        }
+        .encode(into);
     }
 
     fn decode(tag: u8, value: &[u8]) -> Result<Self, KeyError> {

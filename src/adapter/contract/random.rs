@@ -204,6 +204,10 @@ pub fn every_answer_is_the_one_in_memory(make: Make<'_>) {
             ids.sort_unstable();
             let expected: Vec<u32> = suite.expected(&predicate).into_iter().collect();
             assert_eq!(ids, expected, "seed {seed}, round {round}: {predicate:?}");
+            for start in [None, Some(&suite.start)] {
+                let any = suite.store().any(&suite.scope, &predicate, start).unwrap();
+                assert_eq!(any, !expected.is_empty(), "seed {seed}, round {round}: {predicate:?}");
+            }
             let unknown = predicate.clone().unknown();
             let groups = [suite.group(predicate.clone()), suite.group(unknown.clone())];
             let counted = suite.store().count(&suite.scope, &groups).unwrap();

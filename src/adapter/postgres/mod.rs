@@ -15,6 +15,7 @@ mod dialect;
 mod effects;
 mod fate;
 mod grants;
+mod keys;
 mod listing;
 mod orphans;
 mod partitions;
@@ -25,6 +26,7 @@ mod rows;
 mod scan;
 mod schema;
 mod session;
+mod spelled;
 mod standing;
 mod survey;
 #[cfg(test)]
@@ -200,6 +202,15 @@ impl Inspect for PostgresStore {
 
     fn orphans(&self, target: &Target) -> Result<Vec<Option<u64>>, StoreError> {
         self.ask(|session| orphans::count(session, target))
+    }
+
+    fn any(
+        &self,
+        scope: &Scope,
+        predicate: &Predicate,
+        start: Option<&Arc<Start>>,
+    ) -> Result<bool, StoreError> {
+        self.ask(|session| scan::any(session, scope, predicate, start))
     }
 
     fn scan(

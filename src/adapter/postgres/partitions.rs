@@ -8,18 +8,16 @@ use std::collections::VecDeque;
 use super::catalogue::quoted;
 use super::dialect::{self, Postgres};
 use super::fate::{self, Spool};
+use super::keys;
 use super::schema::Bound;
 use super::session::Session;
-use super::value::{self, Bind, KeyType};
+use super::value::Bind;
 use super::walk::PostgresWalk;
 use crate::adapter::api::{Part, StoreError, StoreErrorKind, Whole};
 use crate::adapter::sql::Need;
 use crate::adapter::sql::starts::{self, Axis};
 use crate::model::key::KeyList;
 use crate::model::predicate::{Predicate, StartIs};
-
-/// So many keys are handed over at once.
-const KEYS: usize = 8_192;
 
 /// A partition counts and reads at its own pace: the time-out of a batch is not for it.
 const PATIENCE: &str = "SET LOCAL statement_timeout = '30min'";
@@ -252,32 +250,7 @@ impl Part for Seized<'_> {
     }
 
     fn keys(&mut self, take: &mut dyn FnMut(KeyList) -> bool) -> Result<(), StoreError> {
-        let session = &self.walk.session;
-        let sql = format!("SELECT {} FROM {}", self.bound.key_list(), self.bound.from());
-        let mut list = KeyList::with_capacity(KEYS);
-        let mut wanted = true;
-        let whole_number = self.bound.key == [KeyType::Int];
-        session.each(&sql, &[], |row| {
-            let none = || {
-                let why = "a row has no key by which it could be named";
-                session.trouble(StoreErrorKind::Unsupported, why)
-            };
-            let odd =
-                |error: tokio_postgres::Error| session.trouble(StoreErrorKind::Changed, error.to_string());
-            if whole_number {
-                list.push_int(row.try_get::<_, Option<i64>>(0).map_err(odd)?.ok_or_else(none)?);
-            } else {
-                list.push(&value::key(row, 0, &self.bound.key).map_err(odd)?.ok_or_else(none)?);
-            }
-            if list.len() == KEYS {
-                wanted &= take(std::mem::replace(&mut list, KeyList::with_capacity(KEYS)));
-            }
-            if wanted { Ok(()) } else { Err(session.trouble(StoreErrorKind::Busy, "it was given up")) }
-        })?;
-        if !list.is_empty() {
-            take(list);
-        }
-        Ok(())
+        keys::each(&self.walk.session, &self.bound, take)
     }
 
     fn strike(&mut self) -> Result<Vec<u8>, StoreError> {

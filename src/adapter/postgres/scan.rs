@@ -1,14 +1,18 @@
 //! Reading records one by one and page by page.
 
+use std::sync::Arc;
+
+use super::catalogue::quoted;
 use super::dialect::{self, Postgres};
 use super::rows::{Reader, ordered_by_key};
 use super::schema::{self, Bound};
 use super::session::Session;
 use super::value::Bind;
 use crate::adapter::api::{Page, Row, Scope, StoreError, StoreErrorKind};
-use crate::adapter::sql::{Dialect as _, Needs, Record};
+use crate::adapter::sql::{Dialect as _, Needs, Record, starts};
 use crate::model::key::{Key, KeyPart};
 use crate::model::predicate::Predicate;
+use crate::model::start::Start;
 use crate::model::value::Fields as _;
 
 /// Reads one record.
@@ -33,6 +37,36 @@ pub(super) fn read(session: &Session, scope: &Scope, key: &Key) -> Result<Option
     let sql = format!("SELECT {} FROM {} WHERE {}", reader.list, bound.from(), conditions.join(" AND "));
     let rows = session.rows(&sql, &dialect.bound)?;
     rows.first().map(|row| reader.read(session, row, 0).map(row_of)).transpose()
+}
+
+/// So many of the newest records are looked at by the index before the whole table is.
+const NEWEST: usize = 1_000;
+
+/// Whether there is any such record. What is asked for is mostly young, and a table mostly begins with what is old.
+pub(super) fn any(
+    session: &Session,
+    scope: &Scope,
+    predicate: &Predicate,
+    start: Option<&Arc<Start>>,
+) -> Result<bool, StoreError> {
+    let bound = schema::bind(session, &scope.target)?;
+    let question = dialect::question(&bound, &scope.events, predicate)?;
+    if question.left.is_some() {
+        return Ok(!scan(session, scope, predicate, None, 1)?.rows.is_empty());
+    }
+    let among = |from: &str| {
+        let sql = format!("SELECT 1 FROM {from} WHERE {} LIMIT 1", question.sql);
+        Ok(!session.rows(&sql, &question.bound)?.is_empty())
+    };
+    let column = start.and_then(|start| starts::axis(start, &bound.frame)).map(|(name, _)| name);
+    if let Some(name) = column.filter(|name| bound.entry.column(name).is_some_and(|column| column.indexed)) {
+        let (from, by) = (bound.from(), bound.column(name));
+        let alias = quoted(&bound.frame.own.name);
+        if among(&format!("(SELECT * FROM {from} ORDER BY {by} DESC LIMIT {NEWEST}) AS {alias}"))? {
+            return Ok(true);
+        }
+    }
+    among(&bound.from())
 }
 
 /// Reads a page of records in key order.

@@ -182,6 +182,23 @@ impl Session {
         }))
     }
 
+    /// The messages that a `COPY .. TO STDOUT` gives, likewise.
+    pub(super) fn copy(
+        &self,
+        sql: &str,
+        mut take: impl FnMut(&[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        use futures_util::TryStreamExt as _;
+        self.runtime.block_on(self.unless_recalled(async {
+            let failed = |error: tokio_postgres::Error| translated(&self.place, &error);
+            let mut messages = pin!(self.client.copy_out(sql).await.map_err(failed)?);
+            while let Some(message) = messages.try_next().await.map_err(failed)? {
+                take(&message)?;
+            }
+            Ok(())
+        }))
+    }
+
     fn statement(&self, sql: &str) -> Result<Statement, StoreError> {
         if let Some(ready) = self.ready.borrow().get(sql) {
             return Ok(ready.clone());

@@ -25,7 +25,8 @@ pub(super) struct Beside {
 
 impl Begun<'_> {
     /// Begins to survey what will be due later, where the store may be read while a batch is open and nobody wants
-    /// that nothing be done.
+    /// that nothing be done. Where parts may go as a whole there is no survey beside them: each would have to wait until
+    /// nobody reads the collection any more, and there is less to survey when they are gone.
     pub(super) fn survey_beside(
         &self,
         data: &Data,
@@ -35,7 +36,8 @@ impl Begun<'_> {
     ) -> Result<Beside, EngineError> {
         let mut beside = Beside::default();
         let unwanted = || run::closed(self.engine, self.policy, self.engine.clock.now());
-        if plan.due() < WORTHWHILE || stop.is_asked() || unwanted()?.is_some() {
+        let in_the_way = plan.target.drop_partitions;
+        if plan.due() < WORTHWHILE || in_the_way || stop.is_asked() || unwanted()?.is_some() {
             return Ok(beside);
         }
         let Ok(store) = self.engine.inspect(&data.target.store) else { return Ok(beside) };

@@ -9,6 +9,7 @@ use fs_err::File;
 
 use super::layout::{Layout, broken};
 use crate::audit::blocks::{BLOCK, Blocks};
+use crate::audit::commitment::order;
 use crate::audit::tree::Hash;
 use crate::model::ids::BatchId;
 use crate::state::api::{Kept, LongList, StateError, named_twice};
@@ -103,14 +104,9 @@ impl LongList for Gathering<'_> {
     }
 }
 
-/// Commitments are as good as random: their first eight bytes nearly always decide.
-fn order(one: &Hash, other: &Hash) -> Ordering {
-    let first = |hash: &Hash| hash.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes));
-    first(one).cmp(&first(other)).then_with(|| one.cmp(other))
-}
-
+/// Pieces that came in order are found and merged.
 fn sort(run: &mut [Hash]) {
-    run.sort_unstable_by(order);
+    run.sort_by(order);
 }
 
 /// The smallest commitment of a run that is not given out yet.

@@ -110,3 +110,13 @@ fn nothing_is_asked_beside_a_walk_that_may_not_begin() {
     assert_eq!(world.run_until(&Unwatched, &world, &asked).state, RunState::Incomplete);
     assert_eq!(slow.begun(), 0, "it was to stop before the first batch");
 }
+
+/// Whoever reads the collection keeps its parts from going as a whole.
+#[test]
+fn nothing_is_asked_beside_a_walk_in_which_parts_may_go_as_a_whole() {
+    let (mut world, slow) = slow();
+    Arc::make_mut(&mut world.policy.data[0].target).drop_partitions = true;
+    // A survey would last for as long as anybody waits for it.
+    assert_eq!(world.run().state, RunState::Complete);
+    assert_eq!(slow.begun(), 0);
+}

@@ -7,6 +7,7 @@ mod counting;
 mod cutting;
 mod fixture;
 mod json;
+mod keys;
 mod orphans;
 mod partitions;
 mod traps;

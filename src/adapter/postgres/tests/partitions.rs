@@ -344,3 +344,24 @@ fn without_the_key_of_the_policy_nothing_is_looked_for() {
     assert!(walk.whole().unwrap().is_none());
     assert_eq!(world.store.probe(&target()).unwrap().partitioned_by.as_deref(), Some("at"));
 }
+
+/// Records that are due lie at the beginning of a table, mostly; what is asked for here lies behind all of the newest.
+#[test]
+fn whatever_is_there_is_found_behind_the_newest_too() {
+    let world = world(
+        "CREATE TABLE records (id int PRIMARY KEY, at timestamptz); CREATE INDEX ON records (at); \
+         INSERT INTO records SELECT n, '2026-08-02 00:00Z'::timestamptz + n * interval '1 second' \
+         FROM generate_series(1, 3000) n; INSERT INTO records VALUES (0, NULL)",
+    );
+    let job = deletion(target(), Predicate::Always(true));
+    let is = |id: i64| Predicate::Compare {
+        field: Field::own("id"),
+        op: Comparison::Equal,
+        with: Operand::Value(Value::Int(id)),
+    };
+    for (id, there) in [(0, true), (1, true), (3_000, true), (3_001, false)] {
+        for start in [None, Some(&job.start)] {
+            assert_eq!(world.store.any(&job.scope, &is(id), start).unwrap(), there, "{id}");
+        }
+    }
+}
