@@ -14,12 +14,16 @@ use crate::state::retention::LOG;
 /// All of it, as sentences.
 pub(super) fn warnings(session: &Session) -> Result<Vec<String>, Failure> {
     let mut warnings = orphans(session)?;
-    warnings.extend(session.vanished()?.into_iter().map(|policy| {
-        format!(
-            "policy {policy} was approved, and its file is gone: nothing is done under it any more. Is its data under \
-             another policy now?"
-        )
-    }));
+    for policy in session.vanished()? {
+        let approval = session.state.approval(&policy)?;
+        // Once somebody has cancelled the approval, it is known.
+        if approval.is_some_and(|approval| approval.cancelled.is_none()) {
+            warnings.push(format!(
+                "policy {policy} was approved, and its file is gone: nothing is done under it any more. Is its data under \
+                 another policy now? If that is meant, `forfall review cancel {policy} --reason CODE`"
+            ));
+        }
+    }
     Ok(warnings)
 }
 

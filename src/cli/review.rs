@@ -30,9 +30,9 @@ pub(super) enum Command {
     /// Decide a case; the next run carries it out, after the policy's waiting period
     Decide(deciding::Decide),
     /// Take what was decided back before it is carried out: the records wait again. With a policy: take its approval back
-    /// while it waits (`wait`, `approvers`); it then only observes
+    /// while it waits (`wait`, `approvers`), or where its file is gone; it then only observes
     Cancel {
-        /// The case; or the policy whose approval waits
+        /// The case; or the policy whose approval waits, or whose file is gone
         case: String,
         /// What was decided over these records alone, by their keys
         #[arg(long, value_name = "KEY", num_args = 1..)]
@@ -61,8 +61,13 @@ pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure>
         Command::Decide(decide) => deciding::decided(decide, &session, context),
         Command::Cancel { case, only, reason } => {
             plain("--reason", reason)?;
-            if case.parse::<CaseId>().is_err() && session.policy(case).is_ok() {
-                return approval::cancel(case, only, reason, &session, context);
+            if case.parse::<CaseId>().is_err() {
+                if session.policy(case).is_ok() {
+                    return approval::cancel(case, only, reason, &session, context);
+                }
+                if let Some(gone) = session.vanished()?.iter().find(|id| id.as_str() == case) {
+                    return approval::retire(gone, only, reason, &session, context);
+                }
             }
             let case = known(case, &session)?;
             let cancel = match only.is_empty() {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::model::ids::PolicyId;
 use crate::policy::diagnostic::Severity;
 use crate::policy::fit;
 use crate::policy::rule::Policy;
@@ -209,32 +210,47 @@ fn is_news(engine: &Engine, policy: &Policy, by: &Actor, approval: &Approval) ->
 /// Takes the newest approval of a policy back while it still waits: for its waiting period to end, or for more people.
 /// Anybody may. The policy then only observes, until somebody approves it again.
 pub fn cancel(engine: &Engine, policy: &Policy, by: &Actor, reason: &str) -> Result<Approval, EngineError> {
-    let refused = |why: String| Err(EngineError::Refused(why));
-    let now = engine.clock.now();
-    let Some(approval) = engine.state.approval(&policy.id)? else {
-        return refused(format!("policy {} is not approved, so there is nothing to cancel", policy.id));
-    };
-    if let Some(cancelled) = &approval.cancelled {
-        return refused(format!(
-            "the approval of policy {} was cancelled already ({}): it only observes",
-            policy.id, cancelled.reason
-        ));
-    }
+    let approval = in_force(engine, &policy.id)?;
     let people = approvers::of(&*engine.state, &policy.id, &approval.hash)?;
     let asked = policy.approvers.max(approval.asked);
     let complete = people.count(asked) >= asked as usize;
-    if complete && waits_until(policy, &approval).is_some_and(|ends| ends <= now) {
-        return refused(format!(
+    if complete && waits_until(policy, &approval).is_some_and(|ends| ends <= engine.clock.now()) {
+        return Err(EngineError::Refused(format!(
             "the approval of policy {0} does not wait any more, and lets its runs act: `forfall pause --policy {0}` stops them \
              before the next batch",
             policy.id
-        ));
+        )));
     }
-    if !engine.state.cancel_approval(now, by, &approval, reason)? {
-        return refused(format!(
+    take_back(engine, approval, by, reason)
+}
+
+/// Takes the approval of a policy whose file is gone back: nothing is done under it any more, and somebody says that this
+/// is meant. A file that comes back under that name has to be approved like a new one.
+pub fn retire(engine: &Engine, policy: &PolicyId, by: &Actor, reason: &str) -> Result<Approval, EngineError> {
+    take_back(engine, in_force(engine, policy)?, by, reason)
+}
+
+fn in_force(engine: &Engine, policy: &PolicyId) -> Result<Approval, EngineError> {
+    let Some(approval) = engine.state.approval(policy)? else {
+        return Err(EngineError::Refused(format!(
+            "policy {policy} is not approved, so there is nothing to cancel"
+        )));
+    };
+    match &approval.cancelled {
+        None => Ok(approval),
+        Some(cancelled) => Err(EngineError::Refused(format!(
+            "the approval of policy {policy} was cancelled already ({}): it only observes",
+            cancelled.reason
+        ))),
+    }
+}
+
+fn take_back(engine: &Engine, approval: Approval, by: &Actor, reason: &str) -> Result<Approval, EngineError> {
+    if !engine.state.cancel_approval(engine.clock.now(), by, &approval, reason)? {
+        return Err(EngineError::Refused(format!(
             "policy {0} was approved anew at this moment: look at `forfall policy show {0}`, and cancel that",
-            policy.id
-        ));
+            approval.policy
+        )));
     }
     engine.state.checkpoint(engine.clock.now())?;
     Ok(approval)

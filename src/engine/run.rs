@@ -4,6 +4,7 @@ mod abandoned;
 mod acting;
 mod freed;
 mod gating;
+mod moved_on;
 mod recount;
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `forfall review cancel POLICY`: takes an approval back that still waits.
+//! `forfall review cancel POLICY`: takes an approval back that still waits, or whose policy has no file any more.
 
 use serde::Serialize;
 
@@ -6,6 +6,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::cli::{Context, actor, phrase};
 use crate::engine::approve;
+use crate::model::ids::PolicyId;
 use crate::time::Instant;
 
 #[derive(Serialize)]
@@ -23,9 +24,7 @@ pub(super) fn cancel(
     session: &Session,
     context: &Context,
 ) -> Result<Exit, Failure> {
-    if !only.is_empty() {
-        return Err(Failure::usage("--only belongs to a case: an approval is for all records of its policy"));
-    }
+    whole(only)?;
     let policy = session.policy(policy)?;
     let approval = approve::cancel(&session.engine, policy, &actor::present(), reason)?;
     if context.output.is_json() {
@@ -51,4 +50,36 @@ pub(super) fn cancel(
         ));
     }
     Ok(Exit::Done)
+}
+
+/// The file is gone, and that is meant: from now on nobody is told of it any more.
+pub(super) fn retire(
+    policy: &PolicyId,
+    only: &[String],
+    reason: &str,
+    session: &Session,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    whole(only)?;
+    let approval = approve::retire(&session.engine, policy, &actor::present(), reason)?;
+    if context.output.is_json() {
+        context.output.json(&Cancelled { policy: policy.as_str(), approved: approval.at, reason })?;
+        return Ok(Exit::Done);
+    }
+    context.output.prose(
+        &format!(
+            "The approval of {policy} of {} is cancelled. Its file is gone, and nothing was done under it any more; a file \
+             that comes back under that name has to be approved like a new one.",
+            phrase::local(approval.at, session.config.defaults.zone)
+        ),
+        2,
+    )?;
+    Ok(Exit::Done)
+}
+
+fn whole(only: &[String]) -> Result<(), Failure> {
+    if only.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage("--only belongs to a case: an approval is for all records of its policy"))
 }

@@ -89,17 +89,20 @@ fn too_many(seen: &Seen<'_>) -> Answer {
     ))
 }
 
-fn suspiciously_none(seen: &Seen<'_>) -> Answer {
-    let Some(curve) = seen.curve else { return Answer::Open };
-    let expected = forecast::expected(curve, seen.now);
+/// What the forecast said, where nothing is due that it counted and so many are missing that it is a reason to wonder.
+pub fn misses(seen: &Seen<'_>) -> Option<u64> {
+    let expected = forecast::expected(seen.curve?, seen.now);
     let missing = expected.saturating_sub(seen.moved_on);
-    if seen.due + seen.held + seen.done_since == 0 && missing >= ENOUGH && seen.baseline.is_none() {
-        return Answer::Stop(format!(
-            "nothing is due where the forecast said {expected}: the records may have been moved, or their start \
-             has changed. Approve again if it is right"
-        ));
-    }
-    Answer::Open
+    let none = seen.due + seen.held + seen.done_since == 0 && seen.baseline.is_none();
+    (none && missing >= ENOUGH).then_some(expected)
+}
+
+fn suspiciously_none(seen: &Seen<'_>) -> Answer {
+    let Some(expected) = misses(seen) else { return Answer::Open };
+    Answer::Stop(format!(
+        "nothing is due where the forecast said {expected}: the records may have been moved, or their start has \
+         changed. Approve again if it is right"
+    ))
 }
 
 fn emptying(seen: &Seen<'_>) -> Answer {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Begun, freed};
+use super::{Begun, freed, moved_on};
 use crate::engine::approvers::Approvers;
 use crate::engine::gate::Answer;
-use crate::engine::plan::{Circumstances, DataPlan, StagePlan};
+use crate::engine::plan::{Circumstances, DataPlan};
 use crate::engine::{Engine, EngineError, approve, approvers, forecast, gate, plan, review};
 use crate::model::action::Action;
 use crate::model::predicate::Predicate;
@@ -75,13 +75,13 @@ impl Begun<'_> {
                 Some(curve) => freed::since(self, data, plan, place, curve, circumstances)?,
                 None => 0,
             };
-            let seen = gate::forecast::Seen {
+            let mut seen = gate::forecast::Seen {
                 curve,
                 now: self.now,
                 due: stage.due,
                 held: stage.held,
                 done_since,
-                moved_on: curve.map_or(0, |curve| self.moved_on(data, plan, place, curves, curve)),
+                moved_on: 0,
                 freed,
                 baseline: baseline.0,
                 would_empty: would_empty && stage.action == Action::Delete,
@@ -89,35 +89,16 @@ impl Begun<'_> {
                 foreseen,
                 may_empty: self.policy.limit.may_empty,
             };
+            // Asked of the store only where it would explain something.
+            if gate::forecast::misses(&seen).is_some() {
+                seen.moved_on = moved_on::since(self, data, plan, place, curves, circumstances)?;
+            }
             answer = gate::forecast::judge(&seen);
             if answer != Answer::Open {
                 return Ok(answer);
             }
         }
         Ok(Answer::Open)
-    }
-
-    /// How many records that this stage's curve counted may be due for a later stage by now: no run came between the two
-    /// due dates, and a record counts in the last stage that is due. No more than the later stage has more than when its
-    /// curve was made, and than that curve says; of those that were left over then, no more than were left.
-    fn moved_on(&self, data: &Data, plan: &DataPlan, place: usize, curves: &[Curve], curve: &Curve) -> u64 {
-        let selection = &plan.selections.stages[place];
-        let known = plan::set_at(self.policy, data, &plan.selections, place, curve.made);
-        let left = curve.points.first().map_or(0, |(_, count)| *count);
-        let moved = |stage: &StagePlan| {
-            let other = &plan.selections.stages[stage.selection];
-            if other.branch != selection.branch || other.stage <= selection.stage {
-                return 0;
-            }
-            let reaches = other.due.last() > known.bound() || other.due.dates_through > known.dates_through;
-            let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
-            let curve = curves.iter().find(|curve| curve.of == of);
-            let before = curve.and_then(|curve| curve.points.first()).map_or(0, |(_, count)| *count);
-            let came = curve.map_or(0, |curve| forecast::expected(curve, self.now).saturating_sub(before));
-            let more = stage.due.saturating_sub(before);
-            more.min(came).min(if reaches { u64::MAX } else { left })
-        };
-        plan.stages.iter().map(moved).sum()
     }
 
     /// Who gave the approval.

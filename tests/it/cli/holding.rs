@@ -152,6 +152,33 @@ fn an_approved_policy_whose_file_is_gone_is_told_of() {
 }
 
 #[test]
+fn that_the_file_of_a_policy_is_gone_can_be_said_to_be_meant() {
+    let fixture = Fixture::new(3, 2);
+    let file = fixture.path("policies/calls.toml");
+    let text = fs_err::read(&file).unwrap();
+    fixture.approve("calls", 3);
+    fs_err::remove_file(&file).unwrap();
+    let said = forfall(&fixture, &["status"]).expect(0);
+    assert!(said.err.contains("`forfall review cancel calls --reason CODE`"), "{}", said.err);
+    let cancel = ["review", "cancel", "calls", "--reason", "moved-to-telephone"];
+    forfall(&fixture, &[&cancel[..], &["--only", "1"]].concat()).expect(2);
+    let said = forfall(&fixture, &cancel).expect(0);
+    assert!(said.out.contains("has to be approved like a"), "{}", said.out);
+    assert!(
+        fixture.entries().last().unwrap().to_string().contains("moved-to-telephone"),
+        "it stands in the log"
+    );
+    for words in [&["status"][..], &["run"]] {
+        assert_eq!(forfall(&fixture, words).expect(0).err, "", "{words:?}");
+    }
+    forfall(&fixture, &cancel).expect(11);
+    fs_err::write(&file, text).unwrap();
+    let said = fixture.run(&["run", "calls"]).expect(11).out;
+    assert!(said.contains("was cancelled (moved-to-telephone)"), "{said}");
+    assert_eq!(fixture.calls(), 5);
+}
+
+#[test]
 fn looking_makes_no_state() {
     let fixture = Fixture::new(3, 2);
     for words in [&["plan"][..], &["status"], &["explain", "calls", "1"], &["policy", "list"], &["check"]] {

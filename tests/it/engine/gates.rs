@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use forfall::engine::approve;
+use forfall::model::review::{Decision, Verdict};
 use forfall::model::run::RunState;
+use forfall::state::review::{Change, Quorum};
 
 use super::world::{self, World};
 
@@ -51,6 +53,103 @@ fn records_that_passed_through_a_stage_while_no_run_came_are_not_missing_there()
         let report = world.run();
         assert_eq!(report.state, RunState::Complete, "{:?}", report.reason);
         assert!(world.ids().is_empty());
+    }
+}
+
+/// The same where people are asked about what went on.
+fn asking() -> String {
+    let asks = "action = \"escalate\"\nquestion = \"Keep?\"\ndecisions = [\"delete\", \"preserve\"]";
+    let text = world::TWO_STAGES.replace("action = \"delete\"", asks);
+    assert_ne!(text, world::TWO_STAGES);
+    text
+}
+
+#[test]
+fn records_that_went_on_to_an_escalation_are_not_missing_before_it() {
+    // By the forecast of an approval, and by that of a run.
+    for is_run in [false, true] {
+        let world = World::new(&asking(), if is_run { 30 } else { 0 }, 0);
+        world.import(1_000, 30, 1);
+        world.approve(0);
+        if is_run {
+            assert_eq!(world.run().state, RunState::Complete);
+        }
+        world.clock.advance(TimeDelta::days(40).to_std().unwrap());
+        let report = world.run();
+        assert_eq!(report.state, RunState::Complete, "{:?}", report.reason);
+    }
+}
+
+/// Somebody decides over all that waits; an extension ends within the month.
+fn decide(world: &World, verdict: Verdict) {
+    let at = world.engine.clock.now();
+    let case = world.engine.state.cases(false).unwrap().remove(0);
+    let decision = Decision {
+        verdict,
+        reason: "case-17".to_owned(),
+        reference: None,
+        valid: (None, None),
+        until: (verdict == Verdict::Extend).then(|| at + TimeDelta::days(30)),
+        receipt: None,
+        by: Vec::new(),
+        at,
+        effective: at,
+    };
+    let change = Change::Decide(case.id, decision, Quorum { people: 1, author: None });
+    world.engine.state.change_case(at, Some(&world::actor()), &change).unwrap();
+}
+
+/// A decision over others takes nothing from what went on, and adds nothing to it.
+#[test]
+fn what_was_decided_at_an_escalation_does_not_count_against_what_went_on() {
+    for verdict in [Verdict::Preserve, Verdict::Extend] {
+        let extend = "decisions = [\"delete\", \"preserve\", \"extend\"]\nextend = { each = \"1 year\", at-most = \"2 years\" }";
+        let text = asking().replace("decisions = [\"delete\", \"preserve\"]", extend);
+        let world = World::new(&text, 0, 0);
+        world.import(1_000, 50, 60);
+        world.import(2_000, 30, 1);
+        world.approve(0);
+        assert_eq!(world.run().state, RunState::Complete);
+        decide(&world, verdict);
+        assert_eq!(world.run().state, RunState::Complete);
+        world.clock.advance(TimeDelta::days(40).to_std().unwrap());
+        let report = world.run();
+        assert_eq!(report.state, RunState::Complete, "{:?}", report.reason);
+    }
+}
+
+/// Starts that nobody foresaw are no explanation where what stands there would go.
+#[test]
+fn what_is_missing_because_its_starts_were_moved_back_has_not_moved_on() {
+    let world = World::new(world::TWO_STAGES, 0, 0);
+    world.import(1_000, 30, 3);
+    world.approve(30);
+    world.clock.advance(TimeDelta::days(20).to_std().unwrap());
+    world.import(1_000, 30, 15);
+    stops(&world, "nothing is due where the forecast said 30");
+}
+
+/// Whatever the next stage has or gets: those are other records.
+#[test]
+fn what_a_stage_lost_is_missed_though_others_came_to_the_next_one() {
+    for text in [world::TWO_STAGES.to_owned(), asking()] {
+        let world = World::new(&text, 0, 0);
+        world.import(1_000, 30, 29);
+        // Something stays, so that the collection is not emptied.
+        world.import(3_000, 1, -1);
+        world.approve(30);
+        assert_eq!(
+            world.run().state,
+            RunState::Complete,
+            "they are anonymized, and due for the next stage tomorrow"
+        );
+        world.import(2_000, 30, 3);
+        world.approve(30);
+        for id in 2_000..2_030 {
+            world.store.remove("call_log", &forfall::model::key::Key::from_int(id));
+        }
+        world.clock.advance(TimeDelta::days(2).to_std().unwrap());
+        stops(&world, "nothing is due where the forecast said 30");
     }
 }
 
