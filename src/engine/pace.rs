@@ -76,14 +76,14 @@ impl Sizing {
         self.pacing != Pacing::Full
     }
 
-    /// After a batch that took so long.
-    pub(super) fn adapt(&mut self, took: Duration) {
+    /// After a batch of that size that took so long.
+    pub(super) fn adapt(&mut self, size: usize, took: Duration) {
         let (target, sizes) = match self.pacing {
             Pacing::Full => (BATCH_TARGET, SIZES),
             Pacing::Gentle => (GENTLE_TARGET, SMALLEST_GENTLE..=LARGEST_GENTLE),
             Pacing::InSteps => (BATCH_TARGET, SMALLEST_IN_STEPS..=LARGEST_GENTLE),
         };
-        let next = towards(target, self.size, took, &sizes);
+        let next = towards(target, size, took, &sizes);
         self.grows = next >= self.size.saturating_mul(GROWTH);
         self.size = next.min(self.most);
     }
@@ -151,20 +151,29 @@ mod tests {
     fn what_grew_is_expected_to_grow_again() {
         let mut sizing = Sizing::new(usize::MAX);
         assert_eq!((sizing.size, sizing.next()), (2_000, 8_000));
-        sizing.adapt(QUICK);
+        sizing.adapt(sizing.size, QUICK);
         assert_eq!((sizing.size, sizing.next()), (8_000, 32_000));
-        sizing.adapt(QUICK);
-        sizing.adapt(QUICK);
+        sizing.adapt(sizing.size, QUICK);
+        sizing.adapt(sizing.size, QUICK);
         assert_eq!((sizing.size, sizing.next()), (50_000, 50_000));
-        sizing.adapt(Duration::from_millis(500));
+        sizing.adapt(sizing.size, Duration::from_millis(500));
         assert_eq!((sizing.size, sizing.next()), (25_000, 25_000));
+    }
+
+    #[test]
+    fn a_batch_that_was_begun_when_they_were_smaller_is_a_measure_for_its_own_size() {
+        let mut sizing = Sizing::new(usize::MAX);
+        sizing.adapt(sizing.size, QUICK);
+        assert_eq!(sizing.size, 8_000);
+        sizing.adapt(2_000, Duration::from_millis(125));
+        assert_eq!(sizing.size, 4_000);
     }
 
     #[test]
     fn no_batch_is_larger_than_it_may_be() {
         let mut sizing = Sizing::new(300);
         assert_eq!((sizing.size, sizing.next()), (300, 300));
-        sizing.adapt(QUICK);
+        sizing.adapt(sizing.size, QUICK);
         assert_eq!(sizing.size, 300);
     }
 
@@ -173,20 +182,20 @@ mod tests {
         let mut sizing = Sizing::new(usize::MAX);
         sizing.follow(Pacing::Gentle);
         assert_eq!(sizing.size, FIRST_GENTLE);
-        sizing.adapt(GENTLE_TARGET);
+        sizing.adapt(sizing.size, GENTLE_TARGET);
         sizing.follow(Pacing::Gentle);
         assert_eq!(sizing.size, FIRST_GENTLE, "what fits the time stays");
         sizing.follow(Pacing::Full);
-        sizing.adapt(QUICK);
-        sizing.adapt(QUICK);
+        sizing.adapt(sizing.size, QUICK);
+        sizing.adapt(sizing.size, QUICK);
         assert_eq!(sizing.size, FIRST_GENTLE * GROWTH * GROWTH, "alone again, it grows");
         sizing.follow(Pacing::InSteps);
-        sizing.adapt(QUICK);
+        sizing.adapt(sizing.size, QUICK);
         assert_eq!(sizing.size, LARGEST_GENTLE);
-        sizing.adapt(Duration::from_mins(1));
+        sizing.adapt(sizing.size, Duration::from_mins(1));
         assert_eq!(sizing.size, SMALLEST_IN_STEPS, "a smaller one would go row by row, without steps");
         sizing.follow(Pacing::Gentle);
-        sizing.adapt(Duration::from_mins(1));
+        sizing.adapt(sizing.size, Duration::from_mins(1));
         assert_eq!(sizing.size, SMALLEST_GENTLE);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use super::{Gap, Inspect, Scope, StoreError, cannot_aggregate};
 use crate::model::action::Change;
@@ -134,12 +135,6 @@ pub trait Walk {
         Ok(Pacing::Full)
     }
 
-    /// How many batches are worked on at the same time: each takes so many times as long as there is between two of
-    /// them.
-    fn abreast(&self) -> u32 {
-        1
-    }
-
     /// Parts of the collection that could not be walked.
     fn gaps(&self) -> Vec<Gap>;
 
@@ -192,6 +187,11 @@ pub trait Prepared {
 
     /// What [`Dispose::resolve`] needs after a crash; empty where the store itself remembers the batch.
     fn spool(&self) -> Vec<u8>;
+
+    /// How long the store took for it, where that began before it was asked for.
+    fn took(&self) -> Option<Duration> {
+        None
+    }
 
     /// Whether the store keeps a mark of the batch, or its fate has to be observed record by record.
     fn basis(&self) -> Basis;

@@ -102,11 +102,6 @@ impl Workers {
         Ok(Some(Self { ahead: Ahead::new(hands, Sharing::Apart, &size), view }))
     }
 
-    /// How many of them are given work.
-    pub(super) fn abreast(&self) -> u32 {
-        self.ahead.abreast()
-    }
-
     /// Waits for the next batch, and has the one after it told; false when the workers are through.
     pub(super) fn look(
         &mut self,

@@ -274,10 +274,6 @@ impl Walk for MySqlWalk {
         Ok(pacing(ahead, is_gentle))
     }
 
-    fn abreast(&self) -> u32 {
-        self.workers.as_ref().map_or(1, |workers| workers.abreast())
-    }
-
     fn gaps(&self) -> Vec<Gap> {
         // An error ends the walk; nothing is passed over in silence.
         Vec::new()

@@ -252,10 +252,6 @@ impl Walk for PostgresWalk {
         Ok(pacing(self.ahead.as_mut(), is_gentle))
     }
 
-    fn abreast(&self) -> u32 {
-        self.ahead.as_ref().map_or(1, Ahead::abreast)
-    }
-
     fn gaps(&self) -> Vec<Gap> {
         // An error ends the walk; nothing is passed over in silence.
         Vec::new()

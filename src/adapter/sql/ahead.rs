@@ -144,11 +144,6 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         self.at_once == 1
     }
 
-    /// How many workers are given work.
-    pub(crate) fn abreast(&self) -> u32 {
-        u32::try_from(self.workers.len().min(self.at_once)).unwrap_or(u32::MAX)
-    }
-
     /// Gives every worker that has nothing to do the next places.
     fn feed(&mut self, want: usize, question: &Arc<Q>) -> Result<(), StoreError> {
         for place in 0..self.workers.len().min(self.at_once) {
@@ -277,7 +272,7 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
             }
             let (place, answer) = self.next_answer()?;
             let places = self.workers[place].at.take().unwrap_or(0..0);
-            let struck = match answer {
+            let (struck, took) = match answer {
                 Ok(struck) => struck,
                 Err(error) => {
                     self.left.push_front(places);
@@ -295,7 +290,7 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
                 }
                 continue;
             }
-            self.found = Some(Found { place, places, struck, want, question });
+            self.found = Some(Found { place, places, struck, took, want, question });
             return Ok(true);
         }
     }

@@ -104,7 +104,6 @@ fn a_walk_by_windows_takes_all_that_is_due_and_nothing_else() {
         assert_eq!(sizes.iter().sum::<usize>(), usize::try_from(DUE).unwrap());
         // A batch that follows the places of its rows is as large as it was wanted.
         assert_eq!(sizes, [1_000, 1_000, 1_000]);
-        assert_eq!(walk.abreast(), 1, "the workers are gone");
         assert_eq!((is_due_left(&world), number(&world, "SELECT count(*) FROM records")), (0, 197_003));
     }
 }

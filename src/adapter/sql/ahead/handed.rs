@@ -1,6 +1,7 @@
 //! A batch that a worker has deleted, on its way to the engine and back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::worker::{Order, Struck};
 use super::{Ahead, Places};
@@ -14,6 +15,8 @@ pub(super) struct Found<Q> {
     pub(super) place: usize,
     pub(super) places: Places,
     pub(super) struck: Struck,
+    /// How long that took.
+    pub(super) took: Duration,
     pub(super) want: usize,
     pub(super) question: Arc<Q>,
 }
@@ -46,6 +49,10 @@ impl<Q: Send + Sync + 'static> Prepared for Handed<'_, Q> {
 
     fn spool(&self) -> Vec<u8> {
         self.found.struck.spool.clone()
+    }
+
+    fn took(&self) -> Option<Duration> {
+        Some(self.found.took)
     }
 
     fn basis(&self) -> Basis {

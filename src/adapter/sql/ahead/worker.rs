@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::{Places, Telling};
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::model::ids::BatchId;
 use crate::model::key::Key;
+use crate::time::{Clock as _, SystemClock};
 
 /// The adapter's part of a worker: a connection that works on one range at a time.
 pub(crate) trait Hand: Send + 'static {
@@ -60,8 +62,8 @@ impl Drop for Saying {
     }
 }
 
-/// What a range came to, and for which worker.
-pub(super) type Answer = (usize, Result<Struck, StoreError>);
+/// What a range came to and how long it took, and for which worker.
+pub(super) type Answer = (usize, Result<(Struck, Duration), StoreError>);
 
 pub(super) struct Worker<Q> {
     orders: Option<Sender<Order<Q>>>,
@@ -113,7 +115,7 @@ struct Answers {
 }
 
 impl Answers {
-    fn send(&mut self, answer: Result<Struck, StoreError>) -> bool {
+    fn send(&mut self, answer: Result<(Struck, Duration), StoreError>) -> bool {
         self.owes = false;
         self.to.send((self.number, answer)).is_ok()
     }
@@ -154,7 +156,9 @@ fn work<H: Hand>(
         let ended = match order {
             Order::Strike { places, question, gently, telling } => {
                 answers.owes = true;
+                let clock = SystemClock::new();
                 let struck = hand.strike(&places, &question, gently, &telling.0);
+                let struck = struck.map(|struck| (struck, clock.monotonic()));
                 drop(telling);
                 open = struck.is_ok();
                 if !open {
