@@ -165,7 +165,9 @@ fn show(policy: &Policy, offer: &Offer, context: &Context) {
             output.say(format!("  kept: {kept}"));
         }
         if let Some(marker) = &plan.schema.marker {
-            output.say(format!("  In the store, {marker} will be made to prove what was done."));
+            let text =
+                format!("  In the store, {marker} proves what was done; it is made if it is not there yet.");
+            output.say(phrase::wrap(&text, output.width, 2));
         }
         if plan.stages.iter().filter_map(|stage| stage.aggregate.as_ref()).any(|counts| counts.hides()) {
             let text = "  In the store, forfall_cell will be made: groups that are too small to be shown wait there, \

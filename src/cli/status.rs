@@ -11,7 +11,7 @@ use super::session::Session;
 use super::table::{Column, Field, Grid, count, maybe};
 use super::{Context, orphans, pause, phrase};
 use crate::engine::coverage;
-use crate::engine::status::{self, Standing, UNREACHABLE};
+use crate::engine::status::{self, Idle, Standing, UNREACHABLE};
 use crate::model::ids::StoreName;
 use crate::model::run::RunState;
 use crate::notice::decide;
@@ -126,7 +126,11 @@ fn entry<'a>(policy: &'a Policy, standing: &'a Standing) -> Entry<'a> {
         held: standing.held,
         last_run: standing.last_run.as_ref().map(|run| run.ended.unwrap_or(run.began)),
         next_slot: standing.next_slot,
-        reason: standing.reason.as_deref().map(Cow::from).or_else(|| standing.why_idle().map(Cow::from)),
+        reason: standing
+            .reason
+            .as_deref()
+            .map(Cow::from)
+            .or_else(|| standing.idle().map(|idle| idle.to_string().into())),
         breach: standing.breach,
         deadline: standing.lateness.map(|late| late.deadline),
         needed: standing.needed,
@@ -266,19 +270,20 @@ pub(super) fn headline(standings: &[(&Policy, Standing)]) -> (Tone, String) {
 
 fn details(policy: &Policy, standing: &Standing) -> String {
     let mut parts = Vec::new();
-    parts.extend(standing.reason.clone().or_else(|| standing.why_idle()));
+    let idle = standing.idle();
+    parts.extend(standing.reason.clone().or_else(|| idle.map(|idle| idle.to_string())));
     if standing.due == 0
         && let Some(next) = standing.next_due
     {
         parts.push(format!("the next falls due after {}", phrase::slot(next, policy.zone)));
     }
-    if standing.escalated > 0 {
+    if standing.escalated > 0 && !matches!(idle, Some(Idle::Escalated(_))) {
         parts.push(format!(
             "{} for a person's decision",
             phrase::counted(standing.escalated, "record waits", "records wait")
         ));
     }
-    if standing.needed > 0 {
+    if standing.needed > 0 && !matches!(idle, Some(Idle::Needed(_))) {
         parts.push(format!("{} needed by kept records", phrase::number(standing.needed)));
     }
     match &standing.last_run {

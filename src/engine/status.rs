@@ -1,6 +1,8 @@
 //! How things stand: for each policy what is due, what is overdue and for how long, what is kept and why, and when it
 //! last ran and will run.
 
+mod idle;
+
 use crate::adapter::api::StoreError;
 use crate::model::action::Action;
 use crate::model::notice::Lateness;
@@ -10,6 +12,7 @@ use crate::policy::timing;
 use crate::state::api::{Approval, PastRun, PauseScope};
 use crate::time::{self, Instant, StartValue};
 
+pub use self::idle::Idle;
 use super::plan::{self, Circumstances, DataPlan};
 use super::unsettled::{self, Stale};
 use super::{Engine, EngineError, forecast, hindrance};
@@ -291,30 +294,6 @@ impl Standing {
             state.clone_into(&mut self.state);
             self.reason = Some(reason.to_owned());
         }
-    }
-
-    /// Why the last run did nothing, where nothing is wrong.
-    pub fn why_idle(&self) -> Option<String> {
-        let run = self.last_run.as_ref().filter(|run| run.note.state == Some(RunState::Complete))?;
-        if self.due > 0 || self.reason.is_some() || run.note.stages.iter().any(|stage| stage.done > 0) {
-            return None;
-        }
-        let records =
-            |count: u64| if count == 1 { "1 record".to_owned() } else { format!("{count} records") };
-        Some(match self {
-            Self { records: 0, .. } => "there are no records".to_owned(),
-            Self { held: 1.., .. } => format!("what is due is held: {}", records(self.held)),
-            Self { needed: 1.., .. } => {
-                format!("what is due is needed by kept records: {}", records(self.needed))
-            }
-            Self { escalated: 1.., .. } => {
-                format!("what is due waits for a person's decision: {}", records(self.escalated))
-            }
-            Self { records, waiting, .. } if records == waiting => {
-                "every record waits for its start".to_owned()
-            }
-            _ => "nothing is due".to_owned(),
-        })
     }
 
     fn judge(&mut self, engine: &Engine, policy: &Policy, now: Instant) -> Result<(), EngineError> {

@@ -186,7 +186,9 @@ fn no_more(page: &mut Page, policy: &Policy, told: &Explanation) {
         page.item(if place == 0 { "history" } else { "" }, &past_text(policy, past));
     }
     match last(told) {
-        Some((_, intent)) => page.item("policy", &format!("its text then has SHA-256 {}", intent.hash)),
+        Some((_, intent)) => {
+            page.item("policy", &format!("the text that it went under has SHA-256 {}", intent.hash));
+        }
         None if told.elsewhere => {}
         None => page.item(
             "perhaps",

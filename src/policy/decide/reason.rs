@@ -102,8 +102,7 @@ impl Question<'_> {
             }
             Verdict::Undetermined(unknown) => self.undetermined(unknown, stage, why, change),
             Verdict::Waiting => {
-                let what = stage.and_then(|stage| stage.start.as_deref()).map(awaited).unwrap_or_default();
-                change.push(format!("Its start: {what}."));
+                change.extend(stage.and_then(|stage| stage.start.as_deref()).map(happening));
             }
             Verdict::Preserved => {
                 why.push("Its class is preserved, so deletion is refused.".to_owned());
@@ -130,7 +129,7 @@ impl Question<'_> {
             }
             Verdict::NotDue { next_due: Some(next) } => {
                 why.push(format!("{name} is not due before {}.", self.instant(next)));
-                change.push(format!("Time: from {} on {name} is due.", self.instant(next)));
+                change.push(format!("Time: {name} is due from {} on.", self.instant(next)));
             }
             Verdict::NotDue { next_due: None } => {
                 why.push("No stage is to come.".to_owned());
@@ -226,6 +225,17 @@ fn awaited(start: &Start) -> String {
         StartSource::Event { name, .. } => format!("the event `{name}` is not recorded"),
         _ if start.waiting_if_future => format!("{} is empty or lies ahead", place(start)),
         _ => format!("{} is empty", place(start)),
+    }
+}
+
+/// What would end the waiting for it.
+fn happening(start: &Start) -> String {
+    match &start.source {
+        StartSource::Event { name, .. } => {
+            format!("Its start: the event `{name}`, recorded with `forfall event add`.")
+        }
+        _ if start.waiting_if_future => format!("Its start: a value in {} that has passed.", place(start)),
+        _ => format!("Its start: a value in {}.", place(start)),
     }
 }
 

@@ -253,6 +253,9 @@ fn what_waits_is_listed_with_what_it_waits_for() {
     assert_eq!((&one["records"], &one["state"]), (&10.into(), &"waiting".into()));
     assert_eq!(one["samples"].as_array().unwrap().len(), 3);
     assert!(one["first_seen"].is_null(), "nothing is followed without stale-after");
+    let explained = fixture.run(&["explain", "clips", "cam0/clip-00000.mp4"]).expect(0).json();
+    let change = "Its start: the event `case-closed`, recorded with `forfall event add`.";
+    assert_eq!(explained["would_change"], serde_json::json!([change]));
     // The default of the configuration.
     let config = fs_err::read_to_string(fixture.path("forfall.toml")).unwrap();
     fs_err::write(fixture.path("forfall.toml"), format!("stale-after = \"2 years\"\n{config}")).unwrap();

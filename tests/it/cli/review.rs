@@ -267,6 +267,17 @@ fn a_decision_over_a_stage_that_is_gone_stops_the_run() {
     assert_eq!(fixture.calls(), 5);
 }
 
+#[test]
+fn status_says_once_what_waits_for_people_or_is_needed() {
+    let (fixture, _) = waiting(CASES);
+    let said = forfall(&fixture, &["status", "calls"]).expect(0).out.replace("\n  ", " ");
+    assert!(said.contains("calls: what is due waits for a person's decision: 3 records; last run"), "{said}");
+    // Where it is not the reason for doing nothing, it is told beside it.
+    fixture.run(&["pause"]).expect(0);
+    let said = forfall(&fixture, &["status", "calls"]).expect(0).out.replace("\n  ", " ");
+    assert!(said.contains("3 records wait for a person's decision; last run"), "{said}");
+}
+
 fn show(fixture: &Fixture, case: &str) -> serde_json::Value {
     fixture.run(&["review", "show", case]).expect(0).json()
 }
