@@ -75,13 +75,17 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         if args.count.is_some() && !output.is_json() {
             show(policy, offer, context);
         }
-        given.push(engine_approve::give(
-            &session.engine,
-            policy,
-            &actor::present(),
-            author.as_ref(),
-            offer.count,
-        )?);
+        let (by, author) = (actor::present(), author.as_ref());
+        match engine_approve::give(&session.engine, policy, &by, author, offer.count) {
+            Ok(approval) => given.push(approval),
+            Err(error) => {
+                // Those before it are approved all the same.
+                if !given.is_empty() {
+                    tell(&given, &offers, &session, context)?;
+                }
+                return Err(error.into());
+            }
+        }
     }
     tell(&given, &offers, &session, context)
 }
@@ -93,9 +97,14 @@ fn seen(count: u64, offers: &[(&Policy, Offer)]) -> Result<(), Failure> {
     if engine_approve::near_enough(count, present) {
         return Ok(());
     }
+    let each = offers.iter().map(|(policy, offer)| format!("{} {}", policy.id, phrase::number(offer.count)));
+    let each = match offers {
+        [_] => String::new(),
+        _ => format!(" ({})", each.collect::<Vec<_>>().join(", ")),
+    };
     let says = match waiting {
-        0 => format!("{} are due now, and --count says", phrase::records(present)),
-        _ => format!("{}; --count is about the others, and says", due_now(present, waiting)),
+        0 => format!("{} are due now{each}, and --count says", phrase::records(present)),
+        _ => format!("{}{each}; --count is about the others, and says", due_now(present, waiting)),
     };
     Err(Failure::stopped(format!(
         "{says} {}: look at `forfall plan` and approve what you see there",

@@ -1,6 +1,7 @@
 //! The command line as operators and scripts meet it: exit codes, JSON shapes, screens, and what bad input says.
 
 mod access;
+mod approving;
 mod bad_input;
 mod calc;
 mod companions;
