@@ -3,11 +3,11 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+pub use super::disposal::{Companion, Intent, Outcome, Recovery};
 pub use super::holding::{HeldWindow, HoldNote};
+pub use super::running::{Phase, RunNote, Slots, StageDone};
 use super::upkeep::{Continues, KeyRotation, Prune};
-use crate::model::batch::BatchLabel;
 use crate::model::ids::{BatchId, CaseId, PolicyId, RunId, StoreName};
-use crate::model::run::{RunState, Trigger};
 use crate::time::Instant;
 
 /// One entry: a leaf of the tree is its canonical JSON (RFC 8785).
@@ -185,158 +185,6 @@ pub struct ApprovalGiven {
     /// Why the approval was cancelled: a code. Absent where it is given. `by` is then whoever cancelled it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cancelled: Option<String>,
-}
-
-/// A run's beginning or end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunNote {
-    /// The run.
-    pub run: RunId,
-    /// The policy.
-    pub policy: PolicyId,
-    /// SHA-256 of its text.
-    pub hash: String,
-    /// `started` or `finished`.
-    pub phase: Phase,
-    /// Why it began.
-    pub trigger: Trigger,
-    /// The slots that it stands for: the first missed one to the newest.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub slots: Option<Slots>,
-    /// The instant up to which records are due.
-    #[serde(with = "super::canonical::stamp")]
-    pub cutoff: Instant,
-    /// How it ended.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub state: Option<RunState>,
-    /// Why it ended so: a sentence without anything of a record.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub reason: Option<String>,
-    /// What each stage did.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub stages: Vec<StageDone>,
-}
-
-/// Slots that one run stands for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Slots {
-    /// The first.
-    #[serde(with = "super::canonical::stamp")]
-    pub first: Instant,
-    /// The newest.
-    #[serde(with = "super::canonical::stamp")]
-    pub last: Instant,
-    /// How many.
-    pub count: u64,
-}
-
-/// A run's phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// It began.
-    Started,
-    /// It ended.
-    Finished,
-}
-
-/// What one stage of one data binding did in a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StageDone {
-    /// The store.
-    pub store: StoreName,
-    /// The collection.
-    pub collection: String,
-    /// The class.
-    pub class: Option<String>,
-    /// The stage, from 1.
-    pub stage: usize,
-    /// The action's word.
-    pub action: String,
-    /// Records that were due and not held when the run began.
-    #[serde(default)]
-    pub due: u64,
-    /// Records on which it was carried out.
-    pub done: u64,
-    /// Records left alone because they changed meanwhile or are held.
-    pub skipped: u64,
-    /// Records that could not be dealt with.
-    pub failed: u64,
-}
-
-/// What is about to be done: durable before anything of it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Intent {
-    /// Which batch, of what.
-    pub label: BatchLabel,
-    /// SHA-256 of the policy's text.
-    pub hash: String,
-    /// How many records.
-    pub count: u64,
-    /// Root of the RFC 6962 tree over the sorted commitments, in hexadecimal.
-    pub root: String,
-    /// The epoch of the commitment key.
-    pub epoch: u32,
-    /// What goes with the records in the same store.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub companions: Vec<Companion>,
-}
-
-/// Records that go with others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Companion {
-    /// Their collection.
-    pub collection: String,
-    /// How many.
-    pub count: u64,
-    /// Root over their sorted commitments.
-    pub root: String,
-}
-
-/// What was done: exactly one for each intent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// The batch.
-    pub batch: BatchId,
-    /// Its run.
-    pub run: RunId,
-    /// The policy.
-    pub policy: PolicyId,
-    /// Records on which the action was carried out.
-    pub done: u64,
-    /// Records that had changed meanwhile.
-    pub skipped: u64,
-    /// Records that could not be dealt with.
-    pub failed: u64,
-    /// The commitments of the records of the intent that are still there.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub not_done: Vec<String>,
-    /// `marked`: the store keeps a mark of the batch. `observed`: each record was looked at.
-    pub basis: String,
-}
-
-impl Outcome {
-    /// Whether the action was carried out on the record with this commitment (hexadecimal); `None` if the entry
-    /// does not say it record by record.
-    pub fn includes(&self, commitment: &str) -> Option<bool> {
-        let left = self.skipped.saturating_add(self.failed);
-        if self.done == 0 || self.not_done.iter().any(|named| named == commitment) {
-            Some(false)
-        } else if self.not_done.len() as u64 == left {
-            Some(true)
-        } else {
-            None
-        }
-    }
-}
-
-/// What was found out about an open intent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recovery {
-    /// The batch.
-    pub batch: BatchId,
-    /// `done`, `not-done` or `each`.
-    pub fate: String,
 }
 
 /// What happened to a review case.

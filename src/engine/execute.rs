@@ -3,17 +3,21 @@
 //! The order is the promise (DESIGN 6): no intent, no deletion; no outcome, no further batch. Between the intent and
 //! the outcome the process may die at any instruction: `recover` then asks the store.
 
-use std::collections::{BTreeMap, HashSet};
+mod executed;
+
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::adapter::api::{Dispose, Job, Prepared, StoreError, StoreErrorKind};
 use crate::audit::entry::Intent;
 use crate::crash;
 use crate::model::batch::{Applied, BatchLabel, Leftover};
-use crate::model::ids::{BatchId, StoreName};
+use crate::model::ids::BatchId;
 use crate::model::key::Key;
-use crate::state::api::{EpochKey, IntentAnswer, News, PauseScope, Planned, StateError};
+use crate::state::api::{EpochKey, IntentAnswer, Planned, StateError};
 
+use self::executed::Ending;
+pub use self::executed::{Executed, Gone};
 use super::Engine;
 use super::early::{self, Maker};
 use super::evidence::{Evidence, evidence, forget, record};
@@ -48,37 +52,6 @@ pub enum Halt {
     /// Something was recorded that the plan did not know: only a new plan can take it into account.
     Outdated(String),
 }
-
-/// What a stage's execution came to.
-#[derive(Debug, Default)]
-pub struct Executed {
-    /// Records on which the action was carried out.
-    pub done: u64,
-    /// Records left alone: changed or held meanwhile.
-    pub skipped: u64,
-    /// Records that could not be dealt with.
-    pub failed: u64,
-    /// Why it did not get to the end: the run is incomplete.
-    pub incomplete: Vec<String>,
-    /// It was paused.
-    pub paused: Option<PauseScope>,
-    /// The policy's window has closed.
-    pub closed: Option<String>,
-    /// This came that the job was made without: with a new job it can go on.
-    pub outdated: Option<News>,
-    /// A batch was taken back because something that belongs to its records is held: nothing failed, and nothing of
-    /// it is in the counts.
-    pub held_along: Option<String>,
-    /// Links that lie where the collection reaches, and were left.
-    pub links: u64,
-    /// What went along, by store and collection.
-    pub along: Gone,
-    /// What an operator should know of how it went: each a sentence.
-    pub remarks: Vec<String>,
-}
-
-/// How much went, by store and collection.
-pub type Gone = BTreeMap<(StoreName, String), u64>;
 
 /// A failure after which nothing more may be deleted anywhere by this process.
 #[derive(Debug, thiserror::Error)]
@@ -231,14 +204,6 @@ enum Batch {
     Ended(Ending),
 }
 
-/// Why no further batch follows.
-enum Ending {
-    Paused(PauseScope),
-    HeldAlong(String),
-    Outdated(News),
-    GivenUp(String),
-}
-
 fn one_batch(
     engine: &Engine,
     store: &dyn Dispose,
@@ -346,59 +311,6 @@ fn abort(prepared: Box<dyn Prepared + '_>) -> Option<Batch> {
 
 fn every_record(records: usize, reason: &str) -> Vec<Leftover> {
     (0..records).map(|place| Leftover { place, reason: reason.to_owned(), key: None }).collect()
-}
-
-impl Executed {
-    /// No further batch may begin.
-    pub(super) fn halted(&mut self, halt: Halt) {
-        match halt {
-            Halt::Closed(why) => self.closed = Some(why),
-            Halt::Outdated(why) => self.incomplete.push(why),
-        }
-    }
-
-    /// Why it is not carried on.
-    fn ended(&mut self, ending: Ending) {
-        match ending {
-            Ending::Paused(scope) => self.paused = Some(scope),
-            Ending::HeldAlong(reason) => self.held_along = Some(reason),
-            Ending::Outdated(news) => self.outdated = Some(news),
-            Ending::GivenUp(reason) => self.incomplete.push(reason),
-        }
-    }
-
-    /// Adds what a further round of the same stage came to.
-    pub fn go_on(&mut self, next: Self) {
-        self.done += next.done;
-        self.skipped += next.skipped;
-        self.failed += next.failed;
-        self.links += next.links;
-        for (place, count) in next.along {
-            *self.along.entry(place).or_default() += count;
-        }
-        self.incomplete.extend(next.incomplete);
-        self.remarks.extend(next.remarks);
-        self.paused = next.paused;
-        self.closed = next.closed;
-        self.held_along = next.held_along;
-        self.outdated = next.outdated;
-    }
-
-    fn add(&mut self, applied: &Applied, store: &StoreName, along: Vec<(String, u64)>) {
-        for (collection, count) in along {
-            *self.along.entry((store.clone(), collection)).or_default() += count;
-        }
-        self.done += applied.done;
-        self.skipped += applied.skipped.len() as u64;
-        self.failed += applied.failed.len() as u64;
-        if let Some(first) = applied.failed.first() {
-            self.incomplete.push(format!(
-                "{} records of a batch failed: {}",
-                applied.failed.len(),
-                first.reason
-            ));
-        }
-    }
 }
 
 /// The error of a store that cannot be walked because it is not registered.

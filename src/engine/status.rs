@@ -1,7 +1,7 @@
 //! How things stand: for each policy what is due, what is overdue and for how long, what is kept and why, and when it
 //! last ran and will run.
 
-use std::fmt;
+mod idle;
 
 use crate::adapter::api::StoreError;
 use crate::model::action::Action;
@@ -12,6 +12,7 @@ use crate::policy::timing;
 use crate::state::api::{Approval, PastRun, PauseScope};
 use crate::time::{self, Instant, StartValue};
 
+pub use self::idle::Idle;
 use super::plan::{self, Circumstances, DataPlan};
 use super::unsettled::{self, Stale};
 use super::{Engine, EngineError, forecast, hindrance};
@@ -69,40 +70,6 @@ pub struct Standing {
     pub next_slot: Option<Instant>,
     /// Why it stands so, for a person.
     pub reason: Option<String>,
-}
-
-/// Why a run that is complete did nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Idle {
-    /// There are no records.
-    NoRecords,
-    /// So many are due, and held.
-    Held(u64),
-    /// So many are due, and kept records need them.
-    Needed(u64),
-    /// So many are due, and wait for a person's decision.
-    Escalated(u64),
-    /// Every record waits for its start.
-    AllWait,
-    /// Nothing is due.
-    NothingDue,
-}
-
-impl fmt::Display for Idle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let records =
-            |count: u64| if count == 1 { "1 record".to_owned() } else { format!("{count} records") };
-        match self {
-            Self::NoRecords => f.write_str("there are no records"),
-            Self::Held(count) => write!(f, "what is due is held: {}", records(*count)),
-            Self::Needed(count) => write!(f, "what is due is needed by kept records: {}", records(*count)),
-            Self::Escalated(count) => {
-                write!(f, "what is due waits for a person's decision: {}", records(*count))
-            }
-            Self::AllWait => f.write_str("every record waits for its start"),
-            Self::NothingDue => f.write_str("nothing is due"),
-        }
-    }
 }
 
 /// Looks at one policy. A store that does not answer, or refuses, becomes the reason, not an error.
@@ -327,22 +294,6 @@ impl Standing {
             state.clone_into(&mut self.state);
             self.reason = Some(reason.to_owned());
         }
-    }
-
-    /// Why the last run did nothing, where nothing is wrong.
-    pub fn idle(&self) -> Option<Idle> {
-        let run = self.last_run.as_ref().filter(|run| run.note.state == Some(RunState::Complete))?;
-        if self.due > 0 || self.reason.is_some() || run.note.stages.iter().any(|stage| stage.done > 0) {
-            return None;
-        }
-        Some(match self {
-            Self { records: 0, .. } => Idle::NoRecords,
-            Self { held: 1.., .. } => Idle::Held(self.held),
-            Self { needed: 1.., .. } => Idle::Needed(self.needed),
-            Self { escalated: 1.., .. } => Idle::Escalated(self.escalated),
-            Self { records, waiting, .. } if records == waiting => Idle::AllWait,
-            _ => Idle::NothingDue,
-        })
     }
 
     fn judge(&mut self, engine: &Engine, policy: &Policy, now: Instant) -> Result<(), EngineError> {

@@ -2,9 +2,13 @@
 //! keys are no secret.
 
 mod events;
+mod holds;
+mod lease;
+mod long_list;
 mod outbox;
 mod remembered;
 mod reviews;
+mod runs;
 mod unsettled;
 
 use std::collections::HashSet;
@@ -12,15 +16,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::NaiveDate;
 
+use self::lease::MemoryLease;
+use self::long_list::Gathering;
 use self::remembered::{Done, Remembered, SECRET};
 use super::api::{
-    Actor, Approval, Cancelled, Curve, Earlier, Ended, EpochKey, EventRecord, Filter, IntentAnswer, Kept,
-    Lease, LongList, OpenIntent, PastRun, PauseScope, Placed, Planned, Release, SlotState, StateError,
-    StateStore, Withdrawn, named_twice,
+    Actor, Approval, Cancelled, Curve, Earlier, Ended, EpochKey, EventRecord, Filter, IntentAnswer, Lease,
+    LongList, OpenIntent, PastRun, PauseScope, Placed, Planned, Release, SlotState, StateError, StateStore,
+    Withdrawn,
 };
-use super::notes::Covered;
-use super::{gate, hold, notes};
-use crate::audit::commitment::root_of;
+use super::{gate, notes};
 use crate::audit::entry::{Body, Entry, Genesis, Intent, Outcome, PolicySeen, Recovery, RunNote};
 use crate::audit::note::LogKey;
 use crate::audit::tree::Hash;
@@ -38,27 +42,6 @@ pub struct MemoryState {
     leases: Arc<Mutex<HashSet<PolicyId>>>,
     desk: Mutex<outbox::Desk>,
     key: LogKey,
-}
-
-#[derive(Debug)]
-struct MemoryLease {
-    policy: PolicyId,
-    leases: Arc<Mutex<HashSet<PolicyId>>>,
-}
-
-impl Lease for MemoryLease {}
-
-impl MemoryLease {
-    fn take(policy: &PolicyId, leases: &Arc<Mutex<HashSet<PolicyId>>>) -> Option<Self> {
-        let new = leases.lock().unwrap_or_else(PoisonError::into_inner).insert(policy.clone());
-        new.then(|| Self { policy: policy.clone(), leases: Arc::clone(leases) })
-    }
-}
-
-impl Drop for MemoryLease {
-    fn drop(&mut self) {
-        self.leases.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.policy);
-    }
 }
 
 impl MemoryState {
@@ -95,7 +78,7 @@ impl StateStore for MemoryState {
     }
 
     fn long_list<'a>(&'a self, batch: &BatchId) -> Result<Box<dyn LongList + 'a>, StateError> {
-        Ok(Box::new(Gathering { state: self, batch: *batch, all: Vec::new() }))
+        Ok(Box::new(Gathering::new(self, *batch)))
     }
 
     fn manifest(&self, batch: &BatchId) -> Result<Option<Vec<Hash>>, StateError> {
@@ -213,34 +196,11 @@ impl StateStore for MemoryState {
     }
 
     fn add_hold(&self, by: &Actor, hold: &Hold) -> Result<(), StateError> {
-        let mut inner = self.lock();
-        if inner.holds.iter().any(|(known, ..)| known.id == hold.id) {
-            return Err(StateError::Broken {
-                what: format!("hold {} cannot be added", hold.id),
-                why: "there is one with that id".to_owned(),
-            });
-        }
-        let by = inner.pseudonym(by);
-        let covered = Covered::of(hold, &SECRET);
-        inner.append(hold.since, notes::hold(hold, "add", Some(by.clone()), covered.clone()));
-        inner.holds.push((hold.clone(), covered, by));
-        Ok(())
+        self.lock().add_hold(by, hold)
     }
 
     fn release_hold(&self, now: Instant, by: &Actor, id: &HoldId, told: bool) -> Result<Release, StateError> {
-        let mut inner = self.lock();
-        let by = inner.pseudonym(by);
-        let Some((hold, covered, author)) = inner.holds.iter_mut().find(|(known, ..)| known.id == *id) else {
-            return Ok(Release::Unknown);
-        };
-        if let Some(refusal) = hold::refusal(hold, now, *author == by, told) {
-            return Ok(refusal);
-        }
-        let (released, done) = hold::released(hold, now);
-        *hold = released.clone();
-        let covered = covered.clone();
-        inner.append(now, notes::hold(&released, "release", Some(by), covered));
-        Ok(done)
+        Ok(self.lock().release_hold(now, by, id, told))
     }
 
     fn review_hold(
@@ -250,34 +210,11 @@ impl StateStore for MemoryState {
         id: &HoldId,
         next: NaiveDate,
     ) -> Result<bool, StateError> {
-        let mut inner = self.lock();
-        let by = inner.pseudonym(by);
-        let found = inner.holds.iter_mut().find(|(known, ..)| known.id == *id && !known.has_ended(now));
-        let Some((hold, covered, _)) = found else { return Ok(false) };
-        hold.review = Some(next);
-        let note = notes::hold(hold, "review", Some(by), covered.clone());
-        inner.append(now, note);
-        Ok(true)
+        Ok(self.lock().review_hold(now, by, id, next))
     }
 
     fn end_holds(&self, now: Instant) -> Result<Ended, StateError> {
-        let mut inner = self.lock();
-        let mut ended = Ended::default();
-        let mut left = Vec::new();
-        for (mut hold, covered, by) in std::mem::take(&mut inner.holds) {
-            if let Some(over) = hold::ended(&hold, now) {
-                hold = over;
-                inner.append(now, notes::hold(&hold, "end", None, covered.clone()));
-                ended.by_themselves.push(hold.id);
-            }
-            if hold.keeps(now) {
-                left.push((hold, covered, by));
-            } else {
-                ended.forgotten.push(hold.id);
-            }
-        }
-        inner.holds = left;
-        Ok(ended)
+        Ok(self.lock().end_holds(now))
     }
 
     fn holds(&self) -> Result<Vec<Hold>, StateError> {
@@ -341,27 +278,12 @@ impl StateStore for MemoryState {
     }
 
     fn begin_run(&self, now: Instant, note: &RunNote) -> Result<(), StateError> {
-        let mut inner = self.lock();
-        inner.append(now, Body::Run(note.clone()));
-        inner.runs.push(PastRun { note: note.clone(), began: now, ended: None });
+        self.lock().begin_run(now, note);
         Ok(())
     }
 
     fn finish_run(&self, now: Instant, note: &RunNote, curves: Option<&[Curve]>) -> Result<(), StateError> {
-        let mut inner = self.lock();
-        let Some(run) = inner.runs.iter_mut().find(|run| run.note.run == note.run) else {
-            return Err(StateError::Damaged {
-                what: format!("run {}", note.run),
-                why: "it ends without having begun".to_owned(),
-            });
-        };
-        run.note = note.clone();
-        run.ended = Some(now);
-        inner.append(now, Body::Run(note.clone()));
-        if let Some(curves) = curves {
-            inner.keep_curves(&note.policy, curves);
-        }
-        Ok(())
+        self.lock().finish_run(now, note, curves)
     }
 
     fn runs(&self, policy: &PolicyId, limit: usize) -> Result<Vec<PastRun>, StateError> {
@@ -374,15 +296,7 @@ impl StateStore for MemoryState {
     }
 
     fn done_since(&self, policy: &PolicyId, of: &str, since: Instant) -> Result<u64, StateError> {
-        let inner = self.lock();
-        let made_then = inner.curves.get(policy).filter(|(_, curves)| curves.iter().any(|c| c.made == since));
-        let seen = made_then.map_or(0, |(size, _)| *size);
-        let counts = |done: &&Done| {
-            done.policy == *policy
-                && done.of == of
-                && (done.at > since || done.at == since && done.index >= seen)
-        };
-        Ok(inner.done.iter().filter(counts).map(|done| done.records).sum())
+        Ok(self.lock().done_since(policy, of, since))
     }
 
     fn record_intent(
@@ -461,30 +375,6 @@ impl StateStore for MemoryState {
 
     fn settle(&self) -> Result<(), StateError> {
         Ok(())
-    }
-}
-
-/// A list that is being gathered.
-struct Gathering<'a> {
-    state: &'a MemoryState,
-    batch: BatchId,
-    all: Vec<Hash>,
-}
-
-impl LongList for Gathering<'_> {
-    fn add(&mut self, part: &[Hash]) -> Result<(), StateError> {
-        self.all.extend_from_slice(part);
-        Ok(())
-    }
-
-    fn keep(mut self: Box<Self>) -> Result<Kept, StateError> {
-        self.all.sort_unstable();
-        if self.all.windows(2).any(|two| two[0] == two[1]) {
-            return Err(named_twice());
-        }
-        let (count, root) = (self.all.len() as u64, root_of(&self.all));
-        self.state.keep_manifest(&self.batch, &self.all)?;
-        Ok(Kept { count, root })
     }
 }
 

@@ -4,6 +4,7 @@
 mod access;
 mod bad_input;
 mod counting;
+mod lacking;
 
 use std::os::unix::process::ExitStatusExt;
 

@@ -37,3 +37,40 @@ pub(crate) fn told(checked: &Value, severity: &str) -> String {
     });
     lines.collect::<Vec<_>>().join("\n")
 }
+
+/// Two stages that need everything a role can be given: visits are changed, counted and deleted, and notes go along.
+pub(crate) const EVERYTHING: &str = r#"
+title = "Visits"
+owner = "reception"
+
+[[data]]
+store       = "desk"
+collection  = "visits"
+start.field = "at"
+
+[[data.with]]
+collection = "notes"
+by         = "visit"
+
+[[stage]]
+after      = "10 days"
+action     = "anonymize"
+fields.who = { method = "null" }
+
+[[stage]]
+after     = "30 days"
+action    = "delete"
+aggregate = { into = "stats", by = ["department"], count = "gone", sum = "seconds", min-cell = 7 }
+"#;
+
+/// The statements that `check` says would give the role what it lacks, which is one thing.
+#[track_caller]
+pub(crate) fn remedy(checked: &Value) -> Vec<String> {
+    let told = told(checked, "error");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let (_, statements) =
+        told.split_once("Let the database's administrator run: ").unwrap_or_else(|| panic!("{told}"));
+    let (statements, _) =
+        statements.split_once(". `forfall store grants`").unwrap_or_else(|| panic!("{told}"));
+    statements.split("; ").map(str::to_owned).collect()
+}

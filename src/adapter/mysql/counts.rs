@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::catalogue::{Entry, quoted};
+use super::privileges::{self, Needed};
 use super::receiving;
 use super::schema::Bound;
 use super::session::Session;
@@ -67,14 +68,36 @@ pub(super) fn has_cells(session: &Session) -> Result<bool, StoreError> {
         .with_help("Find out what made it; forfall needs that name for the cells of counts"))
 }
 
-/// Whether the user may write the counts: to the receiving table, and to the cells once they are there.
-pub(super) fn require_written(
+/// Whether the user may write the counts: to the receiving table, and to the cells, which it may have to make.
+pub(super) fn may_write(
     session: &Session,
     bound: &Bound,
     aggregate: &Arc<Aggregate>,
-) -> Result<(), StoreError> {
-    let with_cells = aggregate.hides() && has_cells(session)?;
-    Counting::of(session, bound, aggregate)?.require_privileges(session, with_cells)
+) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    let counting = Counting::of(session, bound, aggregate)?;
+    let mut found = vec![privileges::require_one(session, &counting.needed(session))];
+    if aggregate.hides() {
+        found.push(match has_cells(session)? {
+            true => privileges::require_one(session, &cells_needed()),
+            false => privileges::require_making(session, CREATE, &cells_needed()),
+        });
+    }
+    Ok(found)
+}
+
+fn cells_needed() -> Needed {
+    let statements = [
+        "SELECT cell, records, total, shown FROM forfall_cell WHERE FALSE FOR UPDATE".to_owned(),
+        "INSERT INTO forfall_cell SELECT * FROM forfall_cell WHERE FALSE ON DUPLICATE KEY UPDATE \
+         records = VALUES(records), total = VALUES(total), shown = VALUES(shown)"
+            .to_owned(),
+    ];
+    Needed { table: CELLS.to_owned(), to: written(statements) }
+}
+
+/// The server names only one of the two where a statement lacks both.
+fn written(statements: [String; 2]) -> Vec<(String, String)> {
+    statements.map(|statement| ("INSERT, UPDATE".to_owned(), statement)).to_vec()
 }
 
 impl Counting {
@@ -102,34 +125,20 @@ impl Counting {
                 "Run `forfall approve`; if it was approved before, find out why the table is gone",
             ));
         }
-        counting.require_privileges(session, aggregate.hides())?;
+        privileges::require_one(session, &counting.needed(session))?;
+        if aggregate.hides() {
+            privileges::require_one(session, &cells_needed())?;
+        }
         receiving::require_unmixed(session, aggregate, (&counting.into, &counting.columns))?;
         Ok(counting)
     }
 
-    /// One clear sentence before the first statement: explaining a statement needs what carrying it out needs.
-    fn require_privileges(&self, session: &Session, with_cells: bool) -> Result<(), StoreError> {
+    /// What writing the counts needs of the receiving table: the statement that adds does both.
+    fn needed(&self, session: &Session) -> Needed {
         let book = Book { session, counting: self };
         let none = (self.aggregate.other(), Portion::NONE);
-        let mut statements = vec![book.adding(std::slice::from_ref(&none)), book.taking(&none.0, none.1)];
-        if with_cells {
-            statements.push(
-                "SELECT cell, records, total, shown FROM forfall_cell WHERE FALSE FOR UPDATE".to_owned(),
-            );
-            statements.push(
-                "INSERT INTO forfall_cell SELECT * FROM forfall_cell WHERE FALSE ON DUPLICATE KEY UPDATE \
-                 records = VALUES(records), total = VALUES(total), shown = VALUES(shown)"
-                    .to_owned(),
-            );
-        }
-        statements.iter().try_for_each(|sql| {
-            session.run(&format!("EXPLAIN {sql}")).map_err(|error| match error.kind {
-                StoreErrorKind::Denied => {
-                    error.with_help("Nothing was done. `forfall store grants` prints what each role needs")
-                }
-                _ => error,
-            })
-        })
+        let statements = [book.taking(&none.0, none.1), book.adding(std::slice::from_ref(&none))];
+        Needed { table: self.into.name.clone(), to: written(statements) }
     }
 
     /// The record's own columns by which it is counted.

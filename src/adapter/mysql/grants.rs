@@ -91,6 +91,11 @@ fn add(session: &Session, needed: &mut BTreeMap<String, Needed>, one: &Use) -> R
     Ok(())
 }
 
+/// A whole database, as a grant names it: `_` and `%` would stand for other characters.
+pub(super) fn whole(database: &str) -> String {
+    quoted(&database.replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%"))
+}
+
 fn statements(
     session: &Session,
     uses: &[Use],
@@ -98,8 +103,7 @@ fn statements(
 ) -> Result<Vec<String>, StoreError> {
     let database: Vec<(String,)> = session.asked("SELECT DATABASE()", &[])?;
     let database = database.into_iter().next().map(|(name,)| name).unwrap_or_default();
-    // In a grant on a whole database `_` and `%` stand for other characters.
-    let pattern = quoted(&database.replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%"));
+    let pattern = whole(&database);
     let database = quoted(&database);
     let mut lines = Vec::new();
     let planner = "SELECT, REFERENCES";

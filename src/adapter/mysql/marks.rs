@@ -5,6 +5,7 @@
 
 use chrono::TimeDelta;
 
+use super::privileges::{self, Needed};
 use super::session::Session;
 use super::value::Bind;
 use crate::adapter::api::{StoreError, StoreErrorKind};
@@ -55,16 +56,20 @@ impl Session {
             .with_help("Run `forfall approve`; if it was approved before, find out why the marks are gone"))
     }
 
-    /// Refuses a user that may not write marks, where the table is there; the first approval makes it.
+    /// Refuses a user that may not write marks, or could not make their table, which the first approval does.
     pub(super) fn may_mark(&self) -> Result<(), StoreError> {
-        if !self.has_marks()? {
-            return Ok(());
+        let to = [
+            ("INSERT", format!("INSERT INTO {MARKS} SELECT * FROM {MARKS} WHERE FALSE")),
+            // A mark is never changed, but looked for behind a lock.
+            ("UPDATE", format!("SELECT 1 FROM {MARKS} WHERE FALSE FOR UPDATE")),
+            ("DELETE", format!("DELETE FROM {MARKS} WHERE FALSE")),
+        ];
+        let to = to.map(|(privilege, statement)| (privilege.to_owned(), statement)).to_vec();
+        let needed = Needed { table: MARKS.to_owned(), to };
+        match self.has_marks()? {
+            true => privileges::require_one(self, &needed),
+            false => privileges::require_making(self, CREATE, &needed),
         }
-        let inserts = format!("INSERT INTO {MARKS} SELECT * FROM {MARKS} WHERE FALSE");
-        for sql in [inserts, format!("DELETE FROM {MARKS} WHERE FALSE")] {
-            self.run(&format!("EXPLAIN {sql}"))?;
-        }
-        Ok(())
     }
 
     /// The row that makes the database recognisable.

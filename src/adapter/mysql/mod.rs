@@ -18,6 +18,7 @@ mod grants;
 mod listing;
 mod marks;
 mod orphans;
+mod privileges;
 mod receiving;
 mod rehearsal;
 mod replicas;

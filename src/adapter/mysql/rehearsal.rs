@@ -1,11 +1,11 @@
-//! Whether the user that disposes could do what policies want: statements are explained, never carried out, and the
-//! server explains only what it would let the user do.
+//! Whether the user that disposes could do what policies want. Nothing is carried out.
 
 use super::counts;
 use super::effects;
+use super::privileges::{Needed, require_one};
 use super::schema;
 use super::session::Session;
-use super::walk::{refuse_effects, require_privileges};
+use super::walk::refuse_effects;
 use crate::adapter::api::{Act, StoreError, Wanted};
 use crate::adapter::sql::{Work, rehearsal};
 
@@ -23,19 +23,17 @@ fn of_one(session: &Session, wanted: &Wanted) -> Result<Vec<Result<(), StoreErro
     // The planner may not see what this user does.
     let mut found = vec![refuse_effects(session, &schema::probe(session, target)?)];
     for act in &wanted.acts {
-        found.push(match act {
-            Act::Delete => {
-                let companions = effects::companions(session, &bound, target)?;
-                require_privileges(session, &bound.entry, None, &companions)
-            }
+        let needed = match act {
+            Act::Delete => Needed::all(&bound.entry, None, &effects::companions(session, &bound, target)?),
             Act::Change(changes) => {
                 let work = Work::of(&session.place, &bound.frame.own, changes)?;
-                require_privileges(session, &bound.entry, Some(&work), &[])
+                Needed::all(&bound.entry, Some(&work), &[])
             }
-        });
+        };
+        found.extend(needed.iter().map(|one| require_one(session, one)));
     }
     for aggregate in &wanted.aggregates {
-        found.push(counts::require_written(session, &bound, aggregate));
+        found.extend(counts::may_write(session, &bound, aggregate)?);
     }
     Ok(found)
 }

@@ -6,6 +6,7 @@
 //! may look at records, never dispose of any.
 
 use super::session::Session;
+use super::{grants, privileges};
 use crate::adapter::api::{StoreError, StoreErrorKind};
 
 /// The user of a session.
@@ -113,8 +114,12 @@ impl Role {
     pub(super) fn require_sight(&self, session: &Session) -> Result<(), StoreError> {
         let Some(hidden) = self.hidden() else { return Ok(()) };
         let why = format!("user `{}` may not see {hidden}", self.name);
-        Err(session
-            .trouble(StoreErrorKind::Denied, why)
-            .with_help("Nothing was done. Grant what `forfall store grants` prints for the whole database"))
+        let privilege = if self.sees_triggers { "REFERENCES" } else { "TRIGGER" };
+        let (database, user) = privileges::here(session)?;
+        let database = grants::whole(&database);
+        Err(session.trouble(StoreErrorKind::Denied, why).with_help(format!(
+            "Nothing was done. Let the database's administrator run: GRANT {privilege} ON {database}.* TO {user}. `forfall \
+             store grants` prints all that each role needs"
+        )))
     }
 }

@@ -15,11 +15,11 @@ pub(super) use stretch::{Cursor, Stretch};
 
 use super::ahead::{self, Workers};
 use super::batch::Frozen;
-use super::catalogue::Entry;
 use super::counts::Counting;
 use super::dialect::{self, Question};
 use super::effects::{self, Companion};
 use super::fate::Spool;
+use super::privileges::{self, Needed};
 use super::replicas::Replicas;
 use super::rows::Reader;
 use super::schema::{self, Bound};
@@ -113,7 +113,7 @@ impl MySqlWalk {
             Act::Delete => None,
             Act::Change(changes) => Some(Work::of(&session.place, &bound.frame.own, changes)?),
         };
-        require_privileges(&session, &bound.entry, work.as_ref(), &companions)?;
+        privileges::require(&session, &Needed::all(&bound.entry, work.as_ref(), &companions))?;
         let counting =
             job.aggregate.as_ref().map(|counts| Counting::begin(&session, &bound, counts)).transpose()?;
         let links = links_of(&job.predicate);
@@ -289,43 +289,4 @@ pub(super) fn refuse_effects(session: &Session, probed: &Schema) -> Result<(), S
     Err(session
         .trouble(StoreErrorKind::Changed, why)
         .with_help("Nothing was done. Take away what does that, or leave the table to whoever made it"))
-}
-
-/// One clear sentence before the first statement, instead of an error in the middle of a batch: explaining a statement
-/// needs what carrying it out needs.
-pub(super) fn require_privileges(
-    session: &Session,
-    entry: &Entry,
-    work: Option<&Work>,
-    companions: &[Companion],
-) -> Result<(), StoreError> {
-    use super::catalogue::quoted;
-    let mut statements = Vec::new();
-    match work {
-        None => {
-            statements.push(format!("EXPLAIN DELETE FROM {} WHERE FALSE", quoted(&entry.name)));
-            for companion in companions {
-                statements.push(format!("EXPLAIN DELETE FROM {} WHERE FALSE", quoted(&companion.entry.name)));
-            }
-        }
-        Some(work) => {
-            let set: Vec<String> = work
-                .parts()
-                .map(|(column, _)| format!("{name} = {name}", name = quoted(&column.name)))
-                .collect();
-            statements.push(format!(
-                "EXPLAIN UPDATE {} SET {} WHERE FALSE",
-                quoted(&entry.name),
-                set.join(", ")
-            ));
-        }
-    }
-    statements.iter().try_for_each(|sql| {
-        session.run(sql).map_err(|error| match error.kind {
-            StoreErrorKind::Denied => {
-                error.with_help("Nothing was done. `forfall store grants` prints what each role needs")
-            }
-            _ => error,
-        })
-    })
 }

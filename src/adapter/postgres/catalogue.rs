@@ -1,6 +1,7 @@
 //! The server's own catalogue: tables, columns, keys, references, triggers.
 
 use super::session::Session;
+use super::standing::granting;
 use super::value::Bind;
 use crate::adapter::api::{Named, StoreError, StoreErrorKind};
 use crate::adapter::sql::Keys;
@@ -106,9 +107,7 @@ pub(super) fn tables(session: &Session) -> Result<Vec<Named>, StoreError> {
 pub(super) fn table(session: &Session, name: &str) -> Result<Entry, StoreError> {
     let entry = described(session, name)?;
     let Some(why) = &entry.unread else { return Ok(entry) };
-    Err(session
-        .trouble(StoreErrorKind::Denied, why.clone())
-        .with_help("`forfall store grants` prints what each role needs"))
+    Err(session.trouble(StoreErrorKind::Denied, why.clone()).with_help(granting(session, &entry, "SELECT")))
 }
 
 /// The table of that name: found as SQL would find it, or with its schema in front. The catalogue tells everybody what

@@ -7,6 +7,7 @@ use super::catalogue::{self, Entry, quoted};
 use super::receiving::{receiver_of, require_unmixed};
 use super::schema::Bound;
 use super::session::Session;
+use super::standing::lacking;
 use super::value::Bind;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::sql::Record;
@@ -87,7 +88,10 @@ impl Counting {
                 "Run `forfall approve`; if it was approved before, find out why the table is gone",
             ));
         }
-        require_privileges(session, &into, cells)?;
+        written(session, &into)?;
+        if cells.is_some() {
+            written(session, &catalogue::described(session, CELLS)?)?;
+        }
         match self::cells(session)? {
             // Without small groups ours may be another's matter.
             Some(oid) if cells.is_none() && !may(session, oid, "SELECT")? => {}
@@ -129,29 +133,55 @@ impl Counting {
     }
 }
 
-/// Whether the role may write the counts: to the receiving table, and to the cells once they are there.
-pub(super) fn require_written(
+/// Whether the role may write the counts: to the receiving table, and to the cells, which it may have to make.
+pub(super) fn may_write(
     session: &Session,
     bound: &Bound,
     aggregate: &Aggregate,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Result<(), StoreError>>, StoreError> {
     let (into, _) = receiver_of(session, bound, aggregate, catalogue::table)?;
-    require_privileges(session, &into, if aggregate.hides() { cells(session)? } else { None })
+    let mut found = vec![written(session, &into)];
+    if aggregate.hides() {
+        found.push(match cells(session)? {
+            Some(_) => catalogue::described(session, CELLS).and_then(|cells| written(session, &cells)),
+            None => may_make_cells(session),
+        });
+    }
+    Ok(found)
 }
 
-fn require_privileges(session: &Session, into: &Entry, cells: Option<u32>) -> Result<(), StoreError> {
-    let written = std::iter::once((into.oid, into.spelled.as_str())).chain(cells.map(|oid| (oid, CELLS)));
-    for (oid, name) in written {
-        for privilege in ["SELECT", "INSERT", "UPDATE"] {
-            if !may(session, oid, privilege)? {
-                let why = format!("the role may not {privilege} in table `{name}`, where counts are written");
-                return Err(session
-                    .trouble(StoreErrorKind::Denied, why)
-                    .with_help("Nothing was done. `forfall store grants` prints what each role needs"));
-            }
+/// The first approval makes the table of cells.
+fn may_make_cells(session: &Session) -> Result<(), StoreError> {
+    let asked = session.one(
+        "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), \
+         quote_ident(coalesce(current_schema()::text, 'public')), quote_ident(current_user::text)",
+        &[],
+    )?;
+    if asked.get(0) {
+        return Ok(());
+    }
+    let (schema, role): (String, String) = (asked.get(1), asked.get(2));
+    let why =
+        format!("the role may not make table `{CELLS}` in schema {schema}, which the first approval does");
+    let cells = format!("{schema}.{CELLS}");
+    Err(session.trouble(StoreErrorKind::Denied, why).with_help(format!(
+        "Nothing was done. Let the database's administrator run: {}; GRANT {WRITES} ON {cells} TO {role}. `forfall store \
+         grants` prints all that each role needs",
+        CREATE.replace(CELLS, &cells)
+    )))
+}
+
+/// What tables of counts are written with.
+const WRITES: &str = "SELECT, INSERT, UPDATE";
+
+fn written(session: &Session, table: &Entry) -> Result<(), StoreError> {
+    let mut missing = Vec::new();
+    for privilege in WRITES.split(", ") {
+        if !may(session, table.oid, privilege)? {
+            missing.push(privilege);
         }
     }
-    Ok(())
+    if missing.is_empty() { Ok(()) } else { Err(lacking(session, table, &missing.join(", "))) }
 }
 
 /// The statements, in the batch's transaction.

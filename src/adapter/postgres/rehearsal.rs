@@ -1,11 +1,11 @@
 //! Whether the role that disposes could do what policies want: asked of the catalogue, by that role itself.
 
-use super::catalogue::{self, Entry};
+use super::catalogue::{self, Entry, quoted};
 use super::counts;
 use super::effects;
 use super::schema;
 use super::session::Session;
-use super::standing::{require_privileges, require_writable};
+use super::standing::{granting, privileges, require_writable};
 use super::value::Bind;
 use crate::adapter::api::{Act, StoreError, StoreErrorKind, Wanted};
 use crate::adapter::sql::rehearsal;
@@ -28,7 +28,7 @@ fn of_one(session: &Session, wanted: &Wanted) -> Result<Vec<Result<(), StoreErro
             Act::Delete => effects::companions(session, &bound, target)?,
             Act::Change(_) => Vec::new(),
         };
-        found.push(require_privileges(session, &bound, act, &companions));
+        found.extend(privileges(session, &bound, act, &companions)?);
     }
     // Where our own code has a say, or more than the record goes, rows are locked first, and those that decide with them.
     found.push(require_lock(session, &bound.entry));
@@ -36,7 +36,7 @@ fn of_one(session: &Session, wanted: &Wanted) -> Result<Vec<Result<(), StoreErro
         found.push(require_lock(session, &catalogue::table(session, &linked.link.collection)?));
     }
     for aggregate in &wanted.aggregates {
-        found.push(counts::require_written(session, &bound, aggregate));
+        found.extend(counts::may_write(session, &bound, aggregate)?);
     }
     Ok(found)
 }
@@ -52,5 +52,11 @@ fn require_lock(session: &Session, entry: &Entry) -> Result<(), StoreError> {
         "the role may not lock rows of table `{}`, for which it needs UPDATE of one of its columns",
         entry.spelled
     );
-    Err(session.trouble(StoreErrorKind::Denied, why))
+    let column =
+        entry.primary_key.first().map_or_else(String::new, |column| format!(" ({})", quoted(column)));
+    Err(session.trouble(StoreErrorKind::Denied, why).with_help(granting(
+        session,
+        entry,
+        &format!("UPDATE{column}"),
+    )))
 }

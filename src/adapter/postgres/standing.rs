@@ -1,5 +1,6 @@
 //! What has to stand as it is under a walk: the tables, and what the role may do with them.
 
+use super::catalogue::{Entry, quoted};
 use super::effects::Companion;
 use super::schema::Bound;
 use super::session::Session;
@@ -50,45 +51,70 @@ pub(super) fn require_privileges(
     act: &Act,
     companions: &[Companion],
 ) -> Result<(), StoreError> {
-    let mut needed = Vec::new();
+    privileges(session, bound, act, companions)?.into_iter().collect()
+}
+
+/// For each table: whether the role may do what disposing needs.
+pub(super) fn privileges(
+    session: &Session,
+    bound: &Bound,
+    act: &Act,
+    companions: &[Companion],
+) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    let may = |entry: &Entry, privilege: &str| -> Result<bool, StoreError> {
+        let bound = [Bind::Int(entry.oid.into()), Bind::Text(privilege.to_owned())];
+        Ok(session.one("SELECT has_table_privilege($1::int8::oid, $2::text)", &bound)?.get(0))
+    };
+    let may_update = |column: &str| -> Result<bool, StoreError> {
+        let bound = [Bind::Int(bound.entry.oid.into()), Bind::Text(column.to_owned())];
+        let sql = "SELECT has_column_privilege($1::int8::oid, $2::text, 'UPDATE')";
+        Ok(session.one(sql, &bound)?.get(0))
+    };
+    let mut found = Vec::new();
     match act {
-        Act::Delete => needed.push((&bound.entry, "DELETE", Vec::new())),
-        Act::Change(changes) => {
-            let columns = changes.iter().map(|change| change.column.clone()).collect();
-            needed.push((&bound.entry, "UPDATE", columns));
+        Act::Delete => {
+            for entry in std::iter::once(&bound.entry).chain(companions.iter().map(|along| &along.entry)) {
+                let lacks = if may(entry, "DELETE")? { None } else { Some("DELETE") };
+                found.push(lacks.map_or(Ok(()), |lacks| Err(lacking(session, entry, lacks))));
+            }
         }
-    }
-    needed.extend(companions.iter().map(|companion| (&companion.entry, "DELETE", Vec::new())));
-    for (entry, privilege, columns) in needed {
-        let missing: Vec<String> = if columns.is_empty() {
-            let has = session.one(
-                "SELECT has_table_privilege($1::int8::oid, $2::text)",
-                &[Bind::Int(entry.oid.into()), Bind::Text(privilege.to_owned())],
-            )?;
-            if has.get(0) { Vec::new() } else { vec![entry.spelled.clone()] }
-        } else {
+        Act::Change(changes) => {
             let mut missing = Vec::new();
-            for column in columns.into_iter().filter(|column| entry.column(column).is_some()) {
-                let has = session.one(
-                    "SELECT has_column_privilege($1::int8::oid, $2::text, $3::text)",
-                    &[
-                        Bind::Int(entry.oid.into()),
-                        Bind::Text(column.clone()),
-                        Bind::Text(privilege.to_owned()),
-                    ],
-                )?;
-                if !has.get::<_, bool>(0) {
-                    missing.push(column);
+            for change in changes.iter().filter(|change| bound.entry.column(&change.column).is_some()) {
+                if !may_update(&change.column)? {
+                    missing.push(quoted(&change.column));
                 }
             }
-            missing
-        };
-        if !missing.is_empty() {
-            let why = format!("the role may not {privilege} in table `{}`", entry.spelled);
-            return Err(session
-                .trouble(StoreErrorKind::Denied, why)
-                .with_help("Nothing was done. `forfall store grants` prints what each role needs"));
+            found.push(match missing.as_slice() {
+                [] => Ok(()),
+                missing => Err(lacking(session, &bound.entry, &format!("UPDATE ({})", missing.join(", ")))),
+            });
         }
     }
-    Ok(())
+    Ok(found)
+}
+
+/// What the role lacks of a table, and the statement that gives it.
+pub(super) fn lacking(session: &Session, entry: &Entry, privileges: &str) -> StoreError {
+    let why = format!("the role may not {privileges} in table `{}`", entry.spelled);
+    let granting = granting(session, entry, privileges);
+    session.trouble(StoreErrorKind::Denied, why).with_help(format!("Nothing was done. {granting}"))
+}
+
+/// How the role gets what it lacks of a table.
+pub(super) fn granting(session: &Session, entry: &Entry, privileges: &str) -> String {
+    let schema = quoted(&entry.schema);
+    let asked = session.one(
+        "SELECT quote_ident(current_user::text), has_schema_privilege($1::text, 'USAGE')",
+        &[Bind::Text(entry.schema.clone())],
+    );
+    // Where it cannot be asked who it is, its name is left to whoever reads this.
+    let (role, uses): (String, bool) =
+        asked.map_or_else(|_| ("the role in the URL".to_owned(), true), |row| (row.get(0), row.get(1)));
+    let usage = if uses { String::new() } else { format!("GRANT USAGE ON SCHEMA {schema} TO {role}; ") };
+    format!(
+        "Let the database's administrator run: {usage}GRANT {privileges} ON {schema}.{} TO {role}. `forfall store grants` \
+         prints all that each role needs",
+        quoted(&entry.name)
+    )
 }

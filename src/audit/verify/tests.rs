@@ -1,103 +1,14 @@
 //! What a log that was tampered with cannot hide.
 
-use chrono::TimeZone as _;
+mod made_up;
+
+use made_up::{approval, genesis, good, head, intent, key, leaves, noon, outcome, recovery, vkey};
 
 use super::*;
-use crate::audit::entry::{ApprovalGiven, Entry, Genesis, Intent, Outcome, Recovery};
+use crate::audit::entry::{Entry, Genesis};
 use crate::audit::leaf::Leaf;
 use crate::audit::note::LogKey;
 use crate::audit::tree::leaf_hash;
-use crate::model::batch::BatchLabel;
-use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
-
-fn key() -> LogKey {
-    LogKey::new("forfall/0f0f0f0f", &[7; 32]).unwrap()
-}
-
-fn vkey() -> String {
-    key().verifier().to_string()
-}
-
-fn noon() -> Instant {
-    chrono::Utc.with_ymd_and_hms(2026, 11, 1, 12, 0, 0).unwrap()
-}
-
-fn head(leaves: &[Vec<u8>]) -> String {
-    let mut frontier = Frontier::new();
-    for leaf in leaves {
-        frontier.append(leaf_hash(leaf));
-    }
-    key().sign(frontier.size(), frontier.root())
-}
-
-fn leaves(bodies: Vec<Body>) -> Vec<Vec<u8>> {
-    bodies.into_iter().map(|body| Entry::new(noon(), body).canonical()).collect()
-}
-
-fn batch(number: u8) -> BatchId {
-    format!("019a3f6e-0000-7000-8000-0000000000{number:02x}").parse().unwrap()
-}
-
-fn run() -> RunId {
-    "019a3f6e-0000-7000-8000-000000000000".parse().unwrap()
-}
-
-fn genesis() -> Body {
-    Body::Genesis(Genesis { origin: "forfall/0f0f0f0f".into(), vkey: vkey(), continues: None })
-}
-
-fn approval() -> Body {
-    Body::Approval(ApprovalGiven {
-        policy: PolicyId::new("p"),
-        hash: "00".into(),
-        by: "op-00000000".into(),
-        count: 9,
-        bound_to: "00".into(),
-        author: None,
-        cancelled: None,
-    })
-}
-
-fn intent(number: u8, count: u64) -> Body {
-    Body::Intent(Intent {
-        label: BatchLabel {
-            batch: batch(number),
-            run: run(),
-            policy: PolicyId::new("p"),
-            store: StoreName::new("s"),
-            collection: "c".into(),
-            class: None,
-            stage: 1,
-            action: "delete".into(),
-        },
-        hash: "00".into(),
-        count,
-        root: "00".into(),
-        epoch: 1,
-        companions: Vec::new(),
-    })
-}
-
-fn outcome(number: u8, done: u64, skipped: u64) -> Body {
-    Body::Outcome(Outcome {
-        batch: batch(number),
-        run: run(),
-        policy: PolicyId::new("p"),
-        done,
-        skipped,
-        failed: 0,
-        not_done: Vec::new(),
-        basis: "marked".into(),
-    })
-}
-
-fn recovery(number: u8) -> Body {
-    Body::Recovery(Recovery { batch: batch(number), fate: "done".into() })
-}
-
-fn good() -> Vec<Body> {
-    vec![genesis(), approval(), intent(1, 3), outcome(1, 2, 1), intent(2, 1), recovery(2), outcome(2, 1, 0)]
-}
 
 /// The problems of a log whose head is in order.
 fn problems(bodies: Vec<Body>) -> Vec<Problem> {

@@ -187,7 +187,7 @@ fn no_more(page: &mut Page, policy: &Policy, told: &Explanation) {
     }
     match last(told) {
         Some((_, intent)) => {
-            page.item("policy", &format!("the text that it went under has SHA-256 {}", intent.hash))
+            page.item("policy", &format!("the text that it went under has SHA-256 {}", intent.hash));
         }
         None if told.elsewhere => {}
         None => page.item(

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::load::load;
+use crate::model::notice::Kind;
 
 const CONFIG: &str = r#"
 timezone = "Europe/Oslo"

@@ -6,18 +6,18 @@ use crate::roles::{ASKING, told};
 use serde_json::Value;
 
 /// Both users under names of their own, because users belong to the whole server.
-struct Users {
+pub(super) struct Users {
     planner: String,
-    executor: String,
+    pub(super) executor: String,
 }
 
 impl Users {
-    fn of(desk: &Desk) -> Self {
+    pub(super) fn of(desk: &Desk) -> Self {
         Self { planner: format!("p_{}", desk.database), executor: format!("e_{}", desk.database) }
     }
 
     /// Runs what is printed, for these users.
-    fn grant(&self, desk: &Desk, granted: &Value) {
+    pub(super) fn grant(&self, desk: &Desk, granted: &Value) {
         for line in granted["statements"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()) {
             let line = line.split(";  --").next().unwrap().trim_end_matches(';');
             if line.starts_with("--") {
@@ -30,18 +30,18 @@ impl Users {
         }
     }
 
-    fn connect(&self, desk: &Desk) {
+    pub(super) fn connect(&self, desk: &Desk) {
         desk.connect_as(&self.executor, &format!("planner-url = \"{}\"\n", desk.url(&self.planner)));
     }
 
-    fn drop(self, desk: &Desk) {
+    pub(super) fn drop(self, desk: &Desk) {
         for user in [self.planner, self.executor] {
             sql(&desk.database, &format!("DROP USER {user}@localhost"));
         }
     }
 }
 
-fn notes(desk: &Desk) {
+pub(super) fn notes(desk: &Desk) {
     sql(
         &desk.database,
         "CREATE TABLE notes (id BIGINT PRIMARY KEY, visit BIGINT, KEY (visit)) ENGINE = InnoDB",

@@ -7,17 +7,17 @@ use crate::roles::{ASKING, told};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 
-const NOTES: &str = "CREATE TABLE notes (id bigint PRIMARY KEY, visit bigint REFERENCES visits); \
+pub(super) const NOTES: &str = "CREATE TABLE notes (id bigint PRIMARY KEY, visit bigint REFERENCES visits); \
      INSERT INTO notes SELECT n, n FROM generate_series(1, 100) n; CREATE INDEX ON notes (visit)";
 
 /// Both roles under names of their own, because roles belong to the whole server.
-struct Roles {
+pub(super) struct Roles {
     planner: String,
-    executor: String,
+    pub(super) executor: String,
 }
 
 impl Roles {
-    fn of(desk: &Desk) -> Self {
+    pub(super) fn of(desk: &Desk) -> Self {
         Self {
             planner: format!("{}_planner", desk.database),
             executor: format!("{}_executor", desk.database),
@@ -25,7 +25,7 @@ impl Roles {
     }
 
     /// The statements as these roles have them.
-    fn script(&self, granted: &Value) -> String {
+    pub(super) fn script(&self, granted: &Value) -> String {
         let lines = granted["statements"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
         lines
             .collect::<Vec<_>>()
@@ -34,14 +34,14 @@ impl Roles {
             .replace("forfall_executor", &self.executor)
     }
 
-    fn connect(&self, desk: &Desk) {
+    pub(super) fn connect(&self, desk: &Desk) {
         let port = server::postgres().port;
         let url =
             format!("planner-url = \"postgres://{}@127.0.0.1:{port}/{}\"\n", self.planner, desk.database);
         desk.connect_as(&self.executor, &url);
     }
 
-    fn drop(self, desk: &Desk) {
+    pub(super) fn drop(self, desk: &Desk) {
         let Self { planner, executor } = self;
         sql(
             &desk.database,
