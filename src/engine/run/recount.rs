@@ -98,13 +98,12 @@ impl Begun<'_> {
             // The survey also counts what meanwhile belongs to a later stage: what it finds left is asked for exactly.
             let early = surveyed.iter().position(|(of, _)| *of == place).map(|at| surveyed.swap_remove(at).1);
             let is_early = early.is_some();
-            let made = match early {
-                Some(early) => Ok(Some(early)),
-                None => {
-                    let policy = self.policy;
-                    let survey = forecast::Survey { policy, data, plan, place, circumstances: &fresh };
-                    survey.forecast(store, survey.lasting(store, &before).as_ref())
-                }
+            let made = if let Some(early) = early {
+                Ok(Some(early))
+            } else {
+                let policy = self.policy;
+                let survey = forecast::Survey { policy, data, plan, place, circumstances: &fresh };
+                survey.forecast(store, survey.lasting(store, &before).as_ref())
             };
             match made {
                 Ok(Some(forecast)) => {
