@@ -7,7 +7,7 @@ use super::dialect::Question;
 use super::schema::Bound;
 use super::session::Session;
 use super::value::Bind;
-use crate::adapter::api::StoreError;
+use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::sql::ahead::Places;
 
 /// So many records that go are in a window, unless several have the same start.
@@ -26,7 +26,8 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// Divides what goes now; `None` where too many records have the same start.
+    /// Divides what goes now; `None` where too many records have the same start, or where the server takes too long to
+    /// find all of them: then they are found a few at a time.
     pub(super) fn divide(
         session: &Session,
         bound: &Bound,
@@ -41,7 +42,11 @@ impl Windows {
         );
         let mut ends: Vec<String> = Vec::new();
         let mut same = 0;
-        for row in session.rows(&sql, &question.bound)? {
+        let rows = match session.rows(&sql, &question.bound) {
+            Err(error) if error.kind == StoreErrorKind::Busy => return Ok(None),
+            rows => rows?,
+        };
+        for row in rows {
             let end: String = row.get(0);
             if ends.last() != Some(&end) {
                 ends.push(end);

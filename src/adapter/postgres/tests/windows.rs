@@ -1,14 +1,17 @@
 //! Windows of starts, and a walk by them.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use super::super::dialect;
 use super::super::schema;
+use super::super::session::Session;
 use super::super::windows::{MOST, RECORDS, Windows};
-use super::{World, deletion, label, number, place, target, world};
+use super::{World, alone, deletion, label, number, place, target, world};
 use crate::adapter::api::{Dispose as _, Inspect as _, Job, Walk};
 use crate::adapter::place::Server;
 use crate::adapter::postgres::PostgresStore;
+use crate::adapter::sql::Limits;
 use crate::model::ids::StoreName;
 use crate::model::key::Key;
 use crate::model::predicate::Predicate;
@@ -37,10 +40,14 @@ fn store(world: &World, parallel: usize) -> PostgresStore {
 }
 
 fn divided(world: &World, job: &Job) -> Option<Windows> {
+    divided_by(&world.other, world, job)
+}
+
+fn divided_by(session: &Session, world: &World, job: &Job) -> Option<Windows> {
     let bound = schema::bind(&world.other, &job.scope.target).unwrap();
     let question = dialect::question(&bound, &job.scope.events, &job.predicate).unwrap();
     let column = (bound.column("at"), "timestamptz");
-    Windows::divide(&world.other, &bound, &question, (&column.0, column.1)).unwrap()
+    Windows::divide(session, &bound, &question, (&column.0, column.1)).unwrap()
 }
 
 fn is_due_left(world: &World) -> i64 {
@@ -92,6 +99,18 @@ fn equal_starts_stay_together_unless_they_are_too_many() {
     assert_eq!(windows.count(), 1 + 3 + 1);
     world.other.run(&rows(MOST)).unwrap();
     assert!(divided(&world, &job()).is_none());
+}
+
+#[test]
+fn a_server_that_takes_too_long_is_not_asked_for_all_of_them() {
+    let world = little_due();
+    let limits = Limits { lock: Duration::from_millis(50), ..Limits::default() };
+    let place = place("postgres", &world.database);
+    let session = Session::write("test", &place, limits, &alone()).unwrap();
+    world.other.run("BEGIN; LOCK TABLE records").unwrap();
+    assert!(divided_by(&session, &world, &job()).is_none());
+    world.other.run("COMMIT").unwrap();
+    assert!(divided_by(&session, &world, &job()).is_some());
 }
 
 #[test]
