@@ -15,6 +15,10 @@ use crate::model::ids::BatchId;
 /// What goes, and what that binds.
 pub(super) type Asked = (String, Vec<Bind>);
 
+/// What is inserted after a table was divided may all lie in one place: of more records than this, a batch would take too long
+/// and too much memory.
+const MOST_AT_ONCE: usize = 100_000;
+
 /// What a place is.
 #[derive(Clone)]
 pub(super) enum Division {
@@ -90,6 +94,13 @@ impl Hand for PlaceHand {
                 let nameless = "a row that was to go has no key by which it could be named";
                 let key = key.ok_or_else(|| self.session.trouble(StoreErrorKind::Unsupported, nameless))?;
                 records.push(key);
+                if records.len() > MOST_AT_ONCE {
+                    let why = "far more records than planned are in one range now";
+                    return Err(self
+                        .session
+                        .trouble(StoreErrorKind::Busy, why)
+                        .with_help("Nothing of the batch was done. The next run counts them first"));
+                }
                 Ok(())
             })?;
             begins = ends;

@@ -141,6 +141,19 @@ fn what_is_moved_behind_the_workers_goes_as_well() {
 }
 
 #[test]
+fn a_flood_into_one_window_is_no_batch() {
+    let world = little_due();
+    let store = store(&world, 1);
+    let mut walk = store.walk(job()).unwrap();
+    let flood = "INSERT INTO records SELECT n, '2020-01-01Z' FROM generate_series(300001, 400001) n";
+    world.other.run(flood).unwrap();
+    let error = walk.prepare(&label(), 1_000, &HashSet::new()).err().expect("nobody counted on so many");
+    assert!(error.to_string().contains("far more records than planned"), "{error}");
+    drop(walk);
+    assert_eq!(is_due_left(&world), DUE + 100_001);
+}
+
+#[test]
 fn what_is_held_meanwhile_stays() {
     let world = little_due();
     let store = store(&world, 2);
