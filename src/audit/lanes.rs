@@ -4,6 +4,7 @@
 //! is taken for several digests in turn, which do not wait for each other.
 
 use sha2::block_api::compress256;
+use zeroize::Zeroize as _;
 
 use super::tree::Hash;
 
@@ -29,6 +30,14 @@ pub(super) struct Keyed {
     taken: u64,
     /// What comes after those and does not fill a block.
     rest: Vec<u8>,
+}
+
+/// What the key makes of them is as good as the key.
+impl Drop for Keyed {
+    fn drop(&mut self) {
+        self.inner.zeroize();
+        self.outer.zeroize();
+    }
 }
 
 impl Keyed {

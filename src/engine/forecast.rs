@@ -138,8 +138,11 @@ impl Survey<'_> {
             remaining: plan.total.count,
             points: points(surveyed.counts),
             needed: if needed.last() > Some(&0) { points(needed) } else { Vec::new() },
-            whole: lasting::basis(policy, data, plan, place, circumstances)
-                .map(|basis| Whole { at: now, basis }),
+            whole: lasting::basis(policy, data, plan, place, circumstances).map(|basis| Whole {
+                at: now,
+                behind: None,
+                basis,
+            }),
         };
         if let Some(lasting) = lasting {
             lasting.follow(&mut curve.points);
@@ -169,6 +172,12 @@ pub fn of(data: usize, class: Option<&str>, stage: usize) -> String {
 /// Behind its end, the last value.
 pub fn expected(curve: &Curve, at: Instant) -> u64 {
     curve.points.iter().take_while(|(point, _)| *point <= at).last().map_or(0, |(_, count)| *count)
+}
+
+/// The same, but of what was counted when the curve was made: nothing that was taken over from an earlier one.
+pub fn expected_anew(curve: &Curve, at: Instant) -> u64 {
+    let behind = curve.whole.as_ref().and_then(|whole| whole.behind);
+    expected(curve, behind.map_or(at, |behind| at.min(behind)))
 }
 
 /// What the curve says for the first point at or after an instant: never too little.

@@ -78,7 +78,7 @@ impl<'c> Lasting<'c> {
 
     /// When all of it was counted, and what that rests on.
     pub(super) fn whole(&self) -> Whole {
-        self.whole.clone()
+        Whole { behind: Some(self.begins()), ..self.whole.clone() }
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
             remaining: 100,
             points: vec![(at(0), 3), (at(1), 5), (at(48), 20), (at(72), 45), (at(96), 100)],
             needed: Vec::new(),
-            whole: Some(Whole { at: at(0), basis: "rule".to_owned() }),
+            whole: Some(Whole { at: at(0), behind: None, basis: "rule".to_owned() }),
         }
     }
 
@@ -109,7 +109,8 @@ mod tests {
         let mut points = vec![(at(1), 0), (at(2), 1), (at(72), 7)];
         lasting.follow(&mut points);
         assert_eq!(points, [(at(1), 0), (at(2), 1), (at(72), 7), (at(96), 7 + 55)]);
-        assert_eq!(lasting.whole().at, at(0), "it is as old as before");
+        let whole = lasting.whole();
+        assert_eq!((whole.at, whole.behind), (at(0), Some(at(72))), "it is as old as before");
     }
 
     #[test]

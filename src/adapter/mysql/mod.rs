@@ -43,8 +43,8 @@ use crate::adapter::api::{
     StoreError, Surveyed, Total, Use, Walk, Wanted,
 };
 use crate::adapter::place::Server;
+use crate::adapter::sql::Limits;
 use crate::adapter::sql::company::{Company, Few};
-use crate::adapter::sql::{Limits, starts};
 use crate::model::aggregate::Aggregate;
 use crate::model::batch::{BatchLabel, Fate};
 use crate::model::ids::StoreName;
@@ -156,12 +156,7 @@ impl Inspect for MySqlStore {
     }
 
     fn finds_by_start(&self, scope: &Scope, _: &Predicate, start: &Arc<Start>) -> Result<bool, StoreError> {
-        self.ask(|session| {
-            let bound = schema::bind(session, &scope.target)?;
-            Ok(starts::axis(start, &bound.frame)
-                .and_then(|(name, _)| bound.entry.column(name))
-                .is_some_and(|column| column.indexed))
-        })
+        self.ask(|session| Ok(way::indexed(&schema::bind(session, &scope.target)?, start).is_some()))
     }
 
     fn orphans(&self, target: &Target) -> Result<Vec<Option<u64>>, StoreError> {

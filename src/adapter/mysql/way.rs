@@ -8,7 +8,7 @@ use super::session::Session;
 use crate::adapter::api::{Scope, StoreError};
 use crate::adapter::sql::{links_of, starts};
 use crate::model::predicate::Predicate;
-use crate::model::schema::ColumnKind;
+use crate::model::schema::{Column, ColumnKind};
 use crate::model::start::Start;
 
 /// The index on the start leads to rows that lie anywhere: it is followed for less than this part of them. The server
@@ -26,6 +26,12 @@ pub(super) enum Order {
     Start(String),
 }
 
+/// The start's own column, where an index leads to its values.
+pub(super) fn indexed<'b>(bound: &'b Bound, start: &Start) -> Option<&'b Column> {
+    let (name, _) = starts::axis(start, &bound.frame)?;
+    bound.entry.column(name).filter(|column| column.indexed)
+}
+
 /// By the start's index where the server itself would answer the question by it, and only for a small part of the rows.
 pub(super) fn order(
     session: &Session,
@@ -33,11 +39,7 @@ pub(super) fn order(
     start: Option<&Arc<Start>>,
     question: &Question,
 ) -> Result<Order, StoreError> {
-    let axis = start.and_then(|start| starts::axis(start, &bound.frame));
-    let Some((name, _)) = axis else { return Ok(Order::Key) };
-    if bound.entry.column(name).is_none_or(|column| !column.indexed) {
-        return Ok(Order::Key);
-    }
+    let Some(column) = start.and_then(|start| indexed(bound, start)) else { return Ok(Order::Key) };
     // The whole rows: an index that has all that is asked for would be read from end to end with pleasure.
     let sql = format!("EXPLAIN SELECT {table}.* FROM {table} WHERE {}", question.sql, table = bound.from());
     let rows = session.rows(&sql, &question.bound)?;
@@ -48,7 +50,7 @@ pub(super) fn order(
             && !["", "PRIMARY"].contains(&text(row, "key").as_str())
             && rows < bound.entry.estimate.unwrap_or(0) / WORTH_THE_INDEX + FEW
     });
-    Ok(if by_index { Order::Start(bound.column(name)) } else { Order::Key })
+    Ok(if by_index { Order::Start(bound.column(&column.name)) } else { Order::Key })
 }
 
 /// Whether the server would count what the question asks for by an index that begins with that column and has

@@ -1,8 +1,9 @@
 //! Walking the records of a job, batch after batch.
 //!
 //! Where much is due, the walk follows the table's pages, so that each is read and written once; where little is due,
-//! it follows the index on the start, in windows if enough is due for more than one. Which of the two is the server's own estimate. What lies in the next stretch is
-//! found by reading; what goes is decided by the statement that carries the whole predicate.
+//! it follows the index on the start, in windows if enough is due for more than one. Which of the two is the server's own
+//! estimate. What lies in the next stretch is found by reading; what goes is decided by the statement that carries the
+//! whole predicate.
 
 mod stretch;
 
@@ -297,7 +298,7 @@ fn divided(walk: &PostgresWalk, due: u64) -> Result<Option<(Division, Size)>, St
             Ok(Some((Division::Pages, Size { places, fullest: FULLEST_PAGE, records, due })))
         }
         Order::Start(column, kind) => {
-            let windows = Windows::divide(&walk.session, &walk.bound, &walk.question, (column, kind))?;
+            let windows = Windows::divide(&walk.session, &walk.bound, &walk.question, (column, kind), due)?;
             Ok(windows.map(|windows| {
                 let size =
                     Size { places: windows.count(), fullest: windows::MOST as f64, records: due as f64, due };

@@ -8,6 +8,7 @@ use super::session::Session;
 use crate::adapter::api::{Scope, StoreError};
 use crate::adapter::sql::{links_of, starts};
 use crate::model::predicate::Predicate;
+use crate::model::schema::Column;
 use crate::model::start::Start;
 
 /// The way in which a walk goes.
@@ -19,6 +20,12 @@ pub(super) enum Order {
     Start(String, String),
 }
 
+/// The start's own column, where an index leads to its values.
+pub(super) fn indexed<'b>(bound: &'b Bound, start: &Start) -> Option<&'b Column> {
+    let (name, _) = starts::axis(start, &bound.frame)?;
+    bound.entry.column(name).filter(|column| column.indexed)
+}
+
 /// The way in which the server itself would find the records of a question.
 pub(super) fn order(
     session: &Session,
@@ -26,16 +33,16 @@ pub(super) fn order(
     start: Option<&Arc<Start>>,
     question: &Question,
 ) -> Result<Order, StoreError> {
-    let axis = start.and_then(|start| starts::axis(start, &bound.frame));
-    let Some((name, _)) = axis else { return Ok(Order::Pages) };
-    let Some(column) = bound.entry.column(name).filter(|column| column.indexed) else {
-        return Ok(Order::Pages);
-    };
+    let Some(column) = start.and_then(|start| indexed(bound, start)) else { return Ok(Order::Pages) };
     // Whole rows are asked for: the index alone answers what asks for nothing, however much is due.
     let sql = format!("EXPLAIN (FORMAT TEXT) SELECT * FROM {} WHERE {}", bound.from(), question.sql);
     let lines = session.rows(&sql, &question.bound)?;
     let reads_all = lines.iter().any(|line| line.get::<_, String>(0).contains("Seq Scan"));
-    Ok(if reads_all { Order::Pages } else { Order::Start(bound.column(name), column.declared.clone()) })
+    Ok(if reads_all {
+        Order::Pages
+    } else {
+        Order::Start(bound.column(&column.name), column.declared.clone())
+    })
 }
 
 /// The way in which such a walk would go, in words.

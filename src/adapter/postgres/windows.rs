@@ -10,11 +10,14 @@ use super::value::Bind;
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::sql::ahead::Places;
 
-/// So many records that go are in a window, unless several have the same start.
+/// So many records that go are in a window, unless several have the same start or there would be too many windows.
 pub(super) const RECORDS: u64 = 100;
 
 /// The most records in a window: of more with the same start, a batch would become too large.
 pub(super) const MOST: u64 = 50 * RECORDS;
+
+/// The most windows: each end is remembered.
+const WINDOWS: u64 = 20_000;
 
 /// Windows of the starts of a table. All together hold every start there is.
 #[derive(Debug)]
@@ -33,29 +36,34 @@ impl Windows {
         bound: &Bound,
         question: &Question,
         (column, kind): (&str, &str),
+        due: u64,
     ) -> Result<Option<Self>, StoreError> {
+        let each = RECORDS.max(due / WINDOWS);
         let sql = format!(
             "SELECT start::text FROM (SELECT {column} AS start, row_number() OVER (ORDER BY {column}) AS place \
-             FROM {} WHERE {}) AS numbered WHERE place % {RECORDS} = 0 ORDER BY place",
+             FROM {} WHERE {}) AS numbered WHERE place % {each} = 0 ORDER BY place",
             bound.from(),
             question.sql
         );
         let mut ends: Vec<String> = Vec::new();
-        let mut same = 0;
-        let rows = match session.rows(&sql, &question.bound) {
-            Err(error) if error.kind == StoreErrorKind::Busy => return Ok(None),
-            rows => rows?,
-        };
-        for row in rows {
+        let (mut same, mut most) = (0, 0);
+        session.spare_processors()?;
+        let found = session.each(&sql, &question.bound, |row| {
             let end: String = row.get(0);
             if ends.last() != Some(&end) {
                 ends.push(end);
                 same = 0;
             }
-            same += RECORDS;
-            if same >= MOST {
-                return Ok(None);
-            }
+            same += each;
+            most = most.max(same);
+            Ok(())
+        });
+        match found {
+            Err(error) if error.kind == StoreErrorKind::Busy => return Ok(None),
+            found => found?,
+        }
+        if most >= MOST {
+            return Ok(None);
         }
         Ok(Some(Self { column: column.to_owned(), kind: kind.to_owned(), ends }))
     }

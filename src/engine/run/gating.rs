@@ -56,7 +56,7 @@ impl Begun<'_> {
         let foreseen = deleting().filter_map(|stage| {
             let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
             let curve = curves.iter().find(|curve| curve.of == of)?;
-            Some(forecast::expected(curve, self.now))
+            Some(forecast::expected_anew(curve, self.now))
         });
         let (going, foreseen) = (deleting().map(|stage| stage.due).sum(), foreseen.sum());
         for (place, stage) in plan.stages.iter().enumerate() {

@@ -74,6 +74,9 @@ pub struct Curve {
 pub struct Whole {
     /// When it was made.
     pub at: Instant,
+    /// The last point that was counted with the curve itself, where those behind it were taken over from that count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<Instant>,
     /// What decided which records were counted: the policy's hash, its footing and the collection's schema.
     pub basis: String,
 }

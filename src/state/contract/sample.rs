@@ -112,7 +112,7 @@ pub(crate) fn curve(of: &str, made: Instant, count: u64) -> Curve {
         remaining: count,
         points: vec![(made, 0), (made + TimeDelta::hours(1), count)],
         needed: vec![(made, count)],
-        whole: Some(Whole { at: made, basis: "rule".to_owned() }),
+        whole: Some(Whole { at: made, behind: Some(made), basis: "rule".to_owned() }),
     }
 }
 

@@ -1,7 +1,10 @@
 //! What of a forecast lasts for a day, in a store that finds starts without a look at the others.
 
 use chrono::TimeDelta;
+use forfall::model::key::Key;
 use forfall::model::run::RunState;
+use forfall::model::value::Value;
+use forfall::state::api::{Actor, Release};
 
 use super::world::{self, World};
 
@@ -75,6 +78,15 @@ fn a_hold_and_its_release_have_everything_counted() {
     world.later(60);
     assert_eq!(world.run().state, RunState::Complete);
     assert_eq!((expected(&world, 21), counted(&world)), (46, None), "without what is held");
+
+    let hold = world.engine.state.holds().unwrap()[0].id;
+    let now = world.engine.clock.now();
+    let released = world.engine.state.release_hold(now, &Actor("another".into()), &hold, true).unwrap();
+    assert!(matches!(released, Release::Done(_)), "{released:?}");
+    // What it covered is kept for another day.
+    world.later(60 * 25);
+    assert_eq!(world.run().state, RunState::Complete);
+    assert_eq!((expected(&world, 21), counted(&world)), (47, Some(26)));
 }
 
 #[test]
@@ -94,4 +106,55 @@ fn what_later_stages_take_over_is_counted_each_time() {
     world.approve(40);
     assert_eq!(world.run().state, RunState::Complete);
     assert_eq!(counted(&world), None);
+}
+
+/// What others take out is expected until everything is counted again, but no reason to take the rest.
+#[test]
+fn what_was_taken_over_foresees_no_empty_collection() {
+    let world = World::new(world::CALLS, 30, 30);
+    world.import(1_000, 40, 10);
+    world.approve(30);
+    assert_eq!(world.run().state, RunState::Complete);
+    for id in 1_000..1_040 {
+        world.store.remove("call_log", &Key::from_int(id));
+    }
+    world.later(60);
+    assert_eq!(world.run().state, RunState::Complete);
+    for id in 30..60 {
+        world.store.remove("call_log", &Key::from_int(id));
+    }
+    world.import(2_000, 30, 60);
+    world.later(60 * 24 * 21);
+    let report = world.run();
+    assert_eq!(report.state, RunState::Stopped, "{:?}", report.reason);
+    assert!(report.reason.unwrap().contains("nothing would be left"));
+    assert_eq!(world.ids().len(), 30);
+}
+
+/// Month ends, a change of the clock and ends of months between a forecast and the one that takes its days over.
+#[test]
+fn each_point_says_what_a_plan_of_that_moment_says() {
+    for (from, to) in [
+        ("", ""),
+        ("30 days", "1 month"),
+        ("[[stage]]", "start.cutoff = \"end-of-month\"\n[[stage]]"),
+        ("[[stage]]", "start.cutoff = \"end-of-day\"\n[[stage]]"),
+    ] {
+        let world = World::new(&world::CALLS.replace(from, to), 0, 0);
+        for hours in 0..24 * 45 {
+            let at = world::now() - TimeDelta::minutes(60 * hours + 7);
+            world.put(hours, Value::Text(at.to_rfc3339()));
+        }
+        world.approve(world.plan().due());
+        assert_eq!(world.run().state, RunState::Complete);
+        world.later(7 * 60);
+        assert_eq!(world.run().state, RunState::Complete);
+        assert_eq!(counted(&world), Some(0), "taken over");
+        let curves = world.engine.state.curves(&world.policy.id).unwrap();
+        let last = curves[0].points.last().unwrap();
+        assert!(last.0 > world::now() + TimeDelta::days(59) && last.1 > 100, "{last:?}");
+        for (at, count) in &curves[0].points[1..] {
+            assert_eq!(world.plan_at(*at).due(), *count, "{to} at {at}");
+        }
+    }
 }

@@ -182,8 +182,12 @@ impl World {
     }
 
     pub(crate) fn plan(&self) -> DataPlan {
+        self.plan_at(self.engine.clock.now())
+    }
+
+    pub(crate) fn plan_at(&self, at: Instant) -> DataPlan {
         let data = &self.policy.data[0];
-        let circumstances = run::circumstances(&self.engine, &self.policy, self.engine.clock.now()).unwrap();
+        let circumstances = run::circumstances(&self.engine, &self.policy, at).unwrap();
         let store = self.engine.inspect(&data.target.store).unwrap();
         plan::plan(store, &self.policy, data, &circumstances).unwrap()
     }

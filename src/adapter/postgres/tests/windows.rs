@@ -43,11 +43,12 @@ fn divided(world: &World, job: &Job) -> Option<Windows> {
     divided_by(&world.other, world, job)
 }
 
+/// As that connection finds them.
 fn divided_by(session: &Session, world: &World, job: &Job) -> Option<Windows> {
     let bound = schema::bind(&world.other, &job.scope.target).unwrap();
     let question = dialect::question(&bound, &job.scope.events, &job.predicate).unwrap();
     let column = (bound.column("at"), "timestamptz");
-    Windows::divide(session, &bound, &question, (&column.0, column.1)).unwrap()
+    Windows::divide(session, &bound, &question, (&column.0, column.1), job.expected).unwrap()
 }
 
 fn is_due_left(world: &World) -> i64 {
@@ -81,6 +82,14 @@ fn each_start_is_in_one_window_and_each_window_has_as_many_that_go() {
     assert_eq!(found.values().sum::<i64>(), 200_002, "all but the row without a start");
 }
 
+/// However much is due, its windows take little memory.
+#[test]
+fn more_records_make_larger_windows() {
+    let world = little_due();
+    let many = Job { expected: 20_000 * 2 * RECORDS, ..job() };
+    assert_eq!(divided(&world, &many).unwrap().count(), DUE.unsigned_abs() / (2 * RECORDS) + 1);
+}
+
 #[test]
 fn equal_starts_stay_together_unless_they_are_too_many() {
     let rows = |same: u64| {
@@ -102,7 +111,7 @@ fn equal_starts_stay_together_unless_they_are_too_many() {
 }
 
 #[test]
-fn a_server_that_takes_too_long_is_not_asked_for_all_of_them() {
+fn a_table_that_somebody_has_locked_is_not_divided() {
     let world = little_due();
     let limits = Limits { lock: Duration::from_millis(50), ..Limits::default() };
     let place = place("postgres", &world.database);
