@@ -144,7 +144,7 @@ pub fn execute(
             executed.halted(halt);
             break;
         }
-        let ahead = prepared.took().map(|took| (prepared.records().len(), took));
+        let begun = prepared.head_start();
         let ready = Ready { label: &label, prepared, early };
         match one_batch(engine, store, assignment, &epoch, ready, before_commit)? {
             Batch::Applied { applied, along, evidence } => {
@@ -169,9 +169,7 @@ pub fn execute(
             }
         }
         let took = engine.clock.monotonic().saturating_sub(began);
-        // With several at work, each takes longer than there is between two of their batches.
-        let (size, longest) = ahead.filter(|ahead| ahead.1 > took).unwrap_or((sizing.size, took));
-        sizing.adapt(size, longest);
+        sizing.adapt(took, begun);
         sizing.rest(took, stop);
     }
     spent.tell(&assignment.label.policy);

@@ -4,11 +4,14 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::progress::Stop;
-use crate::adapter::api::Pacing;
+use crate::adapter::api::{HeadStart, Pacing};
 use crate::model::ids::PolicyId;
 
 /// The time that a batch should take: long enough to be quick, short enough for the application beside it.
 const BATCH_TARGET: Duration = Duration::from_millis(250);
+/// While a batch waits for its turn, its transaction is open: that may be so many times as long as the target, and is still less
+/// than half a second then.
+const OPEN: f64 = 1.5;
 /// The same while others are at work: whoever commits has to wait until what a batch wrote is on the disk as well.
 const GENTLE_TARGET: Duration = Duration::from_millis(4);
 /// While others are at work, so many times as long as a batch took, nothing is done after it.
@@ -76,8 +79,12 @@ impl Sizing {
         self.pacing != Pacing::Full
     }
 
-    /// After a batch of that size that took so long.
-    pub(super) fn adapt(&mut self, size: usize, took: Duration) {
+    /// After a batch that took so long. One that was begun before it was asked for is a measure for the size of then; where
+    /// several are at work, each takes longer than there is between two of their batches.
+    pub(super) fn adapt(&mut self, took: Duration, begun: Option<HeadStart>) {
+        let (size, took) = begun.map_or((self.size, took), |begun| {
+            (begun.want, took.max(begun.took).max(begun.open.div_f64(OPEN)))
+        });
         let (target, sizes) = match self.pacing {
             Pacing::Full => (BATCH_TARGET, SIZES),
             Pacing::Gentle => (GENTLE_TARGET, SMALLEST_GENTLE..=LARGEST_GENTLE),
@@ -151,29 +158,39 @@ mod tests {
     fn what_grew_is_expected_to_grow_again() {
         let mut sizing = Sizing::new(usize::MAX);
         assert_eq!((sizing.size, sizing.next()), (2_000, 8_000));
-        sizing.adapt(sizing.size, QUICK);
+        sizing.adapt(QUICK, None);
         assert_eq!((sizing.size, sizing.next()), (8_000, 32_000));
-        sizing.adapt(sizing.size, QUICK);
-        sizing.adapt(sizing.size, QUICK);
+        sizing.adapt(QUICK, None);
+        sizing.adapt(QUICK, None);
         assert_eq!((sizing.size, sizing.next()), (50_000, 50_000));
-        sizing.adapt(sizing.size, Duration::from_millis(500));
+        sizing.adapt(Duration::from_millis(500), None);
         assert_eq!((sizing.size, sizing.next()), (25_000, 25_000));
     }
 
     #[test]
     fn a_batch_that_was_begun_when_they_were_smaller_is_a_measure_for_its_own_size() {
         let mut sizing = Sizing::new(usize::MAX);
-        sizing.adapt(sizing.size, QUICK);
+        sizing.adapt(QUICK, None);
         assert_eq!(sizing.size, 8_000);
-        sizing.adapt(2_000, Duration::from_millis(125));
+        let begun = |took, open| {
+            let [took, open] = [took, open].map(Duration::from_millis);
+            Some(HeadStart { want: 2_000, took, open })
+        };
+        sizing.adapt(QUICK, begun(125, 125));
         assert_eq!(sizing.size, 4_000);
+        // One connection: between two of its batches there is more than what the store took.
+        sizing.adapt(Duration::from_millis(250), begun(1, 1));
+        assert_eq!(sizing.size, 2_000);
+        // Several: this one waited for its turn.
+        sizing.adapt(QUICK, begun(125, 750));
+        assert_eq!(sizing.size, 1_000);
     }
 
     #[test]
     fn no_batch_is_larger_than_it_may_be() {
         let mut sizing = Sizing::new(300);
         assert_eq!((sizing.size, sizing.next()), (300, 300));
-        sizing.adapt(sizing.size, QUICK);
+        sizing.adapt(QUICK, None);
         assert_eq!(sizing.size, 300);
     }
 
@@ -182,20 +199,20 @@ mod tests {
         let mut sizing = Sizing::new(usize::MAX);
         sizing.follow(Pacing::Gentle);
         assert_eq!(sizing.size, FIRST_GENTLE);
-        sizing.adapt(sizing.size, GENTLE_TARGET);
+        sizing.adapt(GENTLE_TARGET, None);
         sizing.follow(Pacing::Gentle);
         assert_eq!(sizing.size, FIRST_GENTLE, "what fits the time stays");
         sizing.follow(Pacing::Full);
-        sizing.adapt(sizing.size, QUICK);
-        sizing.adapt(sizing.size, QUICK);
+        sizing.adapt(QUICK, None);
+        sizing.adapt(QUICK, None);
         assert_eq!(sizing.size, FIRST_GENTLE * GROWTH * GROWTH, "alone again, it grows");
         sizing.follow(Pacing::InSteps);
-        sizing.adapt(sizing.size, QUICK);
+        sizing.adapt(QUICK, None);
         assert_eq!(sizing.size, LARGEST_GENTLE);
-        sizing.adapt(sizing.size, Duration::from_mins(1));
+        sizing.adapt(Duration::from_mins(1), None);
         assert_eq!(sizing.size, SMALLEST_IN_STEPS, "a smaller one would go row by row, without steps");
         sizing.follow(Pacing::Gentle);
-        sizing.adapt(sizing.size, Duration::from_mins(1));
+        sizing.adapt(Duration::from_mins(1), None);
         assert_eq!(sizing.size, SMALLEST_GENTLE);
     }
 }

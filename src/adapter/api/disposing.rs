@@ -176,6 +176,17 @@ pub trait Part {
     fn abort(self: Box<Self>) -> Result<(), StoreError>;
 }
 
+/// A batch that was begun before it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadStart {
+    /// How large it should become, when it was begun.
+    pub want: usize,
+    /// How long the store took for it.
+    pub took: Duration,
+    /// For so long its transaction is open by now.
+    pub open: Duration,
+}
+
 /// A batch that is frozen but not yet done: nothing destructive is durable or visible.
 /// Dropping it without a commit is an abort.
 pub trait Prepared {
@@ -188,8 +199,8 @@ pub trait Prepared {
     /// What [`Dispose::resolve`] needs after a crash; empty where the store itself remembers the batch.
     fn spool(&self) -> Vec<u8>;
 
-    /// How long the store took for it, where that began before it was asked for.
-    fn took(&self) -> Option<Duration> {
+    /// What is known of a batch that was begun before it was asked for.
+    fn head_start(&self) -> Option<HeadStart> {
         None
     }
 

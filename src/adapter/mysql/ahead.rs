@@ -1,9 +1,7 @@
 //! Deleting much: a range of whole-number keys in one transaction, and in one statement unless others are at work.
 
-use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 use super::dialect::Question;
 use super::fate::Spool;
@@ -13,9 +11,10 @@ use super::session::Session;
 use super::value::{self, Bind};
 use super::walk::{Others, require_same_tables};
 use crate::adapter::api::{StoreError, StoreErrorKind};
-use crate::adapter::sql::ahead::{Ahead, Coming, GENTLE_REST, Hand, Places, Sharing, Size, Struck, Telling};
+use crate::adapter::sql::ahead::{
+    Ahead, Coming, GENTLE_REST, Hand, Places, Sharing, Size, Struck, Telling, View,
+};
 use crate::model::ids::BatchId;
-use crate::model::key::{Key, KeyList};
 use crate::model::schema::ColumnKind;
 use crate::model::target::Target;
 
@@ -25,106 +24,49 @@ pub(super) type Asked = (String, Vec<Bind>);
 /// Beside others, so many records go at once: whoever commits meanwhile waits until their log is on the disk as well.
 const GENTLE_STEP: usize = 100;
 
-/// After so many batches the server may tidy up what they have deleted.
-const BATCHES: u32 = 64;
+/// A view of the tables as they are now: the server's purge leaves alone what was deleted since.
+/// The server itself ends it where a batch takes too long.
+const OF_VIEW: [&str; 2] =
+    ["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SET SESSION idle_transaction_timeout = 60"];
+const VIEW: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
 
-/// Workers, and what keeps the server from working against them.
-#[derive(Debug)]
-pub(super) struct Workers {
-    pub(super) ahead: Ahead<Asked>,
-    view: View,
-}
-
-/// A view of the tables as they are now. While it is held, the server's purge leaves alone what was deleted since, as it
-/// does during one large DELETE; otherwise the two would get into each other's way on every page.
-#[derive(Debug)]
-struct View {
-    session: Session,
-    is_held: bool,
-    batches: u32,
-}
-
-impl View {
-    /// Held for the next batches: taken anew from time to time, so that the server's history never becomes long.
-    fn hold(&mut self) -> Result<(), StoreError> {
-        self.batches += 1;
-        if self.is_held && !self.batches.is_multiple_of(BATCHES) {
-            return Ok(());
-        }
-        self.session.run("ROLLBACK")?;
-        self.session.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
-        self.is_held = true;
-        Ok(())
+/// Workers for a table whose key is one whole number by which its rows lie; `None` for any other, or an empty one.
+pub(super) fn workers(
+    session: &Session,
+    bound: &Bound,
+    (target, fingerprint): (&Arc<Target>, &str),
+    due: u64,
+    Others { parallel, more, .. }: Others<'_>,
+) -> Result<Option<Ahead<Asked>>, StoreError> {
+    if bound.key != [ColumnKind::Int] || bound.frame.own.key != bound.entry.key {
+        return Ok(None);
     }
-
-    fn let_go(&mut self) -> Result<(), StoreError> {
-        if std::mem::take(&mut self.is_held) { self.session.run("ROLLBACK") } else { Ok(()) }
-    }
-}
-
-impl Workers {
-    /// Workers for a table whose key is one whole number by which its rows lie; `None` for any other, or an empty one.
-    pub(super) fn start(
-        session: &Session,
-        bound: &Bound,
-        (target, fingerprint): (&Arc<Target>, &str),
-        due: u64,
-        Others { parallel, more, .. }: Others<'_>,
-    ) -> Result<Option<Self>, StoreError> {
-        if bound.key != [ColumnKind::Int] || bound.frame.own.key != bound.entry.key {
-            return Ok(None);
-        }
-        let key = bound.key_list();
-        let ends: Vec<(Option<i64>, Option<i64>)> =
-            session.asked(&format!("SELECT MIN({key}), MAX({key}) FROM {}", bound.from()), &[])?;
-        let Some((Some(first), Some(last))) = ends.into_iter().next() else { return Ok(None) };
-        let size = Size {
-            places: last.abs_diff(first).saturating_add(1),
-            fullest: 1.0,
-            records: bound.entry.estimate.unwrap_or(0).max(due) as f64,
-            due,
-        };
-        let hand = |session: Session| {
-            Ok::<_, StoreError>(KeyHand {
-                spool: Spool::open(&session)?,
-                session,
-                bound: bound.clone(),
-                target: Arc::clone(target),
-                fingerprint: fingerprint.to_owned(),
-                first: first.into(),
-                settled: None,
-            })
-        };
-        let hands = (0..parallel.max(1)).map(|_| hand(more()?)).collect::<Result<Vec<_>, _>>()?;
-        let session = more()?;
-        session.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
-        let view = View { session, is_held: false, batches: 0 };
-        Ok(Some(Self { ahead: Ahead::new(hands, Sharing::Apart, &size), view }))
-    }
-
-    /// Waits for the next batch, and has the one after it told; false when the workers are through.
-    pub(super) fn look(
-        &mut self,
-        want: usize,
-        asked: Asked,
-        without: &HashSet<Key>,
-        listener: Option<Sender<KeyList>>,
-    ) -> Result<bool, StoreError> {
-        if self.ahead.goes_gently() {
-            // Beside others the server tidies up as it goes, not all of it afterwards.
-            self.view.let_go()?;
-        } else {
-            self.view.hold()?;
-        }
-        self.ahead.foretell(listener);
-        self.ahead.look(want, asked, without)
-    }
-
-    /// While nobody works, nothing stays locked and nothing holds the server up.
-    pub(super) fn rest(&mut self) -> Result<(), StoreError> {
-        self.ahead.rest()?;
-        self.view.let_go()
-    }
+    let key = bound.key_list();
+    let ends: Vec<(Option<i64>, Option<i64>)> =
+        session.asked(&format!("SELECT MIN({key}), MAX({key}) FROM {}", bound.from()), &[])?;
+    let Some((Some(first), Some(last))) = ends.into_iter().next() else { return Ok(None) };
+    let size = Size {
+        places: last.abs_diff(first).saturating_add(1),
+        fullest: 1.0,
+        records: bound.entry.estimate.unwrap_or(0).max(due) as f64,
+        due,
+    };
+    let hand = |session: Session| {
+        Ok::<_, StoreError>(KeyHand {
+            spool: Spool::open(&session)?,
+            session,
+            bound: bound.clone(),
+            target: Arc::clone(target),
+            fingerprint: fingerprint.to_owned(),
+            first: first.into(),
+            settled: None,
+        })
+    };
+    let hands = (0..parallel.max(1)).map(|_| hand(more()?)).collect::<Result<Vec<_>, _>>()?;
+    // Where the server gives no more connections, it goes without.
+    let view = more().ok().filter(|session| OF_VIEW.iter().all(|sql| session.run(sql).is_ok()));
+    let view = view.map(|session| View::new(VIEW, move |sql| session.run(sql)));
+    Ok(Some(Ahead::new(hands, Sharing::Apart, &size).with_view(view)))
 }
 
 /// One connection that deletes stretch by stretch of the key.

@@ -13,7 +13,7 @@ use std::sync::mpsc::Sender;
 
 pub(super) use stretch::{Cursor, Stretch};
 
-use super::ahead::{self, Workers};
+use super::ahead::{self, Asked};
 use super::batch::Frozen;
 use super::counts::Counting;
 use super::dialect::{self, Question};
@@ -26,7 +26,7 @@ use super::schema::{self, Bound};
 use super::session::Session;
 use super::way::{self, Order};
 use crate::adapter::api::{Act, Gap, Job, Pacing, Prepared, StoreError, StoreErrorKind, Walk};
-use crate::adapter::sql::ahead::{WORTH_RANGES, pacing};
+use crate::adapter::sql::ahead::{Ahead, WORTH_RANGES, pacing};
 use crate::adapter::sql::{Work, links_of};
 use crate::model::batch::BatchLabel;
 use crate::model::ids::BatchId;
@@ -52,7 +52,7 @@ pub(super) struct MySqlWalk {
     /// The tables as they were when the walk began.
     fingerprint: String,
     /// Workers, until all keys are done.
-    workers: Option<Workers>,
+    workers: Option<Ahead<Asked>>,
     /// Who wants to be told of the batch after the next.
     listener: Option<Sender<KeyList>>,
     /// The batch that was committed last: its outcome is written by the time the next one is asked for.
@@ -140,7 +140,7 @@ impl MySqlWalk {
         let is_worth = examined.is_none() && job.expected >= WORTH_RANGES as u64;
         let workers = if is_worth && order == Order::Key {
             let known = (&job.scope.target, probed.fingerprint.as_str());
-            Workers::start(&session, &bound, known, job.expected, others)?
+            ahead::workers(&session, &bound, known, job.expected, others)?
         } else {
             None
         };
@@ -187,7 +187,8 @@ impl MySqlWalk {
     ) -> Result<bool, StoreError> {
         let asked = ahead::asked(&self.question);
         let Some(workers) = &mut self.workers else { return Ok(false) };
-        workers.look(want, asked, without, listener)
+        workers.foretell(listener);
+        workers.look(want, asked, without)
     }
 
     /// At the end the last mark has done its work.
@@ -237,15 +238,17 @@ impl Walk for MySqlWalk {
             self.job.predicate.clone().and(Predicate::KeyIn(Arc::new(without.clone())).negated())
         };
         self.question = dialect::question(&self.bound, &self.job.scope.events, &predicate)?;
-        if self.workers.as_ref().is_some_and(|workers| want >= WORTH_RANGES || workers.ahead.is_under_way()) {
+        if self.workers.as_ref().is_some_and(|workers| want >= WORTH_RANGES || workers.is_under_way()) {
             if self.look_ahead(want, without, listener)? {
-                return Ok(self.workers.as_mut().map(|workers| workers.ahead.hand_over(batch.batch)));
+                return Ok(self.workers.as_mut().map(|workers| workers.hand_over(batch.batch)));
             }
             if let Some(workers) = self.workers.take() {
-                workers.ahead.finish()?;
+                workers.finish()?;
             }
             // What was moved behind the workers is found by one more pass.
             (self.cursor, self.passes) = (None, 1);
+        } else if let Some(workers) = &mut self.workers {
+            workers.rest()?;
         }
         let Some(stretch) = self.next_stretch(want.max(1))? else {
             self.finish();
@@ -270,8 +273,7 @@ impl Walk for MySqlWalk {
 
     fn pacing(&mut self) -> Result<Pacing, StoreError> {
         let is_gentle = self.session.has_company()?;
-        let ahead = self.workers.as_mut().map(|workers| &mut workers.ahead);
-        Ok(pacing(ahead, is_gentle))
+        Ok(pacing(self.workers.as_mut(), is_gentle))
     }
 
     fn gaps(&self) -> Vec<Gap> {

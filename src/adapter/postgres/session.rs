@@ -255,11 +255,13 @@ impl Session {
     }
 }
 
+/// To compile a statement takes longer than what it saves here: each connection would load a compiler, for a question about
+/// a plan as well, and each batch would be compiled anew.
 fn settings(limits: Limits, statement: Duration) -> String {
     format!(
         "SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = '15min'; \
          SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET bytea_output = 'hex'; SET extra_float_digits = 1; \
-         SET row_security = off; SET plan_cache_mode = force_custom_plan; \
+         SET row_security = off; SET plan_cache_mode = force_custom_plan; SET jit = off; \
          SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off",
         limits.lock.as_millis(),
         statement.as_millis(),

@@ -30,7 +30,7 @@ use super::way::{Order, order};
 use super::windows::{self, Windows};
 use crate::adapter::api::{Act, Gap, Job, Pacing, Prepared, StoreError, StoreErrorKind, Walk, Whole};
 use crate::adapter::place::Server as Place;
-use crate::adapter::sql::ahead::{Ahead, Sharing, Size, WORTH_RANGES, pacing};
+use crate::adapter::sql::ahead::{Ahead, Sharing, Size, View, WORTH_RANGES, pacing};
 use crate::adapter::sql::{Work, links_of};
 use crate::model::batch::BatchLabel;
 use crate::model::key::Key;
@@ -227,13 +227,17 @@ impl Walk for PostgresWalk {
             if is_there == Some(true) {
                 return Ok(self.ahead.as_mut().map(|ahead| ahead.hand_over(batch.batch)));
             }
-            if self.ahead.take().is_some() {
+            if let Some(mut ahead) = self.ahead.take() {
+                // What comes next looks at what is gone, and the server may tidy it up.
+                ahead.rest()?;
                 // What was moved behind the workers is found by one more pass.
                 (self.cursor, self.passes) = (None, 1);
                 if matches!(self.order, Order::Start(..)) && !self.is_anything_left()? {
                     return Ok(None);
                 }
             }
+        } else if let Some(ahead) = &mut self.ahead {
+            ahead.rest()?;
         }
         let (condition, bound) = (self.question.sql.clone(), self.question.bound.clone());
         let Some(stretch) = self.next_stretch(want.max(1), &condition, &bound)? else { return Ok(None) };
@@ -259,6 +263,10 @@ impl Walk for PostgresWalk {
     }
 }
 
+/// Opens a transaction that sees what is there now. The server itself ends it where a batch takes too long.
+const VIEW: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+     SET LOCAL idle_in_transaction_session_timeout = '1min'; SELECT 1";
+
 /// The most rows that one page can hold.
 const FULLEST_PAGE: f64 = 300.0;
 
@@ -283,7 +291,13 @@ fn ahead(
         signature: walk.signature.clone(),
     };
     let hands = (0..parallel.max(1)).map(|_| more().map(hand)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Some(Ahead::new(hands, Sharing::InTurn, &size)))
+    let ahead = Ahead::new(hands, Sharing::InTurn, &size);
+    if matches!(division, Division::Pages) {
+        return Ok(Some(ahead));
+    }
+    // Several windows come back to the same page. Where the server gives no more connections, it goes without.
+    let view = more().ok().map(|session| View::new(VIEW, move |sql| session.run(sql)));
+    Ok(Some(ahead.with_view(view)))
 }
 
 /// What the places of a walk are, if it can be divided into any.

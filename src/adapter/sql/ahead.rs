@@ -6,6 +6,7 @@
 
 mod handed;
 mod telling;
+mod view;
 mod worker;
 
 use std::collections::{HashSet, VecDeque};
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use handed::{Found, Handed};
 pub(crate) use telling::{Coming, Telling};
+pub(crate) use view::View;
 use worker::{Answer, Order, Saying, Worker, lost};
 pub(crate) use worker::{Hand, Struck};
 
@@ -88,6 +90,8 @@ pub(crate) struct Ahead<Q> {
     listener: Option<Sender<KeyList>>,
     /// What is told of the batch that is waited for, and of the one after it.
     heard: [Option<Arc<Telling>>; 2],
+    /// Held while workers are at work and nobody else is.
+    view: Option<View>,
 }
 
 impl<Q> std::fmt::Debug for Ahead<Q> {
@@ -129,7 +133,13 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
             found: None,
             listener: None,
             heard: [None, None],
+            view: None,
         }
+    }
+
+    /// Has the server tidy up later, where it would go over the same pages as the workers.
+    pub(crate) fn with_view(self, view: Option<View>) -> Self {
+        Self { view, ..self }
     }
 
     /// From now on one worker is given a few places at a time, or all of them as much as they can. What was begun is ended.
@@ -254,6 +264,9 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         question: Q,
         without: &HashSet<Key>,
     ) -> Result<bool, StoreError> {
+        let gently = self.goes_gently();
+        // Beside others the server tidies up as it goes, not all of it afterwards.
+        self.view.iter_mut().for_each(|view| if gently { view.let_go() } else { view.hold() });
         let found = self.look_on(want, Arc::new(question), without);
         match &found {
             // Whether it was this one that was told, whoever listens sees; another would keep them waiting.
@@ -272,7 +285,7 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
             }
             let (place, answer) = self.next_answer()?;
             let places = self.workers[place].at.take().unwrap_or(0..0);
-            let (struck, took) = match answer {
+            let (struck, took, since) = match answer {
                 Ok(struck) => struck,
                 Err(error) => {
                     self.left.push_front(places);
@@ -290,7 +303,7 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
                 }
                 continue;
             }
-            self.found = Some(Found { place, places, struck, took, want, question });
+            self.found = Some(Found { place, places, struck, took, since, want, question });
             return Ok(true);
         }
     }
@@ -315,7 +328,8 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         Box::new(Handed { open: true, batch, ahead: self, found })
     }
 
-    /// Takes back what was begun and not handed over: nothing stays locked while nobody works.
+    /// Takes back what was begun and not handed over: nothing stays locked while nobody works, and nothing holds the server
+    /// up.
     pub(crate) fn rest(&mut self) -> Result<(), StoreError> {
         self.hush();
         while !self.turn.is_empty() {
@@ -333,6 +347,7 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
             }
         }
         self.left.make_contiguous().sort_unstable_by_key(|places| places.start);
+        self.view.iter_mut().for_each(View::let_go);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ mod keys;
 mod orphans;
 mod partitions;
 mod traps;
+mod view;
 mod windows;
 
 use std::sync::{Arc, Mutex, PoisonError};

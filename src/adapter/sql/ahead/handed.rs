@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::worker::{Order, Struck};
 use super::{Ahead, Places};
-use crate::adapter::api::{Basis, Prepared, StoreError};
+use crate::adapter::api::{Basis, HeadStart, Prepared, StoreError};
 use crate::model::batch::Applied;
 use crate::model::ids::BatchId;
 use crate::model::key::Key;
+use crate::time::{Clock as _, SystemClock};
 
 /// What a worker has deleted.
 pub(super) struct Found<Q> {
@@ -17,6 +18,8 @@ pub(super) struct Found<Q> {
     pub(super) struck: Struck,
     /// How long that took.
     pub(super) took: Duration,
+    /// Runs since that began.
+    pub(super) since: SystemClock,
     pub(super) want: usize,
     pub(super) question: Arc<Q>,
 }
@@ -51,8 +54,9 @@ impl<Q: Send + Sync + 'static> Prepared for Handed<'_, Q> {
         self.found.struck.spool.clone()
     }
 
-    fn took(&self) -> Option<Duration> {
-        Some(self.found.took)
+    fn head_start(&self) -> Option<HeadStart> {
+        let Found { want, took, since, .. } = &self.found;
+        Some(HeadStart { want: *want, took: *took, open: since.monotonic() })
     }
 
     fn basis(&self) -> Basis {

@@ -62,8 +62,9 @@ impl Drop for Saying {
     }
 }
 
-/// What a range came to and how long it took, and for which worker.
-pub(super) type Answer = (usize, Result<(Struck, Duration), StoreError>);
+/// What a range came to and how long it took, with a clock that runs since it was begun, and for which worker.
+pub(super) type Answer = (usize, Result<Came, StoreError>);
+pub(super) type Came = (Struck, Duration, SystemClock);
 
 pub(super) struct Worker<Q> {
     orders: Option<Sender<Order<Q>>>,
@@ -115,7 +116,7 @@ struct Answers {
 }
 
 impl Answers {
-    fn send(&mut self, answer: Result<(Struck, Duration), StoreError>) -> bool {
+    fn send(&mut self, answer: Result<Came, StoreError>) -> bool {
         self.owes = false;
         self.to.send((self.number, answer)).is_ok()
     }
@@ -158,7 +159,7 @@ fn work<H: Hand>(
                 answers.owes = true;
                 let clock = SystemClock::new();
                 let struck = hand.strike(&places, &question, gently, &telling.0);
-                let struck = struck.map(|struck| (struck, clock.monotonic()));
+                let struck = struck.map(|struck| (struck, clock.monotonic(), clock));
                 drop(telling);
                 open = struck.is_ok();
                 if !open {
