@@ -1,17 +1,26 @@
 //! Who gives an order: the operating system's user.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
 use super::exit::Failure;
 use super::phrase;
 use crate::state::api::Actor;
 
-/// Who gives the order: the system's user, also behind `sudo`. The environment is believed only where the system's
-/// own answer is root, who could claim anything anyway.
-pub(super) fn present() -> Actor {
-    let uid = rustix::process::getuid().as_raw();
+/// Who gives the order: the system's user, also behind `sudo` and `sudo -u`: people who share the account of the daemon
+/// are people still.
+pub(super) fn present(state: &Path) -> Actor {
+    let own = rustix::process::getuid().as_raw();
     let claimed = std::env::var("SUDO_UID").ok().and_then(|text| text.parse().ok());
-    let uid = if uid == 0 { claimed.unwrap_or(uid) } else { uid };
+    let uid = who(own, claimed, fs_err::metadata(state).ok().map(|file| file.uid()));
     let name = fs_err::read_to_string("/etc/passwd").ok().and_then(|users| name_of(&users, uid));
     Actor(name.unwrap_or_else(|| format!("uid {uid}")))
+}
+
+/// The environment is believed only where the system's own answer is root or the user that the state belongs to: both
+/// can read the key of the log, and could claim anything anyway.
+fn who(own: u32, claimed: Option<u32>, owner: Option<u32>) -> u32 {
+    claimed.filter(|_| own == 0 || Some(own) == owner).unwrap_or(own)
 }
 
 /// Somebody else, by the name under which they would give orders here: a name that nobody has would stand for nobody.
@@ -48,5 +57,20 @@ mod tests {
             "root:x:0:0:root:/root:/bin/bash\nforfall:x:998:998::/var/lib/forfall:/usr/sbin/nologin\n";
         assert_eq!(name_of(users, 998).as_deref(), Some("forfall"));
         assert_eq!(name_of(users, 1), None);
+    }
+
+    #[test]
+    fn behind_sudo_stands_whoever_called_it() {
+        let (root, forfall, kari, ola) = (0, 998, 1001, 1002);
+        assert_eq!(who(root, Some(kari), Some(forfall)), kari, "sudo");
+        assert_eq!(who(forfall, Some(kari), Some(forfall)), kari, "sudo -u forfall");
+        assert_eq!(who(forfall, Some(ola), Some(forfall)), ola, "somebody else by the same way");
+        assert_eq!(who(forfall, None, Some(forfall)), forfall, "the daemon");
+        assert_eq!(
+            who(kari, Some(ola), Some(forfall)),
+            kari,
+            "whom the state does not belong to may claim nothing"
+        );
+        assert_eq!(who(kari, Some(ola), None), kari, "no state, no owner");
     }
 }

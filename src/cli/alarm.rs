@@ -6,7 +6,7 @@ use super::exit::{Exit, Failure};
 use super::output::Tone;
 use super::session::Session;
 use super::table::{Column, Field, Grid, maybe};
-use super::{Context, actor, phrase};
+use super::{Context, phrase};
 use crate::model::notice::{Kind, Level};
 use crate::state::outbox::Alarm;
 use crate::time::Instant;
@@ -96,7 +96,7 @@ fn list(session: &Session, context: &Context) -> Result<Exit, Failure> {
 
 fn ack(code: &str, session: &Session, context: &Context) -> Result<Exit, Failure> {
     let code = code.trim().to_lowercase();
-    let found = session.outbox.acknowledge(context.clock.now(), &actor::present(), &code)?;
+    let found = session.outbox.acknowledge(context.clock.now(), &session.actor(), &code)?;
     let Some(alarm) = found else {
         return Err(Failure::usage(format!(
             "no open test alarm has the code {code}: a newer one may have taken its place; `forfall alarm list` lists \

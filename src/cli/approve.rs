@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         if args.count.is_some() && !output.is_json() {
             show(policy, offer, context);
         }
-        let (by, author) = (actor::present(), author.as_ref());
+        let (by, author) = (session.actor(), author.as_ref());
         match engine_approve::give(&session.engine, policy, &by, author, offer.count) {
             Ok(approval) => given.push(approval),
             Err(error) => {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::exit::{Exit, Failure};
 use super::init::write_new;
 use super::session::Session;
-use super::{Context, actor, check};
+use super::{Context, check};
 use crate::engine::progress::{Stop, Unwatched};
 use crate::engine::run::{self as engine_run, Occasion, Report};
 use crate::engine::{approve, foresee};
@@ -89,9 +89,9 @@ fn somebody_steps_in(session: &Session, context: &Context, known: &data::Known) 
         until: None,
         released: None,
     };
-    session.state.add_hold(&actor::present(), &hold)?;
+    session.state.add_hold(&session.actor(), &hold)?;
     let handed_over = EventRecord { name: "handed-to-police".to_owned(), key: known.clip.clone(), at: now };
-    session.state.add_event(now, &actor::present(), &handed_over)?;
+    session.state.add_event(now, &session.actor(), &handed_over)?;
     Ok(())
 }
 
@@ -100,7 +100,7 @@ fn approve_and_run(session: &Session) -> Result<Vec<(&Policy, Report)>, Failure>
     let mut reports = Vec::new();
     for policy in &session.policies {
         let count = approve::offer(&session.engine, policy, 0)?.count;
-        approve::give(&session.engine, policy, &actor::present(), None, count)?;
+        approve::give(&session.engine, policy, &session.actor(), None, count)?;
         reports.push((
             policy,
             engine_run::run(&session.engine, policy, &occasion, &Unwatched, &Stop::default())?,

@@ -1,8 +1,8 @@
 //! `forfall pause` and `resume`: the kill switch. It needs no valid policy, so that it always works.
 
+use super::Context;
 use super::exit::{Exit, Failure};
 use super::session::Session;
-use super::{Context, actor};
 use crate::model::ids::{PolicyId, StoreName};
 use crate::state::api::PauseScope;
 
@@ -20,7 +20,7 @@ pub(super) struct Args {
 pub(super) fn pause(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let session = Session::open(context)?;
     let scope = scope(args, &session)?;
-    session.state.pause(context.clock.now(), &actor::present(), &scope)?;
+    session.state.pause(context.clock.now(), &session.actor(), &scope)?;
     context.output.tell(format!(
         "Paused: {}. No batch of that starts any more; `{}` ends it.",
         words(&scope),
@@ -32,7 +32,7 @@ pub(super) fn pause(args: &Args, context: &Context) -> Result<Exit, Failure> {
 pub(super) fn resume(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let session = Session::open(context)?;
     let scope = scope(args, &session)?;
-    if session.state.resume(context.clock.now(), &actor::present(), &scope)? {
+    if session.state.resume(context.clock.now(), &session.actor(), &scope)? {
         context.output.tell(format!("Resumed: {}.", words(&scope)));
         for left in session.state.pauses()? {
             context.output.tell(format!("Still paused: {}.", words(&left)));

@@ -6,7 +6,7 @@ mod showing;
 
 use super::exit::{Exit, Failure};
 use super::session::Session;
-use super::{Context, actor, phrase};
+use super::{Context, phrase};
 use crate::audit::lint;
 use crate::engine::review::Question;
 use crate::model::ids::CaseId;
@@ -91,7 +91,7 @@ pub(super) fn run(command: &Command, context: &Context) -> Result<Exit, Failure>
 
 /// `overridden` records were in another decision before.
 fn change(change: &Change, overridden: u64, session: &Session, context: &Context) -> Result<Exit, Failure> {
-    let case = session.state.change_case(context.clock.now(), Some(&actor::present()), change)?;
+    let case = session.state.change_case(context.clock.now(), Some(&session.actor()), change)?;
     showing::show(&case, overridden, session, context)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::exit::Failure;
 use super::registered::Stores;
-use super::{Context, names, registered};
+use super::{Context, actor, names, registered};
 use crate::config::{self, Config, Loaded, diagnostic};
 use crate::engine::coverage::{self, StoreCoverage};
 use crate::engine::{Engine, Recompile};
@@ -15,7 +15,7 @@ use crate::policy::compile;
 use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::{limits, overlap};
-use crate::state::api::{StateError, StateStore};
+use crate::state::api::{Actor, StateError, StateStore};
 use crate::state::heads::{self, Published, Publisher};
 use crate::state::memory::MemoryState;
 use crate::state::outbox::Outbox;
@@ -184,6 +184,11 @@ impl Session {
         let (engine, policies) = (self.engine.clone(), self.policies.clone());
         let declared = self.config.out_of_scope.clone();
         Box::new(move || coverage::gaps(&coverage::coverage(&engine, &policies, &declared)))
+    }
+
+    /// Who gives an order.
+    pub(super) fn actor(&self) -> Actor {
+        actor::present(&self.config.state)
     }
 
     /// The zone of times that belong to no one policy.

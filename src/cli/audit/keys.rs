@@ -8,7 +8,7 @@ use crate::audit::note::Checkpoint;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::cli::table::{Column, Grid, maybe};
-use crate::cli::{Context, actor, phrase};
+use crate::cli::{Context, phrase};
 use crate::state::heads::{self, Standing};
 use crate::state::keeper::LogKeeper;
 use crate::state::retention;
@@ -87,7 +87,7 @@ fn keeper(session: &Session) -> Result<&dyn LogKeeper, Failure> {
 }
 
 pub(super) fn run(command: &Command, session: &Session, context: &Context) -> Result<Exit, Failure> {
-    let (keeper, now, by) = (keeper(session)?, context.clock.now(), actor::present());
+    let (keeper, now, by) = (keeper(session)?, context.clock.now(), session.actor());
     let (changed, told) = match command {
         Command::List => return list(keeper, session, context),
         Command::Rotate { epoch: true, .. } => {
@@ -194,7 +194,7 @@ pub(super) fn recover(recover: &Recover, session: &Session, context: &Context) -
         Standing::Foreign(why) => return Err(Failure::usage(why)),
     };
     keeper.allow_writes();
-    let vkey = keeper.continue_log(context.clock.now(), &actor::present(), &lost)?;
+    let vkey = keeper.continue_log(context.clock.now(), &session.actor(), &lost)?;
     let told = format!(
         "The log goes on under another name: {vkey}\nIts newest entry says that the head over {} was published \
          and not reached. Give the new key to everybody who checks the log.",

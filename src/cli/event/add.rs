@@ -9,7 +9,7 @@ use super::names::{self, Asked};
 use super::{effect, file, time};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::session::Session;
-use crate::cli::{Context, actor, phrase};
+use crate::cli::{Context, phrase};
 use crate::engine::nowhere;
 use crate::engine::redate::Change;
 use crate::state::api::{Earlier, EventRecord};
@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     let session = Session::open(context)?;
     let events = events(args, &session, context)?;
-    let before = session.state.add_events(context.clock.now(), &actor::present(), &events)?;
+    let before = session.state.add_events(context.clock.now(), &session.actor(), &events)?;
     let mut answer = Answer::of(&events, &before);
     match (args.key.is_some(), events.as_slice()) {
         (true, [event]) => context.output.tell(one(event, before.first().copied().flatten(), &session)),

@@ -6,7 +6,7 @@ use super::effect::{self, Effect};
 use crate::audit::lint;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::session::Session;
-use crate::cli::{Context, actor, phrase};
+use crate::cli::{Context, phrase};
 use crate::engine::redate::Change;
 
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         )));
     }
     let session = Session::open(context)?;
-    let (now, by) = (context.clock.now(), actor::present());
+    let (now, by) = (context.clock.now(), session.actor());
     let what = format!("{} for {}", phrase::safe(&args.name), phrase::safe(&args.key));
     let withdrawn = session.state.withdraw_event(now, &by, &args.name, &args.key, &args.reason)?;
     let Some(before) = withdrawn else {

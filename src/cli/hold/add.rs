@@ -8,7 +8,7 @@ use super::{record, shown, window};
 use crate::audit::lint;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::session::Session;
-use crate::cli::{Context, actor, phrase};
+use crate::cli::{Context, phrase};
 use crate::engine::{EngineError, holding};
 use crate::model::hold::{Hold, HoldKind, HoldScope, Place};
 use crate::model::ids::{HoldId, PolicyId, StoreName};
@@ -101,7 +101,7 @@ pub(super) fn put(add: &Add, session: &Session, context: &Context) -> Result<Exi
         until,
         released: None,
     };
-    session.state.add_hold(&actor::present(), &hold)?;
+    session.state.add_hold(&session.actor(), &hold)?;
     // From here on it protects. What follows only tells what it came too late for, asked after it so that no batch
     // falls in between.
     let too_late = gone::too_late(&hold, add.key.as_deref().map(|text| (text, &named)), session)?;

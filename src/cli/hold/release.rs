@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::session::Session;
-use crate::cli::{Context, actor, phrase};
+use crate::cli::{Context, phrase};
 use crate::model::ids::HoldId;
 use crate::state::api;
 use crate::time::Instant;
@@ -48,7 +48,7 @@ pub(super) fn reviewed(order: &Reviewed, session: &Session, context: &Context) -
     if order.next <= session.zone().local(now).date() {
         return Err(Failure::usage(format!("--next {} is not to come: give a later day", order.next)));
     }
-    if !session.state.review_hold(now, &actor::present(), &id, order.next)? {
+    if !session.state.review_hold(now, &session.actor(), &id, order.next)? {
         return Err(unknown(&order.id));
     }
     if context.output.is_json() {
@@ -70,7 +70,7 @@ fn known(id: &str) -> Result<HoldId, Failure> {
 pub(super) fn release(order: &Release, session: &Session, context: &Context) -> Result<Exit, Failure> {
     let id = known(&order.id)?;
     let local = |at| phrase::local(at, session.zone());
-    match session.state.release_hold(context.clock.now(), &actor::present(), &id, order.informed)? {
+    match session.state.release_hold(context.clock.now(), &session.actor(), &id, order.informed)? {
         api::Release::Done(back) if context.output.is_json() => {
             context.output.json(&Released { hold: id.to_string(), keeps_until: back })?;
         }

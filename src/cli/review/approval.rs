@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::session::Session;
-use crate::cli::{Context, actor, phrase};
+use crate::cli::{Context, phrase};
 use crate::engine::approve;
 use crate::model::ids::PolicyId;
 use crate::time::Instant;
@@ -26,7 +26,7 @@ pub(super) fn cancel(
 ) -> Result<Exit, Failure> {
     whole(only)?;
     let policy = session.policy(policy)?;
-    let approval = approve::cancel(&session.engine, policy, &actor::present(), reason)?;
+    let approval = approve::cancel(&session.engine, policy, &session.actor(), reason)?;
     if context.output.is_json() {
         context.output.json(&Cancelled { policy: policy.id.as_str(), approved: approval.at, reason })?;
         return Ok(Exit::Done);
@@ -61,7 +61,7 @@ pub(super) fn retire(
     context: &Context,
 ) -> Result<Exit, Failure> {
     whole(only)?;
-    let approval = approve::retire(&session.engine, policy, &actor::present(), reason)?;
+    let approval = approve::retire(&session.engine, policy, &session.actor(), reason)?;
     if context.output.is_json() {
         context.output.json(&Cancelled { policy: policy.as_str(), approved: approval.at, reason })?;
         return Ok(Exit::Done);

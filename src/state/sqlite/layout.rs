@@ -9,6 +9,7 @@ use fs_err::{File, OpenOptions};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::no_place;
 use crate::model::ids::{BatchId, PolicyId};
 use crate::model::key::hex;
 use crate::state::api::{StateError, no_manifest};
@@ -37,11 +38,12 @@ impl Layout {
         let layout = Self { dir: dir.to_owned() };
         for name in ["", "keys", "manifests", "locks"] {
             let mut builder = std::fs::DirBuilder::new();
-            let path = layout.dir.join(name);
-            builder.recursive(true).mode(0o700).create(&path).map_err(|error| StateError::Broken {
-                what: format!("the directory {} cannot be made", path.display()),
-                why: error.to_string(),
-            })?;
+            let path = if name.is_empty() { layout.dir.clone() } else { layout.dir.join(name) };
+            builder
+                .recursive(true)
+                .mode(0o700)
+                .create(&path)
+                .map_err(|error| no_place::refused(&path, &layout.dir, &error))?;
         }
         Ok(layout)
     }

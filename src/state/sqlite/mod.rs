@@ -9,6 +9,7 @@ mod keeping;
 mod layout;
 mod log;
 mod long_list;
+mod no_place;
 mod open;
 mod outbox;
 mod people;
