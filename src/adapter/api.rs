@@ -271,12 +271,14 @@ pub trait Inspect: Send + Sync {
     /// Reads one record; `None` if there is none with that key in the collection.
     fn read(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, StoreError>;
 
-    /// How the records of a deletion would be walked, in words; `None` where the store has only one way.
+    /// How the records of a deletion would be walked, in words; `None` where the store has only one way. `due` is how many
+    /// there are: a few are not shared out.
     fn route(
         &self,
         _scope: &Scope,
         _predicate: &Predicate,
         _start: Option<&Arc<Start>>,
+        _due: u64,
     ) -> Result<Option<String>, StoreError> {
         Ok(None)
     }

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDateTime;
 
+use crate::policy::decide::Unknown;
 use crate::time::{Instant, StartValue, Zone};
 
 /// A number with a comma between thousands.
@@ -136,6 +137,15 @@ fn offset(at: Instant, wall: NaiveDateTime) -> String {
     let minutes = (wall - at.naive_utc()).num_minutes();
     let sign = if minutes < 0 { '-' } else { '+' };
     format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
+}
+
+/// Why nothing can be known of a record, in the middle of a sentence.
+pub(super) fn unknown(unknown: Unknown) -> &'static str {
+    match unknown {
+        Unknown::Scope => "whether the policy is about it cannot be known",
+        Unknown::Class => "its class cannot be known",
+        Unknown::Start(why) => why.text(),
+    }
 }
 
 #[cfg(test)]

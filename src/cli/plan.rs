@@ -13,7 +13,9 @@ use super::table::{Column, Grid, count, maybe};
 use super::{Context, event, phrase};
 use crate::engine::foresee::{self, Foreseen};
 use crate::engine::plan::{Along, DataPlan, StagePlan};
+use crate::engine::unknown::Reasons;
 use crate::policy::aggregate;
+use crate::policy::decide::Unknown;
 use crate::policy::rule::Policy;
 use crate::time::Instant;
 
@@ -47,11 +49,20 @@ struct Entry<'a> {
     total: Option<u64>,
     total_exact: bool,
     undetermined: u64,
+    why_undetermined: Vec<Why>,
     waiting: u64,
     needed: u64,
     orphans: Vec<With<'a>>,
     state: &'a str,
     verdict: String,
+}
+
+/// Why so many of the first undetermined records are so.
+#[derive(Serialize)]
+struct Why {
+    reason: &'static str,
+    count: u64,
+    of: u64,
 }
 
 #[derive(Serialize)]
@@ -62,6 +73,8 @@ struct Acts<'a> {
     after: Option<&'a str>,
     cutoff: Option<Instant>,
     due: u64,
+    /// Among the due ones of an `escalate`, those of an open review case.
+    asked: u64,
     held: u64,
     oldest: Option<String>,
     newest: Option<String>,
@@ -124,6 +137,7 @@ fn entries<'a>(policy: &'a Policy, parts: &'a [Foreseen]) -> Vec<Entry<'a>> {
         total: None,
         total_exact: false,
         undetermined: 0,
+        why_undetermined: Vec::new(),
         waiting: 0,
         needed: 0,
         orphans: Vec::new(),
@@ -140,6 +154,11 @@ fn entries<'a>(policy: &'a Policy, parts: &'a [Foreseen]) -> Vec<Entry<'a>> {
         entry.store = Some(target.store.as_str());
         entry.collection = Some(&target.collection);
         entry.orphans = part.orphans.iter().map(With::of).collect();
+        let of = part.unknown.as_ref().map_or(0, |reasons| reasons.of);
+        let whys = part.unknown.iter().flat_map(|reasons| &reasons.found);
+        entry.why_undetermined = whys
+            .map(|(unknown, count)| Why { reason: phrase::unknown(*unknown), count: *count, of })
+            .collect();
         if let Ok(plan) = &part.plan {
             entry.stages = plan.stages.iter().map(|stage| stage_json(plan, stage)).collect();
             entry.total = Some(plan.total.count);
@@ -160,6 +179,7 @@ fn stage_json<'a>(plan: &DataPlan, stage: &'a StagePlan) -> Acts<'a> {
         after: (!stage.after.is_empty()).then_some(stage.after.as_str()),
         cutoff: stage.cutoff,
         due: stage.due,
+        asked: stage.asked,
         held: stage.held,
         oldest: stage.oldest.map(phrase::start_json),
         newest: stage.newest.map(phrase::start_json),
@@ -265,6 +285,9 @@ pub(super) fn print(policy: &Policy, parts: &[Foreseen], context: &Context) -> R
             if let Some(kept) = kept(plan) {
                 output.line(format!("  kept: {kept}"))?;
             }
+            if let Some(line) = part.unknown.as_ref().and_then(|reasons| undetermined(plan, reasons)) {
+                output.prose(&line, 4)?;
+            }
         }
         let tone = match verdict::state(part) {
             "approved" => Tone::Good,
@@ -318,6 +341,20 @@ pub(super) fn samples(plan: &DataPlan) -> Vec<(String, String)> {
             (stage_name(stage), keys.join(", "))
         })
         .collect()
+}
+
+/// Why records are undetermined: of all of them, or of the first.
+fn undetermined(plan: &DataPlan, reasons: &Reasons) -> Option<String> {
+    let each = |(unknown, count): &(Unknown, u64)| match *count {
+        count if count == reasons.of => phrase::unknown(*unknown).to_owned(),
+        count => format!("{} ({})", phrase::unknown(*unknown), phrase::number(count)),
+    };
+    let whys: Vec<String> = reasons.found.iter().map(each).collect();
+    let among = match plan.undetermined > reasons.of {
+        true => format!(" (of the first {})", phrase::number(reasons.of)),
+        false => String::new(),
+    };
+    (!whys.is_empty()).then(|| format!("  undetermined{among}: {}", whys.join("; ")))
 }
 
 /// What is kept for a reason that somebody may want to look at.

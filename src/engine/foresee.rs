@@ -3,12 +3,14 @@
 use crate::adapter::api::{Inspect, StoreError};
 use crate::model::ids::StoreName;
 use crate::model::target::Target;
-use crate::policy::rule::Policy;
+use crate::policy::rule::{Data, Policy};
 use crate::time::Instant;
 
 use super::gate::Answer;
-use super::plan::{self, Along, Circumstances, DataPlan};
+use super::plan::{self, Along, Circumstances, DataPlan, StagePlan};
+use super::review;
 use super::run::{self, Begun};
+use super::unknown::{self, Reasons};
 use super::{Engine, EngineError};
 
 /// The plan for one `[[data]]`, with what the gates would say.
@@ -21,6 +23,8 @@ pub struct Foreseen {
     /// Rows of what goes with records that belong to none, where the store can tell; without a number where counting them
     /// failed. Nothing is done to them.
     pub orphans: Vec<Along>,
+    /// Why records are undetermined; `None` where that could not be looked up.
+    pub unknown: Option<Reasons>,
     /// What the gates would answer.
     pub answer: Answer,
     /// Why nothing may be done at that instant at all: a pause, or the policy's window.
@@ -47,12 +51,20 @@ pub fn foresee(
         let plan = engine
             .inspect(&data.target.store)
             .and_then(|store| Ok((plan::plan(store, policy, data, &circumstances)?, store)));
-        let (plan, orphans) = match plan {
-            Ok((plan, store)) => {
+        let (plan, orphans, unknown) = match plan {
+            Ok((mut plan, store)) => {
                 let orphans = orphans(store, &plan.target);
-                (Ok(plan), orphans)
+                // None of it changes what would be done: the plan stands without.
+                let unknown = unknown::reasons(store, policy, data, &plan, &circumstances).ok();
+                let asked = review::already_asked(store, policy, data, &plan, &circumstances);
+                let routes = routes(store, data, &plan, &circumstances);
+                let told = asked.unwrap_or_default().into_iter().chain(std::iter::repeat(0)).zip(routes);
+                for (stage, (asked, route)) in plan.stages.iter_mut().zip(told) {
+                    (stage.asked, stage.route) = (asked, route);
+                }
+                (Ok(plan), orphans, unknown)
             }
-            Err(error) => (Err(error), Vec::new()),
+            Err(error) => (Err(error), Vec::new(), None),
         };
         let answer = match &plan {
             Ok(plan) => {
@@ -61,9 +73,31 @@ pub fn foresee(
             Err(_) => Answer::Open,
         };
         let unresolved = policy.unresolved.clone();
-        parts.push(Foreseen { index: data.index, plan, orphans, answer, closed: closed.clone(), unresolved });
+        let closed = closed.clone();
+        parts.push(Foreseen { index: data.index, plan, orphans, unknown, answer, closed, unresolved });
     }
     Ok(parts)
+}
+
+/// How a run would walk the records of each stage.
+fn routes(
+    store: &dyn Inspect,
+    data: &Data,
+    plan: &DataPlan,
+    circumstances: &Circumstances,
+) -> Vec<Option<String>> {
+    let scope = plan::scope(&plan::with_references(data, &plan.schema), circumstances);
+    let route = |stage: &StagePlan| {
+        if !stage.action.changes_the_store() || stage.due == 0 {
+            return None;
+        }
+        if stage.aggregate.is_some() {
+            return Some("each record locked and counted before it goes".to_owned());
+        }
+        let selection = plan.selections.stages.get(stage.selection)?;
+        store.route(&scope, &selection.acts, selection.start.as_ref(), stage.due).ok().flatten()
+    };
+    plan.stages.iter().map(route).collect()
 }
 
 /// What goes with records of the same store, with how much of it belongs to none.

@@ -30,6 +30,7 @@ pub mod review;
 pub mod run;
 pub mod status;
 mod strain;
+pub mod unknown;
 pub mod unsettled;
 pub mod waiting;
 mod whole;

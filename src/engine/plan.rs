@@ -68,6 +68,8 @@ pub struct StagePlan {
     pub cutoff: Option<Instant>,
     /// Records that this stage would act on now.
     pub due: u64,
+    /// Among those of an `escalate`, the ones that an open review case counts already; no run looks.
+    pub asked: u64,
     /// Records that it would act on if they were not held.
     pub held: u64,
     /// Among the due ones, those that were due already at `overdue_at`.
@@ -78,7 +80,7 @@ pub struct StagePlan {
     pub newest: Option<StartValue>,
     /// Some of their keys.
     pub samples: Vec<Key>,
-    /// How a run would walk them, where the store has several ways.
+    /// How a run would walk them, where the store has several ways and somebody is told.
     pub route: Option<String>,
     /// What goes with them, if they are deleted.
     pub along: Vec<Along>,
@@ -166,6 +168,7 @@ pub fn plan(
             after: stage.after.map(|after| after.to_string()).unwrap_or_default(),
             cutoff: selection.due.bound(),
             due: due.count,
+            asked: 0,
             held: held_back.count,
             overdue: overdue.count,
             oldest: due.oldest,
@@ -174,15 +177,6 @@ pub fn plan(
             route: None,
             along: along(store, &scope, stage, selection, &held, due.count)?,
         });
-    }
-    for (stage, selection) in stages.iter_mut().zip(&selections.stages) {
-        if stage.action.changes_the_store() && stage.due > 0 {
-            stage.route = if stage.aggregate.is_some() {
-                Some("each record locked and counted before it goes".to_owned())
-            } else {
-                store.route(&scope, &selection.acts, selection.start.as_ref())?
-            };
-        }
     }
     Ok(DataPlan {
         index: data.index,

@@ -26,6 +26,7 @@ use crate::policy::timing;
 use crate::state::review::Change;
 use crate::time::{Instant, StartSet, StartValue};
 
+pub(super) use asking::already_asked;
 pub use asking::{InCase, Question, case_of};
 
 /// Where the records of a stage stand.

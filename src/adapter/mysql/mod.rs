@@ -44,6 +44,7 @@ use crate::adapter::api::{
 };
 use crate::adapter::place::Server;
 use crate::adapter::sql::Limits;
+use crate::adapter::sql::ahead::WORTH_RANGES;
 use crate::adapter::sql::company::{Company, Few};
 use crate::model::aggregate::Aggregate;
 use crate::model::batch::{BatchLabel, Fate};
@@ -182,8 +183,10 @@ impl Inspect for MySqlStore {
         scope: &Scope,
         predicate: &Predicate,
         start: Option<&Arc<Start>>,
+        due: u64,
     ) -> Result<Option<String>, StoreError> {
-        let how = (self.returning, self.server.connections());
+        let parallel = if due < WORTH_RANGES as u64 { 1 } else { self.server.connections() };
+        let how = (self.returning, parallel);
         self.ask(|session| way::route(session, scope, predicate, start, how)).map(Some)
     }
 

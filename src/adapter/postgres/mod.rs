@@ -227,9 +227,10 @@ impl Inspect for PostgresStore {
         scope: &Scope,
         predicate: &Predicate,
         start: Option<&Arc<Start>>,
+        due: u64,
     ) -> Result<Option<String>, StoreError> {
-        let parallel = self.server.connections();
-        self.ask(|session| way::route(session, scope, predicate, start, parallel)).map(Some)
+        let how = (due, self.server.connections());
+        self.ask(|session| way::route(session, scope, predicate, start, how)).map(Some)
     }
 
     fn grants(&self, uses: &[Use]) -> Result<Grants, StoreError> {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::dialect::{self, Question};
 use super::schema::{self, Bound};
 use super::session::Session;
+use super::windows::Windows;
 use crate::adapter::api::{Scope, StoreError};
+use crate::adapter::sql::ahead::WORTH_RANGES;
 use crate::adapter::sql::{links_of, starts};
 use crate::model::predicate::Predicate;
 use crate::model::schema::Column;
@@ -45,13 +47,14 @@ pub(super) fn order(
     })
 }
 
-/// The way in which such a walk would go, in words.
+/// The way in which such a walk over so many records would go, in words. What is said of connections is what a run would do
+/// with the records that are there now, or nothing.
 pub(super) fn route(
     session: &Session,
     scope: &Scope,
     predicate: &Predicate,
     start: Option<&Arc<Start>>,
-    parallel: usize,
+    (due, parallel): (u64, usize),
 ) -> Result<String, StoreError> {
     let bound = schema::bind(session, &scope.target)?;
     let question = dialect::question(&bound, &scope.events, predicate)?;
@@ -59,16 +62,25 @@ pub(super) fn route(
     if question.left.is_some() || links || scope.target.with.iter().any(|with| with.store.is_none()) {
         return Ok("page by page, each record locked and looked at before it goes".to_owned());
     }
-    Ok(match order(session, &bound, start, &question)? {
+    let order = order(session, &bound, start, &question)?;
+    let is_shared = parallel > 1 && due >= WORTH_RANGES as u64;
+    Ok(match order {
         _ if scope.target.drop_partitions && bound.entry.partitioned_by.is_some() => {
             "partitions of which everything is due as a whole, the rest in batches".to_owned()
         }
-        Order::Start(column, _) if parallel > 1 => {
-            format!("by the index on {column}, because little is due, over up to {parallel} connections")
+        Order::Start(column, kind) => {
+            let told = format!("by the index on {column}, because little is due");
+            match is_shared
+                .then(|| Windows::divide(session, &bound, &question, (&column, &kind), due))
+                .transpose()?
+                .flatten()
+            {
+                Some(_) => format!("{told}, over {parallel} connections"),
+                None => told,
+            }
         }
-        Order::Start(column, _) => format!("by the index on {column}, because little is due"),
         Order::Pages if bound.entry.partitioned => "page by page, through all partitions at once".to_owned(),
-        Order::Pages if parallel > 1 => format!("page by page, over {parallel} connections"),
+        Order::Pages if is_shared => format!("page by page, over {parallel} connections"),
         Order::Pages => "page by page".to_owned(),
     })
 }

@@ -41,19 +41,32 @@ pub(in crate::cli) fn words(part: &Foreseen) -> String {
     }
 }
 
-/// `would anonymize 3 records and delete 5 records`.
+/// `would anonymize 3 records and delete 5 records`. Nobody is asked twice about the records of an open review case.
 pub(in crate::cli) fn acts(plan: &DataPlan) -> String {
     let mut sums: Vec<(&str, u64)> = Vec::new();
-    for stage in plan.stages.iter().filter(|stage| stage.due > 0) {
-        let word = stage.action.word();
+    for stage in plan.stages.iter().filter(|stage| stage.due > stage.asked) {
+        let (word, due) = (stage.action.word(), stage.due - stage.asked);
         match sums.iter_mut().find(|(other, _)| *other == word) {
-            Some((_, sum)) => *sum += stage.due,
-            None => sums.push((word, stage.due)),
+            Some((_, sum)) => *sum += due,
+            None => sums.push((word, due)),
         }
     }
+    let asked: u64 = plan.stages.iter().map(|stage| stage.asked).sum();
+    let waiting = match asked {
+        0 => String::new(),
+        1 => "1 record waits for a decision already (`forfall review list`)".to_owned(),
+        _ => format!("{} wait for a decision already (`forfall review list`)", phrase::records(asked)),
+    };
     if sums.is_empty() {
-        return "would do nothing: nothing is due".to_owned();
+        return match asked {
+            0 if plan.undetermined > 0 && plan.undetermined == plan.total.count => {
+                "would do nothing: every record is undetermined, and kept".to_owned()
+            }
+            0 => "would do nothing: nothing is due".to_owned(),
+            _ => format!("would do nothing new: {waiting}"),
+        };
     }
     let texts: Vec<_> = sums.iter().map(|(word, sum)| format!("{word} {}", phrase::records(*sum))).collect();
-    format!("would {}", texts.join(" and "))
+    let acts = format!("would {}", texts.join(" and "));
+    if asked == 0 { acts } else { format!("{acts}; {waiting}") }
 }

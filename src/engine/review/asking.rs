@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{seat, stage_of};
-use crate::adapter::api::{Inspect, Scope};
-use crate::engine::explain;
-use crate::engine::{Engine, EngineError, plan, run};
+use crate::adapter::api::{Group, Inspect, Scope, StoreError};
+use crate::engine::plan::{Circumstances, DataPlan, StagePlan};
+use crate::engine::{Engine, EngineError, explain, holding, plan, run};
+use crate::model::action::Action;
 use crate::model::key::{Key, KeyForm};
 use crate::model::predicate::{Predicate, StartIs};
 use crate::model::review::{Case, CaseState, Decision as Decided, Part};
@@ -109,6 +110,37 @@ impl<'a> Question<'a> {
         strangers.extend(others.into_iter().map(|(_, text)| text.clone()));
         Ok((own.into_iter().map(|(key, _)| key).collect(), strangers))
     }
+}
+
+/// How many of the due records of each stage an open case counts already.
+pub(in crate::engine) fn already_asked(
+    store: &dyn Inspect,
+    policy: &Policy,
+    data: &Data,
+    plan: &DataPlan,
+    circumstances: &Circumstances,
+) -> Result<Vec<u64>, StoreError> {
+    let data = plan::with_references(data, &plan.schema);
+    let held = holding::held(policy, &data, &plan.schema, circumstances.holds.iter());
+    let scope = plan::scope(&data, circumstances);
+    let asked = |stage: &StagePlan| {
+        let Some(selection) = plan.selections.stages.get(stage.selection) else { return Ok(0) };
+        let seat = seat(policy, &data, stage.class.as_deref(), stage.stage);
+        let open = circumstances.cases.iter().find(|case| case.is_open() && case.waiting.seat == seat);
+        let (Action::Escalate(_), Some(case), Some(start), 1..) =
+            (&stage.action, open, &selection.start, stage.due)
+        else {
+            return Ok(0);
+        };
+        let by_then = timing::due_set(policy, plan::stage_of(&data, selection), case.waiting.seen);
+        let by_then = Predicate::Start { start: start.clone(), is: StartIs::In(by_then) };
+        let (unheld, _) = select::held(selection.acts.clone(), &held);
+        let group = Group { predicate: unheld.and(by_then), start: None, samples: 0 };
+        let due = store.count(&scope, &[group])?.tallies.first().map_or(0, |tally| tally.count);
+        // What came later with an older start is not in the case before a run has looked again.
+        Ok(due.min(case.waiting.records))
+    };
+    plan.stages.iter().map(asked).collect()
 }
 
 /// The case that a record at an `escalate` stage is in.

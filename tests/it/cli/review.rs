@@ -59,6 +59,23 @@ fn an_approval_tells_what_waits_for_people_from_what_is_due() {
     assert!(said.replace("\n  ", " ").starts_with(told), "{said}");
 }
 
+/// Whoever reads a plan while a case is open would take what waits in it for more that is to come.
+#[test]
+fn a_plan_does_not_ask_again_about_what_waits_in_a_case() {
+    let (fixture, _) = waiting(CASES);
+    let plan = |words: &[&str]| {
+        forfall(&fixture, &[&["plan", "calls"], words].concat()).expect(0).out.replace("\n  ", " ")
+    };
+    let told = "would do nothing new: 3 records wait for a decision already (`forfall review list`)";
+    assert!(plan(&[]).contains(told), "{}", plan(&[]));
+    fixture.more_calls(100, 2);
+    let told = "would escalate 2 records; 3 records wait for a decision already (`forfall review list`)";
+    let json = fixture.run(&["plan", "calls"]).expect(0).json();
+    let stage = &json["policies"][0]["stages"][0];
+    assert!(plan(&[]).contains(told), "{} {stage}", plan(&[]));
+    assert_eq!((&stage["due"], &stage["asked"]), (&5.into(), &3.into()));
+}
+
 fn cases(fixture: &Fixture) -> Vec<serde_json::Value> {
     fixture.run(&["review", "list"]).expect(0).json()["reviews"].as_array().unwrap().clone()
 }

@@ -24,6 +24,7 @@ fn plan() {
         "total",
         "total_exact",
         "undetermined",
+        "why_undetermined",
         "waiting",
         "needed",
         "orphans",
@@ -32,8 +33,10 @@ fn plan() {
     ];
     assert_eq!(members(policy), expected);
     let stage = &policy["stages"][0];
-    let expected =
-        ["stage", "class", "action", "after", "cutoff", "due", "held", "oldest", "newest", "samples", "with"];
+    let expected = [
+        "stage", "class", "action", "after", "cutoff", "due", "asked", "held", "oldest", "newest", "samples",
+        "with",
+    ];
     assert_eq!(members(stage), expected);
     assert_eq!(policy["policy"], "calls");
     assert_eq!(policy["store"], "calls");

@@ -132,9 +132,11 @@ fn the_way_is_told() {
     use crate::adapter::api::Inspect as _;
     let (mut world, job) = many();
     let told = |world: &World, job: &Job| {
-        world.store.route(&job.scope, &job.predicate, Some(&job.start)).unwrap().unwrap()
+        world.store.route(&job.scope, &job.predicate, Some(&job.start), job.expected).unwrap().unwrap()
     };
     assert_eq!(told(&world, &job), "in the order of the primary key, over 3 connections");
+    let few = Job { expected: 999, ..job.clone() };
+    assert_eq!(told(&world, &few), "in the order of the primary key", "few are not shared out");
     world.store.server.parallel = 1;
     assert_eq!(told(&world, &job), "in the order of the primary key");
     run_all(

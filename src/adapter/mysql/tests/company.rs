@@ -134,7 +134,7 @@ fn each_statement_of_our_own_is_known_as_ours() {
     let (before, ours) = (begun(&other, "Questions"), store.company.own());
     store.probe(&target()).unwrap();
     let job = job();
-    store.route(&job.scope, &job.predicate, Some(&job.start)).unwrap();
+    store.route(&job.scope, &job.predicate, Some(&job.start), job.expected).unwrap();
     store.survey(&job.scope, &job.predicate, &job.start, std::slice::from_ref(&job.due)).unwrap();
     store.scan(&job.scope, &job.predicate, None, 10).unwrap();
     let mut walk = store.walk(job.clone()).unwrap();
