@@ -2,6 +2,7 @@
 
 mod executor;
 mod secrets;
+mod starts;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -140,6 +141,9 @@ pub(super) fn of_stores(
                     let text = format!("`aggregate`: {}: {}", error.what, error.why);
                     let diagnostic = Diagnostic::error(&policy.file, place_of(policy, data, stage), text);
                     found.push(diagnostic.with_help(error.help.unwrap_or_default()));
+                }
+                if fits.iter().all(|found| found.severity != Severity::Error) {
+                    found.extend(starts::unreadable(store, policy, data, now));
                 }
                 found.extend(fits);
                 found.extend(empty);

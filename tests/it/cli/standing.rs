@@ -26,6 +26,52 @@ fn a_policy_none_of_whose_records_can_ever_go_is_not_fine() {
     assert!(!said.contains("every record is undetermined"), "one of them can be read: {said}");
 }
 
+/// Nothing is due where nothing can be read: whoever wrote the format wrongly is told before they wait for a deletion.
+#[test]
+fn a_format_that_reads_no_value_is_told_by_check_and_by_plan() {
+    let fixture = Fixture::new(3, 2);
+    let warned = || forfall(&fixture, &["check"]).expect(0).err;
+    assert!(!warned().contains("can be read"), "{}", warned());
+    database(&fixture)
+        .execute_batch("update call_log set called_at = replace(substr(called_at, 1, 19), 'T', ' ')")
+        .unwrap();
+    let text = "none of 5 values of `called_at` can be read as `start.format` says";
+    assert!(warned().contains(text) && warned().contains("`forfall store show calls`"), "{}", warned());
+    let said = forfall(&fixture, &["plan", "calls"]).expect(0).out;
+    assert!(said.contains("  undetermined: the start does not have the declared format\n"), "{said}");
+    assert!(said.contains("would do nothing: every record is undetermined, and kept"), "{said}");
+
+    database(&fixture).execute_batch("update call_log set called_at = null where id in (1, 2)").unwrap();
+    let said = forfall(&fixture, &["plan", "calls"]).expect(0).out.replace("\n    ", " ");
+    assert!(
+        said.contains("the start does not have the declared format (3); the start is empty (2)"),
+        "{said}"
+    );
+    let plan = fixture.run(&["plan", "calls"]).expect(0).json();
+    let whys = &plan["policies"][0]["why_undetermined"];
+    assert_eq!(
+        (&whys[1]["reason"], &whys[1]["count"], &whys[1]["of"]),
+        (&"the start is empty".into(), &2.into(), &5.into())
+    );
+
+    database(&fixture)
+        .execute_batch("update call_log set called_at = '2026-11-01T12:00:00Z' where id = 1")
+        .unwrap();
+    assert!(!warned().contains("can be read"), "some can: {}", warned());
+}
+
+/// Of many, the first are looked at, and it is said that there are more.
+#[test]
+fn of_many_undetermined_records_the_first_tell_why() {
+    let fixture = Fixture::new(150, 2);
+    database(&fixture).execute_batch("update call_log set called_at = null where id <= 150").unwrap();
+    let said = forfall(&fixture, &["plan", "calls"]).expect(0).out;
+    assert!(
+        said.contains("150 undetermined") && said.contains("(of the first 100): the start is empty"),
+        "{said}"
+    );
+}
+
 #[test]
 fn an_empty_store_in_the_place_of_the_approved_one_is_not_called_up_to_date() {
     let fixture = Fixture::new(3, 2);
