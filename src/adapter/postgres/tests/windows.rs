@@ -1,6 +1,7 @@
 //! Windows of starts, and a walk by them.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::dialect;
@@ -8,13 +9,15 @@ use super::super::schema;
 use super::super::session::Session;
 use super::super::windows::{MOST, RECORDS, Windows};
 use super::{World, alone, deletion, label, number, place, target, world};
-use crate::adapter::api::{Dispose as _, Inspect as _, Job, Walk};
-use crate::adapter::place::Server;
+use crate::adapter::api::{Dispose as _, Inspect as _, Job, Pacing, Walk};
+use crate::adapter::place::{Pace, Server};
 use crate::adapter::postgres::PostgresStore;
 use crate::adapter::sql::Limits;
 use crate::model::ids::StoreName;
 use crate::model::key::Key;
-use crate::model::predicate::Predicate;
+use crate::model::predicate::{Predicate, StartIs};
+use crate::model::start::{Format, Start};
+use crate::time::StartSet;
 
 const DUE: i64 = 3_000;
 
@@ -120,6 +123,112 @@ fn a_table_that_somebody_has_locked_is_not_divided() {
     assert!(divided_by(&session, &world, &job()).is_none());
     world.other.run("COMMIT").unwrap();
     assert!(divided_by(&session, &world, &job()).is_some());
+}
+
+/// Dividing is worth no more time than a statement may take: what is due is found a few at a time then.
+#[test]
+fn a_table_that_takes_too_long_to_divide_is_not_divided() {
+    let world = little_due();
+    let limits = Limits { batch: Duration::from_millis(1), ..Limits::default() };
+    let session = Session::write("test", &place("postgres", &world.database), limits, &alone()).unwrap();
+    let mut slow = job();
+    slow.due =
+        StartSet { instants: vec![(None, "2027-01-01T00:00:00Z".parse().unwrap())], dates_through: None };
+    slow.predicate = Predicate::Start { start: Arc::clone(&slow.start), is: StartIs::In(slow.due.clone()) };
+    assert!(divided_by(&session, &world, &slow).is_none(), "200,000 of them");
+    assert!(divided(&world, &slow).is_some());
+    // The connection is as good as before.
+    assert_eq!(session.one("SELECT 1", &[]).unwrap().get::<_, i32>(0), 1);
+}
+
+/// A day or a number of seconds is compared as what it is: no window takes what is another's, or nobody's.
+#[test]
+fn days_and_whole_seconds_are_walked_by_windows() {
+    type Spelled = dyn Fn(&str) -> String;
+    let day = |at: &str| format!("date '{at}'");
+    let second = |at: &str| format!("extract(epoch FROM timestamptz '{at}Z')::bigint");
+    let columns: [(&str, Option<Format>, &Spelled, &str); 2] =
+        [("date", None, &day, "1"), ("bigint", Some(Format::Unix), &second, "86400")];
+    for (kind, format, spelled, step) in columns {
+        let world = world(&format!(
+            "CREATE TABLE records (id bigint PRIMARY KEY, at {kind});
+             INSERT INTO records SELECT n, CASE WHEN n * 7919 % 200000 < {DUE}
+               THEN {last} - (n * 7919 % 200000)::int / 20 * {step} ELSE {first} + n / 1000 * {step} END
+               FROM generate_series(1, 200000) n;
+             INSERT INTO records VALUES (200001, NULL), (200002, {early});
+             CREATE INDEX ON records (at); ANALYZE records",
+            last = spelled("2026-09-30"),
+            first = spelled("2026-10-02"),
+            early = spelled("1980-01-01"),
+        ));
+        let mut job = job();
+        let start = Start { format: format.clone(), ..(*job.start).clone() };
+        job.start = Arc::new(start);
+        job.due.dates_through = Some("2026-09-30".parse().unwrap());
+        job.predicate = Predicate::Start { start: Arc::clone(&job.start), is: StartIs::In(job.due.clone()) };
+        let store = store(&world, 2);
+        let told = store.route(&job.scope, &job.predicate, Some(&job.start), job.expected).unwrap().unwrap();
+        assert_eq!(
+            told, "by the index on \"records\".\"at\", because little is due, over 2 connections",
+            "{kind}"
+        );
+        let mut walk = store.walk(job).unwrap();
+        let sizes = walked(&mut *walk, 1_000, &HashSet::new());
+        assert_eq!(sizes.iter().sum::<usize>(), usize::try_from(DUE).unwrap(), "{kind}: {sizes:?}");
+        let left = format!("SELECT count(*) FROM records WHERE at < {}", spelled("2026-10-01"));
+        assert_eq!(
+            (number(&world, &left), number(&world, "SELECT count(*) FROM records")),
+            (1, 197_002),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn windows_go_through_all_partitions_at_once() {
+    let world = world(&format!(
+        "CREATE TABLE records (id bigint PRIMARY KEY, at timestamptz) PARTITION BY RANGE (id);
+         CREATE TABLE low PARTITION OF records FOR VALUES FROM (MINVALUE) TO (50000);
+         CREATE TABLE high PARTITION OF records FOR VALUES FROM (50000) TO (MAXVALUE);
+         INSERT INTO records SELECT n, CASE WHEN n * 7919 % 200000 < {DUE}
+           THEN timestamptz '2026-09-30 23:59:59.5Z' - (n * 7919 % 200000) * interval '1 hour'
+           ELSE timestamptz '2026-10-02Z' + n * interval '1 second' END FROM generate_series(1, 200000) n;
+         CREATE INDEX ON records (at); ANALYZE records"
+    ));
+    let store = store(&world, 2);
+    let mut walk = store.walk(job()).unwrap();
+    let sizes = walked(&mut *walk, 1_000, &HashSet::new());
+    assert_eq!(sizes, [1_000, 1_000, 1_000], "not by the pages of one partition");
+    assert_eq!((is_due_left(&world), number(&world, "SELECT count(*) FROM records")), (0, 197_000));
+}
+
+/// Beside others one window follows another: every one has its turn, and none comes twice.
+#[test]
+fn beside_others_windows_go_gently() {
+    let world = little_due();
+    let gentle = Server { parallel: 2, pace: Pace::Gentle, ..place("postgres", &world.database) };
+    let store = PostgresStore::open(StoreName::new("box"), gentle);
+    let mut walk = store.walk(job()).unwrap();
+    assert_eq!(walk.pacing().unwrap(), Pacing::InSteps);
+    let sizes = walked(&mut *walk, 2_000, &HashSet::new());
+    assert_eq!(sizes, [2_000, 1_000]);
+    assert_eq!((is_due_left(&world), number(&world, "SELECT count(*) FROM records")), (0, 197_003));
+}
+
+/// `plan` tells of connections only where they are used.
+#[test]
+fn the_way_by_the_index_is_told_as_it_will_be() {
+    let world = little_due();
+    let told = |parallel: usize, due: u64| {
+        let job = job();
+        store(&world, parallel).route(&job.scope, &job.predicate, Some(&job.start), due).unwrap().unwrap()
+    };
+    let alone = "by the index on \"records\".\"at\", because little is due";
+    assert_eq!(told(2, DUE.unsigned_abs()), format!("{alone}, over 2 connections"));
+    assert_eq!(told(1, DUE.unsigned_abs()), alone);
+    assert_eq!(told(2, 999), alone, "few are not shared out");
+    world.other.run("UPDATE records SET at = '2026-01-01Z' WHERE id % 30 = 0; ANALYZE records").unwrap();
+    assert_eq!(told(2, DUE.unsigned_abs()), alone, "too many have the same start");
 }
 
 #[test]
