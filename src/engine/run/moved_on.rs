@@ -54,6 +54,8 @@ pub(super) fn since(
     }
     let mut scope = plan::scope(data, circumstances);
     scope.target = Arc::clone(&plan.target);
+    // What cannot be read is not counted and explains nothing: the run stops rather than goes. So do starts that cannot be
+    // known. The plan has the same gaps, with which no run is complete.
     let counted = begun.engine.inspect(&data.target.store)?.count(&scope, &groups)?;
     let most = later.iter().rev().map(|(stage, _)| foreseen(begun, data, stage, curves));
     Ok(counted.tallies.iter().zip(most).map(|(tally, most)| tally.count.min(most)).sum())
