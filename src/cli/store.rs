@@ -15,6 +15,7 @@ use crate::model::action::Action;
 use crate::model::ids::StoreName;
 use crate::model::schema::{Column as StoreColumn, ColumnKind};
 use crate::model::value::Value;
+use crate::policy::diagnostic::Severity;
 use crate::policy::rule::Data;
 
 #[derive(Debug, clap::Subcommand)]
@@ -180,14 +181,21 @@ struct Granted {
 }
 
 fn grants(name: &StoreName, stores: &Stores, context: &Context) -> Result<Exit, Failure> {
-    let mut policies = session::load(context).policies;
+    let loaded = session::load(context);
+    let mut policies = loaded.policies;
     registered::reaches(&mut policies, stores);
     let data = policies.iter().flat_map(|policy| &policy.data);
     let uses: Vec<Use> = data.filter(|data| data.target.store == *name).map(use_of).collect();
-    if uses.is_empty() {
-        return Err(Failure::usage(format!("no policy names store {name}, so no role needs anything there")));
-    }
     let Grants { statements, unknown } = registered::inspect(stores, name)?.grants(&uses)?;
+    if uses.is_empty() {
+        // Whoever writes the first policy has to see the store first.
+        let invalid = loaded.diagnostics.iter().any(|found| found.severity == Severity::Error);
+        let check = if invalid { " (`forfall check` tells of others)" } else { "" };
+        context.output.warn(format!(
+            "no valid policy names store {name}{check}: this lets its users in, and gives no right to anything that a policy \
+             would need"
+        ));
+    }
     for error in &unknown {
         context.output.warn(error.to_string());
     }

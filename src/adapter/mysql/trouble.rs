@@ -45,8 +45,20 @@ fn of_server(place: &str, said: &ServerError) -> StoreError {
         StoreError::new(Changed, place, format!("{why} (error {})", said.code)).with_help(help)
     };
     match said.code {
+        // From the machine itself the server prefers its own nameless user to one who may come from anywhere.
+        1045 | 1698 if said.message.contains("@'localhost'") => told(
+            Denied,
+            "Correct user and password in the URL, or create the user on the server. If both are right, the server may still \
+             have its user ''@'localhost': drop that one, or make yours as '..'@'localhost'",
+        ),
         1045 | 1698 => told(Denied, "Correct user and password in the URL, or create the user on the server"),
-        1044 | 1142 | 1143 | 1227 | 1370 => told(Denied, "Grant the permission to the user of the URL"),
+        1044 => told(
+            Denied,
+            "Correct the database's name in the URL, or let the user see it: `GRANT SELECT, REFERENCES ON database.* TO ..`. \
+             After that `forfall store grants` prints what else is needed",
+        ),
+        1142 | 1143 => told(Denied, "`forfall store grants` prints what each user needs"),
+        1227 | 1370 => told(Denied, "Grant the permission to the user of the URL"),
         1049 => told(NotFound, "Correct the database's name in the URL"),
         1051 | 1054 | 1146 | 1412 => told(
             Changed,

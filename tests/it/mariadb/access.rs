@@ -101,6 +101,33 @@ fn grants_are_printed_as_far_as_tables_can_be_seen() {
     users.drop(&desk);
 }
 
+/// Somebody begins: a user who may do nothing, no policy, and so nothing that could be looked at.
+#[test]
+fn a_user_who_may_do_nothing_yet_is_told_what_to_begin_with() {
+    let desk = Desk::new();
+    let new = desk.user("new", &[]);
+    desk.connect_as(&new, "");
+    let said = desk.run(&["store", "show", "desk"]).expect(12).err;
+    assert!(
+        said.contains("GRANT SELECT, REFERENCES ON database.*") && said.contains("`forfall store grants`"),
+        "{said}"
+    );
+    sql(&desk.database, &format!("GRANT SELECT, REFERENCES ON {}.* TO {new}@localhost", desk.database));
+    assert!(desk.run(&["store", "show", "desk"]).expect(0).out.contains("visits"));
+    fs_err::remove_file(desk.path("policies/visits.toml")).unwrap();
+    let said = desk.run(&["store", "grants", "desk"]).expect(0);
+    assert!(said.err.contains("no valid policy names store desk: this lets its users in"), "{}", said.err);
+    let statements = said.json()["statements"].to_string();
+    assert!(
+        statements.contains("GRANT SELECT, REFERENCES ON") && !statements.contains("visits"),
+        "{statements}"
+    );
+    desk.write("policies/visits.toml", "titel = 1");
+    let said = desk.run(&["store", "grants", "desk"]).expect(0).err;
+    assert!(said.contains("(`forfall check` tells of others)"), "{said}");
+    sql(&desk.database, &format!("DROP USER {new}@localhost"));
+}
+
 #[test]
 fn what_receives_counts_is_covered_and_what_has_no_key_is_listed() {
     let desk = Desk::new();
