@@ -158,6 +158,7 @@ pub(super) fn of_stores(
                     down.push(store.clone());
                 }
                 let (of_name, of_collection) = place();
+                let of_collection = place_of_table(policy, data, &error).unwrap_or(of_collection);
                 let (file, span) = match home(config, store).filter(|_| of_store) {
                     Some(home) => home,
                     None => (policy.file.as_path(), if of_store { of_name } else { of_collection }),
@@ -168,6 +169,14 @@ pub(super) fn of_stores(
     }
     found.extend(executor::rehearsed(config, stores, &sound));
     found
+}
+
+/// Where the table stands that an error is about, if it is another one than the records' own.
+fn place_of_table(policy: &Policy, data: &Data, error: &StoreError) -> Option<Range<usize>> {
+    let others = &policy.places.data.get(data.index)?.others;
+    let names = |name: &str| error.why.contains(&format!("`{name}`"));
+    let (_, place) = others.iter().find(|(name, _)| names(name) && !names(&data.target.collection))?;
+    Some(place.clone())
 }
 
 /// Where a store stands in the configuration.

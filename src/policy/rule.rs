@@ -127,7 +127,7 @@ pub struct Stage {
 /// Where things stand in the policy's text.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
-    /// For each `[[data]]`: store, collection, where, start.
+    /// For each `[[data]]`: store, collection, where, start, and other tables.
     pub data: Vec<DataPlaces>,
     /// Each `when`, by class.
     pub whens: Vec<Range<usize>>,
@@ -148,6 +148,8 @@ pub struct DataPlaces {
     pub condition: Option<Range<usize>>,
     /// The whole of `start`.
     pub start: Option<Range<usize>>,
+    /// The other tables that its links and companions name, each with the value of `collection`.
+    pub others: Vec<(String, Range<usize>)>,
 }
 
 /// `[[test]]`: what the policy should decide for a record that is made up.

@@ -316,12 +316,16 @@ impl<'a> Place<'a> {
 
     pub(super) fn places(&self) -> DataPlaces {
         let Some(table) = self.table else { return DataPlaces::default() };
+        let links = table.link.iter().filter_map(|link| link.collection.as_ref());
+        let companions = table.with.iter().filter(|with| with.store.is_none());
+        let named = links.chain(companions.filter_map(|with| with.collection.as_ref()));
         DataPlaces {
             table: table.span(),
             store: place_of(table.store.as_ref(), &table.span()),
             collection: place_of(table.collection.as_ref(), &table.span()),
             condition: table.condition.as_ref().map(Spot::span),
             start: table.start.as_ref().map(Section::span),
+            others: named.map(|name| (name.to_string(), name.span())).collect(),
         }
     }
 }

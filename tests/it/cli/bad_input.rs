@@ -47,6 +47,15 @@ fn a_table_or_column_that_does_not_exist() {
     refused(&fixture, &["check"], 10, &["calls.toml:8", "call_at", "did you mean `called_at`?"]);
 }
 
+/// What goes by another table's name is shown where that stands, and not at the records' own table.
+#[test]
+fn a_link_to_a_table_that_does_not_exist() {
+    let fixture = Fixture::new(1, 1);
+    let link = "\n[[data.link]]\nname = \"person\"\ncollection = \"people\"\nby = \"caller\"\n\n[[stage]]";
+    edit_policy(&fixture, "calls", "\n[[stage]]", link);
+    refused(&fixture, &["check"], 10, &["there is no table `people`", "calls.toml:13"]);
+}
+
 #[test]
 fn a_column_without_a_declared_format() {
     let fixture = Fixture::new(1, 1);
