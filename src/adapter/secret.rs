@@ -99,6 +99,7 @@ impl Secret {
                     "add `LoadCredential={name}:PATH` to the unit (`systemctl edit forfall`), or use `file`"
                 )
             }
+            Self::File(path) if path.exists() && why.contains("empty") => "write it into the file".to_owned(),
             Self::File(_) => {
                 "make the file, readable for the user that forfall runs as and nobody else".to_owned()
             }
@@ -120,7 +121,8 @@ mod tests {
         let secret = Secret::File(path.clone());
         assert_eq!(secret.read().unwrap().as_str(), "postgres://db/hr");
         fs_err::write(&path, "\n").unwrap();
-        assert!(secret.read().unwrap_err().why.contains("empty"));
+        let empty = secret.read().unwrap_err();
+        assert_eq!((empty.why.as_str(), empty.help.as_str()), ("it is empty", "write it into the file"));
         fs_err::remove_file(&path).unwrap();
         let error = secret.read().unwrap_err();
         assert!(error.to_string().contains("url") && !error.help.is_empty(), "{error}");

@@ -99,6 +99,21 @@ impl Body {
         }
     }
 
+    /// The pseudonyms of the people that it speaks of.
+    pub fn people(&self) -> Vec<&str> {
+        let (by, author) = match self {
+            Self::Approval(given) => {
+                (Some(&given.by), given.author.as_ref().filter(|author| **author != given.by))
+            }
+            Self::Hold(note) => (note.by.as_ref(), None),
+            Self::Review(note) => (note.by.as_ref(), None),
+            Self::Event(note) => (Some(&note.by), None),
+            Self::Pause(note) => (Some(&note.by), None),
+            _ => (None, None),
+        };
+        by.into_iter().chain(author).map(String::as_str).collect()
+    }
+
     /// The policy that it speaks of, if it names one.
     pub fn policy(&self) -> Option<&PolicyId> {
         match self {

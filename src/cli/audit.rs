@@ -19,7 +19,7 @@ use super::{Context, event, phrase};
 use crate::audit::entry::{Body, KINDS};
 use crate::audit::verify::Report;
 use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
-use crate::state::api::{Filter, Placed};
+use crate::state::api::{Actor, Filter, Placed};
 use crate::state::{check, heads};
 use summary::Summary;
 
@@ -232,6 +232,13 @@ fn show(index: u64, session: &Session, context: &Context) -> Result<Exit, Failur
     context.output.line(context.output.paint(Tone::Strong, &format!("Entry {index}, {when}")))?;
     for sentence in prose::long(&placed.entry.body, session.zone()) {
         context.output.prose(&phrase::safe(&sentence), 2)?;
+    }
+    // The log has pseudonyms alone; whoever may read the state may know whom they stand for.
+    for pseudonym in placed.entry.body.people() {
+        if let Some(Actor(name)) = session.state.actor(pseudonym)? {
+            let sentence = format!("{pseudonym} is {name}, as this state knows; the log does not.");
+            context.output.prose(&phrase::safe(&sentence), 2)?;
+        }
     }
     worded_then(&placed.entry.body, session, context)?;
     Ok(Exit::Done)

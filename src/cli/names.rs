@@ -42,6 +42,7 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
     match near {
         Some(near) => format!("there is no {what} {name}: did you mean {near}?"),
         None if known.is_empty() => format!("there is no {what} {name}: there is none at all"),
+        None if known.len() == 1 => format!("there is no {what} {name}: there is only {}", known[0]),
         None => format!("there is no {what} {name}: there are {}", known.join(", ")),
     }
 }

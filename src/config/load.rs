@@ -228,7 +228,10 @@ fn missing(
     }
     if stores.known.is_empty() && !dropped.may_hold("store") {
         let none = Diagnostic::warning(file, 0..0, "no store is registered, so no policy can run");
-        found.push(none.with_help("add `[store.NAME]` with `adapter = \"sqlite\"` and `path`, or `adapter = \"filesystem\"` and `root`"));
+        found.push(none.with_help(
+            "add `[store.NAME]` with `adapter = \"sqlite\"` and `path`, `adapter = \"filesystem\"` and `root`, or `adapter = \
+             \"postgres\"`, `\"mariadb\"` or `\"mysql\"` and `url`",
+        ));
     }
 }
 

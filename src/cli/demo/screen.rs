@@ -151,7 +151,7 @@ impl Screen<'_> {
             ("forfall plan --at 2030-01-01".to_owned(), "what will be due by then"),
             (format!("forfall explain cctv {}", known.clip), "the whole answer"),
             ("forfall review list".to_owned(), "what waits for a decision"),
-            ("forfall audit list".to_owned(), "who did what, when"),
+            ("forfall audit list".to_owned(), "what was done, and when"),
         ];
         let wide = steps.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
         for (command, shows) in steps {

@@ -272,3 +272,24 @@ fn the_answer_names_what_it_came_too_late_for() {
     let text = forfall(&fixture, &["hold", "add", "--reason", "x", "--policy", "calls"]).expect(0).out;
     assert!(text.contains("It came too late for batch") && text.contains("3 records"), "{text}");
 }
+
+/// The operations guide has every order given as the user of the daemon, by way of `sudo -u`: whoever called it gave the order.
+#[test]
+fn two_people_behind_sudo_are_two_and_the_state_knows_whom_the_log_means() {
+    let fixture = Fixture::new(1, 1);
+    let order = |words: &[&str], who: &str, code: i32| {
+        let mut command = super::command(&fixture, words);
+        crate::fixture::said(command.env("SUDO_UID", who).output().unwrap()).expect(code)
+    };
+    order(&["hold", "add", "--store", "calls", "--reason", "case-7"], "990001", 0);
+    let id = listed(&fixture)[0]["hold"].as_str().unwrap().to_owned();
+    let refused = order(&["hold", "release", &id], "990001", 11).err;
+    assert!(refused.contains("somebody else has to release it"), "{refused}");
+    order(&["hold", "release", &id], "990002", 0);
+    let entries = fixture.entries();
+    let released = entries.iter().rposition(|entry| entry["kind"] == "hold").unwrap().to_string();
+    let shown = forfall(&fixture, &["audit", "show", &released]).expect(0).out;
+    assert!(shown.contains(" is uid 990002, as this state knows; the log does not."), "{shown}");
+    let shown = fixture.run(&["audit", "show", &released]).expect(0).out;
+    assert!(!shown.contains("990002"), "what is handed on is the log alone: {shown}");
+}
