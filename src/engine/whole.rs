@@ -4,6 +4,7 @@
 //! never held: they come in lists, become commitments, and those are sorted on the disk. The part is struck after
 //! that, because from then on the store may let nobody else near the collection.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -189,24 +190,37 @@ fn gather(
     part: &mut dyn Part,
 ) -> Result<Result<Kept, StoreError>, StateError> {
     let list = Mutex::new(engine.state.long_list(&label.batch)?);
-    let read = thread::scope(|scope| {
-        let (told, lists) = sync_channel(WAITING);
-        // Its end is theirs alone: when none of them is left, nothing more can be told.
-        let lists = Arc::new(Mutex::new(lists));
-        let list = &list;
-        let makers = [(); MAKERS].map(|()| {
-            let lists = Arc::clone(&lists);
-            scope.spawn(move || commit(epoch, label, &lists, list))
-        });
-        drop(lists);
-        let read = part.keys(&mut |keys| told.send(keys).is_ok());
-        drop(told);
-        let made = makers.map(|maker| maker.join().expect("making commitments does not panic"));
-        made.into_iter().collect::<Result<(), StateError>>().map(|()| read)
-    })?;
+    let read = committed(epoch, label, &list, |take| part.keys(take))?;
     Ok(match read {
         Ok(()) => Ok(list.into_inner().unwrap_or_else(PoisonError::into_inner).keep()?),
         Err(error) => Err(error),
+    })
+}
+
+/// Adds the commitments of all keys that `read` tells to the list; the reading ends soon after the list takes no more.
+fn committed(
+    epoch: &EpochKey,
+    label: &BatchLabel,
+    list: &Mutex<Box<dyn LongList + '_>>,
+    read: impl FnOnce(&mut dyn FnMut(KeyList) -> bool) -> Result<(), StoreError>,
+) -> Result<Result<(), StoreError>, StateError> {
+    let has_failed = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (told, lists) = sync_channel(WAITING);
+        // Its end is theirs alone: when none of them is left, nothing more can be told.
+        let lists = Arc::new(Mutex::new(lists));
+        let makers = [(); MAKERS].map(|()| {
+            let lists = Arc::clone(&lists);
+            scope.spawn(move || {
+                // The other one would go on to the end of a list that is lost.
+                commit(epoch, label, &lists, list).inspect_err(|_| has_failed.store(true, Ordering::Relaxed))
+            })
+        });
+        drop(lists);
+        let read = read(&mut |keys| !has_failed.load(Ordering::Relaxed) && told.send(keys).is_ok());
+        drop(told);
+        let made = makers.map(|maker| maker.join().expect("making commitments does not panic"));
+        made.into_iter().collect::<Result<(), StateError>>().map(|()| read)
     })
 }
 
@@ -227,4 +241,62 @@ fn commit(
         made.clear();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::tree::Hash;
+    use crate::model::ids::{BatchId, PolicyId, RunId, StoreName};
+    use crate::time::Instant;
+
+    /// A list whose first part cannot be written, as on a disk that was full for a moment.
+    struct Failing {
+        has_failed: bool,
+    }
+
+    impl LongList for Failing {
+        fn add(&mut self, _part: &[Hash]) -> Result<(), StateError> {
+            match std::mem::replace(&mut self.has_failed, true) {
+                true => Ok(()),
+                false => Err(StateError::Refused("no room".to_owned())),
+            }
+        }
+
+        fn keep(self: Box<Self>) -> Result<Kept, StateError> {
+            panic!("a list that lacks a part is not kept")
+        }
+    }
+
+    #[test]
+    fn no_more_is_read_than_the_list_takes() {
+        const MANY: i64 = 1_000_000;
+        let now = Instant::UNIX_EPOCH;
+        let label = BatchLabel {
+            batch: BatchId::at(now),
+            run: RunId::at(now),
+            policy: PolicyId::new("policy"),
+            store: StoreName::new("store"),
+            collection: "records".to_owned(),
+            class: None,
+            stage: 1,
+            action: "delete".to_owned(),
+        };
+        let epoch = EpochKey { epoch: 1, key: zeroize::Zeroizing::new([7; 32]) };
+        let list: Mutex<Box<dyn LongList + '_>> = Mutex::new(Box::new(Failing { has_failed: false }));
+        let mut taken = 0;
+        let made = committed(&epoch, &label, &list, |take| {
+            for number in 0..MANY {
+                let mut keys = KeyList::default();
+                keys.push_int(number);
+                if !take(keys) {
+                    return Ok(());
+                }
+                taken += 1;
+            }
+            Ok(())
+        });
+        assert!(made.is_err_and(|error| error.to_string() == "no room"));
+        assert!(taken < MANY, "the other maker went on to the end");
+    }
 }

@@ -129,6 +129,11 @@ impl KeyList {
         self.ends.is_empty()
     }
 
+    /// How many bytes all encodings have.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The encoding of each, in order.
     pub fn encoded(&self) -> impl Iterator<Item = &[u8]> {
         let begins = std::iter::once(&0).chain(&self.ends);

@@ -14,6 +14,10 @@ use crate::model::schema::ColumnKind;
 /// So many keys are handed over at once.
 const KEYS: usize = 8_192;
 
+/// And no more once they have so many bytes: a text in a key may be a thousand times as long as a number, and several lists
+/// are in memory.
+const BYTES: usize = 1 << 20;
+
 /// What everything begins with; flags and the length of an extension follow.
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
@@ -40,7 +44,8 @@ pub(super) fn each(
     };
     session.copy(&sql, |message| {
         reading.add(message).map_err(told)?;
-        if reading.list.len() < KEYS || take(reading.take()) {
+        let is_full = reading.list.len() >= KEYS || reading.list.bytes() >= BYTES;
+        if !is_full || take(reading.take()) {
             Ok(())
         } else {
             Err(session.trouble(StoreErrorKind::Busy, "it was given up"))

@@ -56,6 +56,24 @@ fn times_are_spelled_as_the_server_spells_them() {
     assert!(copied == read, "{:?}", copied.iter().zip(&read).find(|(copied, read)| copied != read));
 }
 
+/// Texts that the index compresses may be long ones: the lists of them stay short.
+#[test]
+fn no_list_has_many_bytes_more_than_one_key() {
+    let world = world(
+        "CREATE TABLE records (word text PRIMARY KEY);
+         INSERT INTO records SELECT n || repeat('x', 100000) FROM generate_series(1, 100) n",
+    );
+    let bound = schema::bind(&world.other, &target()).unwrap();
+    let mut sizes = Vec::new();
+    keys::each(&world.other, &bound, &mut |list| {
+        sizes.push((list.len(), list.bytes()));
+        true
+    })
+    .unwrap();
+    assert_eq!(sizes.iter().map(|(keys, _)| keys).sum::<usize>(), 100);
+    assert!(sizes.iter().all(|(_, bytes)| *bytes < (1 << 20) + 110_000), "{sizes:?}");
+}
+
 #[test]
 fn keys_of_every_type_are_copied_as_they_are_read() {
     let world = world(
