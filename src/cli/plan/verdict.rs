@@ -62,6 +62,7 @@ pub(in crate::cli) fn acts(plan: &DataPlan) -> String {
             0 if plan.undetermined > 0 && plan.undetermined == plan.total.count => {
                 "would do nothing: every record is undetermined, and kept".to_owned()
             }
+            0 if plan.held() > 0 => "would do nothing: what is due is held".to_owned(),
             0 => "would do nothing: nothing is due".to_owned(),
             _ => format!("would do nothing new: {waiting}"),
         };

@@ -293,3 +293,11 @@ fn two_people_behind_sudo_are_two_and_the_state_knows_whom_the_log_means() {
     let shown = fixture.run(&["audit", "show", &released]).expect(0).out;
     assert!(!shown.contains("990002"), "what is handed on is the log alone: {shown}");
 }
+
+#[test]
+fn a_plan_says_that_what_is_due_is_held() {
+    let fixture = Fixture::new(3, 2);
+    add(&fixture, &["--store", "calls"]);
+    let said = forfall(&fixture, &["plan", "calls"]).expect(0).out.replace("\n  ", " ");
+    assert!(said.contains("would do nothing: what is due is held"), "{said}");
+}
