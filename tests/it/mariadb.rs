@@ -71,8 +71,8 @@ impl Desk {
         sql_on(server, &database, create);
         let fill = format!(
             "INSERT INTO visits SELECT seq, NOW() - INTERVAL IF(seq <= {DUE}, 40, 3) DAY, CONCAT('visitor ', seq) \
-             FROM seq_1_to_{}",
-            DUE + KEPT
+             FROM {}",
+            server::up_to(DUE + KEPT)
         );
         sql_on(server, &database, &fill);
         let dir = tempfile::tempdir().unwrap();

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use forfall::adapter::contract::server::up_to;
 use forfall::audit::commitment::{commitment, opening};
 use forfall::audit::entry::{Body, Intent};
 use forfall::model::hold::{Hold, HoldKind, HoldScope, Window};
@@ -171,7 +172,7 @@ fn a_hold_on_a_row_of_mariadb_wins_against_every_later_batch() {
                 &desk.database,
                 &format!("CREATE TABLE {table} (id BIGINT PRIMARY KEY, at TIMESTAMP NULL)"),
             );
-            let fill = format!("INSERT INTO {table} SELECT seq, '2020-01-01' FROM seq_0_to_{}", RECORDS - 1);
+            let fill = format!("INSERT INTO {table} SELECT seq - 1, '2020-01-01' FROM {}", up_to(RECORDS));
             mariadb::sql(&desk.database, &fill);
         }
         desk.write("policies/races.toml", &policy("desk", table, "start.field = \"at\""));

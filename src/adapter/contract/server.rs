@@ -2,13 +2,25 @@
 //!
 //! Each lives in a temporary directory of its own, listens on this machine only, and is started when a test first asks
 //! for it. A server of the system is never looked at. One that cannot start fails the test that asked.
+//!
+//! The programs are those that Debian's packages have installed. `FORFALL_TEST_POSTGRES` and `FORFALL_TEST_MYSQL` name a
+//! directory with those of another server instead, which may be of another version or, for the second, MySQL itself.
+
+// Named by their paths, because the measurements take in this file by its own.
+#[path = "server/mysql.rs"]
+mod mysql;
+#[path = "server/postgres.rs"]
+mod postgres;
+
+pub use mysql::{another_mariadb, mariadb, mariadb_pair, up_to};
+pub use postgres::{another_postgres, delayed_replica, durable_postgres, postgres};
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{OnceLock, mpsc};
+use std::sync::mpsc;
 
 /// A running server.
 #[derive(Debug)]
@@ -20,155 +32,28 @@ pub struct Server {
     databases: AtomicU32,
 }
 
+/// The directory with the programs of another server, if the environment names one.
+fn programs(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
 /// What it takes to make and start one kind of server.
 struct Kind {
     name: &'static str,
+    /// Where its programs are looked for first.
+    programs: Option<PathBuf>,
     /// The user under whom it runs if the tests run as root.
     user: &'static str,
-    /// Makes the data directory `$1/data`.
+    /// Makes the data directory `data` in the one given.
     make: Box<dyn Fn(&Path) -> String>,
     /// Starts it in the foreground, on the port.
-    start: fn(&Path, u16, &str) -> String,
+    start: Box<dyn Fn(&Path, u16, &str) -> String>,
     /// Further settings.
     settings: &'static str,
     /// What it says when it is ready.
     ready: &'static str,
     /// What it says when somebody else has the port.
     taken: &'static str,
-}
-
-/// The one PostgreSQL server of this process. The superuser is `postgres`; every role but `locked`
-/// connects without a password. Durability is what a crash of the operating system would need; tests
-/// only crash processes.
-pub fn postgres() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        start(&postgres_kind("-c fsync=off -c full_page_writes=off -c autovacuum=off -c shared_buffers=64MB"))
-    })
-}
-
-/// Another one, as an installation would run it: for measuring.
-pub fn durable_postgres() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| start(&postgres_kind("-c shared_buffers=512MB -c max_wal_size=4GB")))
-}
-
-/// A new one, for tests that take something away from it.
-pub fn another_postgres() -> Server {
-    start(&postgres_kind("-c fsync=off -c autovacuum=off -c shared_buffers=64MB"))
-}
-
-/// A replica of a PostgreSQL server that carries out nothing after the next commit for an hour.
-pub fn delayed_replica(of: &Server) -> Server {
-    let port = of.port;
-    let make = move |directory: &Path| {
-        let bin = postgres_programs();
-        let (bin, directory) = (bin.display(), directory.display());
-        format!(
-            "{bin}/pg_basebackup -h 127.0.0.1 -p {port} -U postgres -D {directory}/data -R --checkpoint=fast \
-               --no-sync >{directory}/made 2>&1"
-        )
-    };
-    start(&Kind { make: Box::new(make), ..postgres_kind("-c recovery_min_apply_delay=1h -c fsync=off") })
-}
-
-fn postgres_kind(settings: &'static str) -> Kind {
-    Kind {
-        name: "PostgreSQL",
-        user: "postgres",
-        make: Box::new(|directory| {
-            let bin = postgres_programs();
-            let (bin, directory) = (bin.display(), directory.display());
-            format!(
-                "{bin}/initdb --no-sync --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
-                   --pgdata={directory}/data >{directory}/made 2>&1 && \
-                 printf '%s\\n' 'local all all trust' 'host all locked 127.0.0.1/32 scram-sha-256' \
-                   'host all all 127.0.0.1/32 trust' 'host replication all 127.0.0.1/32 trust' \
-                   >{directory}/data/pg_hba.conf"
-            )
-        }),
-        start: |directory, port, settings| {
-            let bin = postgres_programs();
-            let (bin, directory) = (bin.display(), directory.display());
-            format!(
-                "{bin}/postgres -D {directory}/data -p {port} -c listen_addresses=127.0.0.1 \
-                   -c unix_socket_directories={directory} -c max_connections=200 -c log_min_messages=log {settings}"
-            )
-        },
-        settings,
-        ready: "database system is ready to accept",
-        taken: "Address already in use",
-    }
-}
-
-/// The one MariaDB server of this process. `root` connects without a password.
-pub fn mariadb() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| start(&mariadb_kind("")))
-}
-
-/// Two others: one that keeps a log for replicas, and one that may become its replica. Nothing is replicated yet.
-pub fn mariadb_pair() -> [Server; 2] {
-    ["--server-id=1 --log-bin=changes --binlog-format=ROW", "--server-id=2 --skip-slave-start"]
-        .map(|settings| start(&mariadb_kind(settings)))
-}
-
-/// A new one that keeps what it has confirmed, and comes back by itself when it was killed: for tests that take something
-/// away from it.
-pub fn another_mariadb() -> Server {
-    start(&Kind {
-        start: |directory, port, settings| {
-            let server = mariadb_command(directory, port, settings);
-            format!(
-                "{{ trap 'kill -TERM \"$child\"; wait \"$child\"; exit' TERM; \
-                    while :; do {server} & child=$!; wait \"$child\"; done; }}"
-            )
-        },
-        ..mariadb_kind("--innodb-flush-log-at-trx-commit=1")
-    })
-}
-
-fn mariadb_command(directory: &Path, port: u16, settings: &str) -> String {
-    let directory = directory.display();
-    format!(
-        "mariadbd --no-defaults --datadir={directory}/data --socket={directory}/socket --port={port} \
-           --bind-address=127.0.0.1 --pid-file={directory}/pid --innodb-flush-log-at-trx-commit=0 \
-           --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --max-connections=200 \
-           --ssl-cert={directory}/server.pem --ssl-key={directory}/server.key {settings}"
-    )
-}
-
-fn mariadb_kind(settings: &'static str) -> Kind {
-    Kind {
-        name: "MariaDB",
-        user: "mysql",
-        make: Box::new(|directory| {
-            let directory = directory.display();
-            format!(
-                "mariadb-install-db --no-defaults --datadir={directory}/data \
-                   --auth-root-authentication-method=normal --skip-test-db >{directory}/made 2>&1 \
-                 && {certificate}",
-                certificate = certificate(&directory.to_string()),
-            )
-        }),
-        settings,
-        start: mariadb_command,
-        ready: "ready for connections",
-        taken: "Address already in use",
-    }
-}
-
-/// Makes a certificate for 127.0.0.1, `server.pem`, and that of who issued it, `ca.pem`.
-fn certificate(directory: &str) -> String {
-    let new = "-nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256";
-    format!(
-        "{{ openssl req -x509 {new} -keyout {directory}/ca.key -out {directory}/ca.pem -days 2 -subj /CN=issuer \
-           && openssl req {new} -keyout {directory}/server.key -out {directory}/asked -subj /CN=server \
-           && printf 'subjectAltName=IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' >{directory}/more \
-           && openssl x509 -req -in {directory}/asked -CA {directory}/ca.pem -CAkey {directory}/ca.key \
-             -CAcreateserial -days 2 -extfile {directory}/more -out {directory}/server.pem; \
-         }} >>{directory}/made 2>&1"
-    )
 }
 
 impl Server {
@@ -197,17 +82,6 @@ impl Server {
     pub fn new_name(&self) -> String {
         format!("forfall_{}", self.databases.fetch_add(1, Ordering::Relaxed))
     }
-}
-
-/// Where Debian keeps PostgreSQL's server programs, which are not in the path: the newest version.
-fn postgres_programs() -> PathBuf {
-    let versions = fs_err::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let version = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
-    let newest = versions
-        .map(|entry| entry.path())
-        .filter(|path| path.join("bin/postgres").exists())
-        .max_by_key(version);
-    newest.expect("PostgreSQL is missing: ./test installs it").join("bin")
 }
 
 fn start(kind: &Kind) -> Server {
@@ -243,13 +117,14 @@ fn started(kind: &Kind, directory: &Path, port: u16) -> Result<(), String> {
                   rm -rf -- '{directory}'; exit; }}
          trap end TERM
          trap '' XFSZ
-         PATH=$PATH:/usr/sbin
+         PATH={first}$PATH:/usr/sbin
          cd '{directory}'
          mkdir -p tmp && export TMPDIR='{directory}/tmp'
          {make} || {{ cat '{directory}/made'; end; }}
          {start} 2>&1 & server=$!
          wait \"$server\"; server=; end",
         directory = directory.display(),
+        first = kind.programs.as_ref().map(|path| format!("'{}':", path.display())).unwrap_or_default(),
         make = (kind.make)(directory),
         start = (kind.start)(directory, port, kind.settings),
     );

@@ -103,7 +103,7 @@ impl Stretch {
     fn end(&self) -> Cursor {
         match self {
             Self::Through(key) => Cursor::Key(key.clone()),
-            Self::Named(_, start) => Cursor::Start(start.clone()),
+            Self::Named(_, end) => end.clone(),
         }
     }
 }
@@ -116,7 +116,7 @@ fn examine(
     whole: &str,
     bound: &[Bind],
 ) -> Result<(Vec<Record>, Vec<Option<String>>), StoreError> {
-    let from = walk.bound.from();
+    let from = by_key(walk);
     if !examined.links.is_empty() {
         // First the records, so that they cannot name other rows any more; then the rows that decide. What is read
         // after that is what stays.
@@ -125,6 +125,7 @@ fn examine(
         let locked =
             rows.iter().map(|row| parts_of(&walk.session, &key_of(&walk.session, row, &walk.bound.key)?));
         let locked = walk.bound.key_is_one_of(&locked.collect::<Result<Vec<_>, StoreError>>()?);
+        let from = walk.bound.from();
         for link in &examined.links {
             let linked = walk.bound.frame.link(link)?;
             let key = quoted(&linked.key);
@@ -164,13 +165,20 @@ fn these(walk: &MySqlWalk, keys: &[Vec<KeyPart>]) -> String {
     format!("{} AND {}", walk.bound.key_is_one_of(keys), walk.question.sql)
 }
 
+/// The record's table where rows are named by their keys, and found by them: by any other way, or from end to end, the
+/// server would lock rows on the way that are not meant, and wait for who is at work on those.
+fn by_key(walk: &MySqlWalk) -> String {
+    if walk.bound.is_by_one_key() { walk.bound.from_by_key() } else { walk.bound.from() }
+}
+
 fn delete(walk: &MySqlWalk, found: &[Record]) -> Result<Vec<Key>, StoreError> {
     let keys: Vec<Key> = found.iter().map(Record::key).collect();
     if keys.is_empty() {
         return Ok(keys);
     }
     let parts = keys.iter().map(|key| parts_of(&walk.session, key)).collect::<Result<Vec<_>, _>>()?;
-    let sql = format!("DELETE FROM {} WHERE {}", walk.bound.from(), these(walk, &parts));
+    // The table's name twice is the form of DELETE that may say by which index.
+    let sql = format!("DELETE {} FROM {} WHERE {}", walk.bound.from(), by_key(walk), these(walk, &parts));
     let gone = walk.session.change(&sql, &walk.question.bound)?;
     require_all(walk, gone, keys.len(), "rows that go with a record decide whether it goes")?;
     Ok(keys)
@@ -249,7 +257,7 @@ fn change(
     for (values, keys) in groups.into_values() {
         let mut bound = walk.question.bound.clone();
         let set = set(walk, work, values, &mut bound).join(", ");
-        let sql = format!("UPDATE {from} SET {set} WHERE {}", these(walk, &keys));
+        let sql = format!("UPDATE {} SET {set} WHERE {}", by_key(walk), these(walk, &keys));
         let touched = walk.session.change(&sql, &bound)?;
         require_all(walk, touched, keys.len(), "not every record of the batch could be changed")?;
         all.extend(keys);

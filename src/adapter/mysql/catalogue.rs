@@ -307,7 +307,7 @@ mod tests {
             .unwrap();
         session.run("CREATE TABLE one (id INT PRIMARY KEY, yes TINYINT(1))").unwrap();
         session
-            .run("CREATE TABLE two (of INT, FOREIGN KEY f (of) REFERENCES one (id) ON DELETE CASCADE)")
+            .run("CREATE TABLE two (`of` INT, FOREIGN KEY f (`of`) REFERENCES one (id) ON DELETE CASCADE)")
             .unwrap();
         session.run("CREATE TRIGGER gone AFTER DELETE ON one FOR EACH ROW SET @x = 1").unwrap();
         let odd = session.table("P`Q").unwrap();

@@ -157,12 +157,21 @@ fn is_mixed(kind: ColumnKind) -> bool {
 
 /// Whether the column holds a day of the calendar, and not a zero date or the 31st of February.
 pub(super) fn is_day(sql: &str) -> String {
-    format!("(DAYOFMONTH({sql}) BETWEEN 1 AND DAYOFMONTH(LAST_DAY({sql})) AND YEAR({sql}) > 0)")
+    // Of a month 0 there is no last day: where a statement deletes or changes, MySQL calls the question an error.
+    format!(
+        "(CASE WHEN MONTH({sql}) > 0 THEN DAYOFMONTH({sql}) BETWEEN 1 AND DAYOFMONTH(LAST_DAY({sql})) AND YEAR({sql}) > 0 \
+         ELSE FALSE END)"
+    )
 }
 
 /// The bytes of a text in UTF-8, whatever its character set and collation are.
 pub(super) fn bytes(sql: &str) -> String {
     format!("CAST(CONVERT({sql} USING utf8mb4) AS BINARY)")
+}
+
+/// Whether an index may lead to the text. MySQL takes a value of its type JSON for no text in a comparison.
+fn has_text_index(cell: &Cell) -> bool {
+    cell.bare && !cell.declared.eq_ignore_ascii_case("json")
 }
 
 /// Whether the server writes the number with zeros in front where it becomes a text.
@@ -214,7 +223,7 @@ impl Dialect for MySql<'_> {
             Some(ColumnKind::Text) => {
                 let place = self.bind_value(with);
                 let exact = format!("{} {} CAST({place} AS BINARY)", bytes(sql), sign(op));
-                if need == Need::Truth && op == Comparison::Equal && cell.bare {
+                if need == Need::Truth && op == Comparison::Equal && has_text_index(cell) {
                     // For the index; where the collation takes more for equal, the second half still decides.
                     return format!("({sql} = {place} AND {exact})");
                 }
@@ -269,7 +278,7 @@ impl Dialect for MySql<'_> {
         let exact: Vec<String> = places.iter().map(|place| format!("CAST({place} AS BINARY)")).collect();
         let exact = exact.join(", ");
         match cell.kind {
-            ColumnKind::Text if need == Need::Truth && cell.bare => {
+            ColumnKind::Text if need == Need::Truth && has_text_index(cell) => {
                 format!("({sql} IN ({}) AND {} IN ({exact}))", places.join(", "), bytes(sql))
             }
             ColumnKind::Text => format!("({} IN ({exact}))", bytes(sql)),

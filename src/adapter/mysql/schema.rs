@@ -30,6 +30,17 @@ impl Bound {
         quoted(&self.entry.name)
     }
 
+    /// The same where its rows are looked for in the order of the primary key, if that is the key.
+    pub(super) fn from_by_key(&self) -> String {
+        let is_primary = self.frame.own.key == self.entry.key;
+        format!("{}{}", self.from(), if is_primary { " FORCE INDEX (PRIMARY)" } else { "" })
+    }
+
+    /// Whether the key is a primary key of one column: the server finds a list of such keys by their index.
+    pub(super) fn is_by_one_key(&self) -> bool {
+        self.frame.own.key == self.entry.key && self.frame.own.key.len() == 1
+    }
+
     /// A column of the record's table.
     pub(super) fn column(&self, name: &str) -> String {
         format!("{}.{}", quoted(&self.entry.name), quoted(name))

@@ -12,6 +12,15 @@ pub(super) fn translated(place: &str, error: &Error) -> StoreError {
         Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
             tls(place, "the server offers no TLS")
         }
+        // MySQL does not say that there is no such user: it asks it for a login by some method, and this may be one of those
+        // that went with its older versions.
+        Error::Driver(mysql_async::DriverError::UnknownAuthPlugin { name }) => {
+            let why = format!("the server asks for a login by `{name}`, which is not among those that forfall knows");
+            StoreError::new(StoreErrorKind::Denied, place, why).with_help(
+                "Correct user and password in the URL: MySQL also asks so where there is no such user. A user of an older kind \
+                 is mended with `ALTER USER .. IDENTIFIED WITH caching_sha2_password BY '..'`",
+            )
+        }
         Error::Io(_) if error.to_string().contains("certificate") => {
             // The driver wraps the reason twice.
             let why = error.to_string();
@@ -52,6 +61,8 @@ fn of_server(place: &str, said: &ServerError) -> StoreError {
              have its user ''@'localhost': drop that one, or make yours as '..'@'localhost'",
         ),
         1045 | 1698 => told(Denied, "Correct user and password in the URL, or create the user on the server"),
+        1820 | 1862 => told(Denied, "The password has expired: give the user a new one, and put it into the URL"),
+        3118 | 4151 => told(Denied, "The user is locked: `ALTER USER .. ACCOUNT UNLOCK` lets it in again"),
         1044 => told(
             Denied,
             "Correct the database's name in the URL, or let the user see it: `GRANT SELECT, REFERENCES ON database.* TO ..`. \
@@ -77,8 +88,9 @@ fn of_server(place: &str, said: &ServerError) -> StoreError {
         ),
         1021 | 1041 | 1114 => told(Damaged, "Make room on the server"),
         1665 => told(Unsupported, "Set binlog_format to MIXED or ROW on the server"),
+        3159 => tls(place, &format!("{} (error {})", said.message, said.code)),
         1040 | 1203 | 1226 => told(Unavailable, "The server has no connection left: raise max_connections"),
-        1053 | 1077 | 1079 | 1152 | 1927 => {
+        1053 | 1077 | 1079 | 1152 | 1927 | 3169 | 4031 => {
             told(Unavailable, "The server was stopped or ended the connection: the next run goes on")
         }
         1062 => withheld("two records would get the same unique value", NOTHING_DONE),
@@ -88,6 +100,7 @@ fn of_server(place: &str, said: &ServerError) -> StoreError {
             "Name their table with `[[data.with]]`, or let a policy dispose of it first",
         ),
         3819 | 4025 => withheld("a check would be violated", NOTHING_DONE),
+        3140 | 3141 => withheld("what is no JSON would stand in a column for JSON", NOTHING_DONE),
         _ => withheld(&format!("the server refused, SQLSTATE {}", said.state), "Look at the server's log"),
     }
 }

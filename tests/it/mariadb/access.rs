@@ -3,6 +3,7 @@
 use super::{DUE, Desk, KEPT, POLICY, sql};
 use crate::counting::{policy, statement};
 use crate::roles::{ASKING, told};
+use forfall::adapter::contract::server::up_to;
 use serde_json::Value;
 
 /// Both users under names of their own, because users belong to the whole server.
@@ -46,7 +47,7 @@ pub(super) fn notes(desk: &Desk) {
         &desk.database,
         "CREATE TABLE notes (id BIGINT PRIMARY KEY, visit BIGINT, KEY (visit)) ENGINE = InnoDB",
     );
-    sql(&desk.database, "INSERT INTO notes SELECT seq, seq FROM seq_1_to_100");
+    sql(&desk.database, &format!("INSERT INTO notes SELECT seq, seq FROM {}", up_to(100)));
 }
 
 #[test]

@@ -77,8 +77,7 @@ fn a_server_that_is_killed_in_a_batch_loses_nothing() {
     runtime.block_on(other.query_drop(hold)).unwrap();
     let mut command = desk.command(&["run", "visits"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let waiting = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS \
-                   WHERE VARIABLE_NAME = 'INNODB_ROW_LOCK_CURRENT_WAITS' AND VARIABLE_VALUE > 0";
+    let waiting = "SHOW GLOBAL STATUS WHERE Variable_name = 'Innodb_row_lock_current_waits' AND Value > 0";
     while sql_on(server, "mysql", waiting).is_empty() {
         assert!(child.try_wait().unwrap().is_none(), "it does not wait for the row");
     }

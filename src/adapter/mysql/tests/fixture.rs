@@ -170,7 +170,7 @@ impl Fixture for MySqlFixture {
              CREATE TABLE records (id {id} NOT NULL, at {at}, word TEXT, number INT, parent INT, \
                area VARCHAR(9) NOT NULL DEFAULT 'north', PRIMARY KEY ({primary}){tail}) DEFAULT CHARSET utf8mb4\n\
              CREATE TABLE parents (id INT PRIMARY KEY, at {at}, word VARCHAR(40)) DEFAULT CHARSET utf8mb4\n\
-             CREATE TABLE children (id INT PRIMARY KEY, of {id}) DEFAULT CHARSET utf8mb4\n"
+             CREATE TABLE children (id INT PRIMARY KEY, `of` {id}) DEFAULT CHARSET utf8mb4\n"
         );
         for record in &content.records {
             writeln!(sql, "{}", self.written(record)).unwrap();

@@ -9,7 +9,7 @@ fn a_foreign_key_is_believed() {
     let world = world(
         "CREATE TABLE records (id INT PRIMARY KEY, at TIMESTAMP NULL)
          INSERT INTO records VALUES (1, NULL)
-         CREATE TABLE notes (id INT PRIMARY KEY, of INT)
+         CREATE TABLE notes (id INT PRIMARY KEY, `of` INT)
          INSERT INTO notes VALUES (1, 1), (2, 7), (3, NULL), (4, 7)",
     );
     let mut target = target();
@@ -18,8 +18,8 @@ fn a_foreign_key_is_believed() {
     assert_eq!(orphans(), [Some(2)], "NULL names no record");
     run_all(
         &world.other,
-        "DELETE FROM notes WHERE of = 7
-         ALTER TABLE notes ADD FOREIGN KEY (of) REFERENCES records (id)",
+        "DELETE FROM notes WHERE `of` = 7
+         ALTER TABLE notes ADD FOREIGN KEY (`of`) REFERENCES records (id)",
     );
     assert_eq!(orphans(), [Some(0)]);
     // What was put past the foreign key is not looked for: nothing is asked.
@@ -34,7 +34,7 @@ fn texts_are_the_same_to_the_letter() {
     let world = world(
         "CREATE TABLE records (id VARCHAR(20) COLLATE utf8mb4_general_ci PRIMARY KEY, at TIMESTAMP NULL)
          INSERT INTO records VALUES ('a', NULL)
-         CREATE TABLE notes (id INT PRIMARY KEY, of VARCHAR(9) COLLATE utf8mb4_unicode_ci)
+         CREATE TABLE notes (id INT PRIMARY KEY, `of` VARCHAR(9) COLLATE utf8mb4_unicode_ci)
          INSERT INTO notes VALUES (1, 'a'), (2, 'A'), (3, 'a '), (4, NULL)",
     );
     let mut target = target();

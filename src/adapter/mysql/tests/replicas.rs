@@ -27,8 +27,29 @@ fn text(session: &Session, sql: &str) -> String {
 
 /// Returns when the replica has carried out everything that the primary has written so far.
 fn caught_up(primary: &Session, replica: &Session) {
-    let position = text(primary, "SELECT @@global.gtid_binlog_pos");
-    assert_eq!(text(replica, &format!("SELECT MASTER_GTID_WAIT('{position}', 60)")), "0");
+    let (position, wait) = if primary.is_mariadb {
+        ("gtid_binlog_pos", "MASTER_GTID_WAIT")
+    } else {
+        ("gtid_executed", "WAIT_FOR_EXECUTED_GTID_SET")
+    };
+    let position = text(primary, &format!("SELECT @@global.{position}"));
+    assert_eq!(text(replica, &format!("SELECT {wait}('{position}', 60)")), "0");
+}
+
+/// Runs statements of MariaDB, one a line; MySQL has other words for the same.
+fn run_on(replica: &Session, sql: &str) {
+    let mut sql = sql.to_owned();
+    if !replica.is_mariadb {
+        for (of_mariadb, of_mysql) in [
+            ("MASTER_USE_GTID = slave_pos", "SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1"),
+            ("CHANGE MASTER", "CHANGE REPLICATION SOURCE"),
+            ("MASTER_", "SOURCE_"),
+            ("SLAVE", "REPLICA"),
+        ] {
+            sql = sql.replace(of_mariadb, of_mysql);
+        }
+    }
+    run_all(replica, &sql);
 }
 
 /// It is there, and says so as soon as it has noted that itself.
@@ -44,10 +65,13 @@ fn a_replica_that_is_behind_or_does_not_say_so_pauses_the_walk() {
     let (primary, replica) = (connect(first.port), connect(second.port));
     run_all(
         &primary,
-        "CREATE DATABASE desk
-         USE desk
-         CREATE TABLE records (id INT PRIMARY KEY, at TIMESTAMP NULL)
-         INSERT INTO records SELECT seq, '2026-01-01' FROM seq_1_to_1000",
+        &format!(
+            "CREATE DATABASE desk
+             USE desk
+             CREATE TABLE records (id INT PRIMARY KEY, at TIMESTAMP NULL)
+             INSERT INTO records SELECT seq, '2026-01-01' FROM {}",
+            server::up_to(1_000)
+        ),
     );
     let store = |replicas: Vec<Secret>| {
         let place = Server {
@@ -73,34 +97,35 @@ fn a_replica_that_is_behind_or_does_not_say_so_pauses_the_walk() {
         assert!(why.contains(&named) && why.contains(expected), "{why}");
     };
     says("no replica");
-    replica
-        .run(&format!(
+    run_on(
+        &replica,
+        &format!(
             "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {}, MASTER_USER = 'root', \
              MASTER_USE_GTID = slave_pos",
             first.port
-        ))
-        .unwrap();
+        ),
+    );
     says("SQL thread");
-    replica.run("START SLAVE").unwrap();
+    run_on(&replica, "START SLAVE");
     caught_up(&primary, &replica);
     until_it_says_so(&mut *walk);
     assert!(warned(&store(Vec::new())), "nobody looks at it");
     assert!(!warned(&watched));
 
     // What is done while the replica carries out nothing is done by others: we wait.
-    replica.run("STOP SLAVE SQL_THREAD").unwrap();
+    run_on(&replica, "STOP SLAVE SQL_THREAD");
     walk.prepare(&label(), 100, &none).unwrap().unwrap().commit().unwrap();
     let why = walk.strain().unwrap().unwrap();
     assert!(why.contains(&named) && why.contains("SQL thread"), "{why}");
-    replica.run("START SLAVE SQL_THREAD").unwrap();
+    run_on(&replica, "START SLAVE SQL_THREAD");
     caught_up(&primary, &replica);
     until_it_says_so(&mut *walk);
-    replica.run("STOP SLAVE IO_THREAD").unwrap();
+    run_on(&replica, "STOP SLAVE IO_THREAD");
     let why = walk.strain().unwrap().unwrap();
     assert!(why.contains("its connection to the primary"), "{why}");
 
     // An hour behind, by its own configuration; what was written says of itself that it is a minute old.
-    run_all(&replica, "STOP SLAVE\nCHANGE MASTER TO MASTER_DELAY = 3600\nSTART SLAVE");
+    run_on(&replica, "STOP SLAVE\nCHANGE MASTER TO MASTER_DELAY = 3600\nSTART SLAVE");
     run_all(
         &primary,
         "SET timestamp = UNIX_TIMESTAMP() - 100\nUPDATE desk.records SET at = '2026-10-31' WHERE id = 1000",
@@ -112,7 +137,7 @@ fn a_replica_that_is_behind_or_does_not_say_so_pauses_the_walk() {
         }
     };
     assert!(behind.contains(&named), "{behind}");
-    run_all(&replica, "STOP SLAVE\nCHANGE MASTER TO MASTER_DELAY = 0\nSTART SLAVE");
+    run_on(&replica, "STOP SLAVE\nCHANGE MASTER TO MASTER_DELAY = 0\nSTART SLAVE");
     caught_up(&primary, &replica);
     until_it_says_so(&mut *walk);
 

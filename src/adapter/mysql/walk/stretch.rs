@@ -25,8 +25,8 @@ pub(in super::super) enum Cursor {
 pub(in super::super) enum Stretch {
     /// Up to this key.
     Through(Vec<KeyPart>),
-    /// These records, and the start of the last of them.
-    Named(Vec<Vec<KeyPart>>, Bind),
+    /// These records, and where the walk stands behind the last of them.
+    Named(Vec<Vec<KeyPart>>, Cursor),
 }
 
 impl MySqlWalk {
@@ -91,9 +91,17 @@ impl MySqlWalk {
             whole = format!("{} AND {whole}", self.beyond(&mut dialect, ">", after)?);
         }
         let list = self.bound.key_list();
-        let is_primary = self.bound.frame.own.key == self.bound.entry.key;
-        let index = if is_primary { " FORCE INDEX (PRIMARY)" } else { "" };
-        let sql = format!("SELECT {list} FROM {}{index} WHERE {whole}", self.bound.from());
+        let sql = format!("SELECT {list} FROM {} WHERE {whole}", self.bound.from_by_key());
+        // Rows that are locked before they go are locked by their keys: by the index on the start, which the server likes
+        // better where few of them are due, it would hold an entry of that index and wait for the row, while who changes
+        // the start of that row holds the row and waits for the entry.
+        if self.examined.is_some() && self.bound.is_by_one_key() {
+            let found = self
+                .session
+                .rows(&format!("{sql} ORDER BY {list} LIMIT {}", want.min(MOST_NAMED)), &dialect.bound)?;
+            let keys = found.iter().map(|row| self.parts(row)).collect::<Result<Vec<_>, _>>()?;
+            return Ok(keys.last().cloned().map(|last| Stretch::Named(keys, Cursor::Key(last))));
+        }
         let found = self
             .session
             .rows(&format!("{sql} ORDER BY {list} LIMIT 1 OFFSET {}", want - 1), &dialect.bound)?;
@@ -124,7 +132,7 @@ impl MySqlWalk {
         let Some(last) = rows.last() else { return Ok(None) };
         let end = Bind(at_place(&self.session, last, self.bound.key.len())?.clone());
         let keys = rows.iter().map(|row| self.parts(row)).collect::<Result<_, _>>()?;
-        Ok(Some(Stretch::Named(keys, end)))
+        Ok(Some(Stretch::Named(keys, Cursor::Start(end))))
     }
 
     fn parts(&self, row: &mysql_async::Row) -> Result<Vec<KeyPart>, StoreError> {
