@@ -78,7 +78,8 @@ fn of_server(place: &str, said: &ServerError) -> StoreError {
         1205 | 3572 => {
             told(Busy, "Somebody else holds a lock on the rows or the table: the next run goes on")
         }
-        1213 => told(Busy, "Others changed the same rows at that moment: the next run goes on"),
+        // MariaDB says the first of them since it lets nobody lock what changed after he looked.
+        1020 | 1213 => told(Busy, "Others changed the same rows at that moment: the next run goes on"),
         1317 | 1969 | 3024 => {
             told(Busy, "The statement took too long or was cancelled: the next run goes on")
         }
@@ -88,7 +89,11 @@ fn of_server(place: &str, said: &ServerError) -> StoreError {
         ),
         1021 | 1041 | 1114 => told(Damaged, "Make room on the server"),
         1665 => told(Unsupported, "Set binlog_format to MIXED or ROW on the server"),
-        3159 => tls(place, &format!("{} (error {})", said.message, said.code)),
+        3159 => told(
+            Unavailable,
+            "The server wants its connections protected: write `tls = \"verify\"` for the store, and name the issuer of its \
+             certificate with `ca`",
+        ),
         1040 | 1203 | 1226 => told(Unavailable, "The server has no connection left: raise max_connections"),
         1053 | 1077 | 1079 | 1152 | 1927 | 3169 | 4031 => {
             told(Unavailable, "The server was stopped or ended the connection: the next run goes on")
@@ -106,3 +111,29 @@ fn of_server(place: &str, said: &ServerError) -> StoreError {
 }
 
 const NOTHING_DONE: &str = "The change breaks a constraint: nothing of the batch was done";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What MySQL and newer servers of MariaDB say.
+    #[test]
+    fn what_other_servers_say_comes_with_what_to_do() {
+        for (code, kind, part) in [
+            (1020, StoreErrorKind::Busy, "the next run goes on"),
+            (1820, StoreErrorKind::Denied, "The password has expired"),
+            (3118, StoreErrorKind::Denied, "ACCOUNT UNLOCK"),
+            (3140, StoreErrorKind::Changed, "nothing of the batch was done"),
+            (3159, StoreErrorKind::Unavailable, "`tls = \"verify\"`"),
+            (3169, StoreErrorKind::Unavailable, "the next run goes on"),
+            (4031, StoreErrorKind::Unavailable, "the next run goes on"),
+        ] {
+            let said = ServerError { code, message: "what it says".to_owned(), state: "HY000".to_owned() };
+            let error = translated("store box", &Error::Server(said));
+            assert_eq!(error.kind, kind, "{error}");
+            let told = error.to_string();
+            assert!(told.contains(part), "{told}");
+            assert_eq!(told.contains("what it says"), code != 3140, "values are not repeated: {told}");
+        }
+    }
+}

@@ -142,10 +142,14 @@ fn a_replica_that_is_behind_or_does_not_say_so_pauses_the_walk() {
     until_it_says_so(&mut *walk);
 
     // The connection is lost, and made again.
-    let kept = text(
-        &replica,
-        "SELECT MAX(ID) FROM information_schema.PROCESSLIST WHERE USER = 'root' AND COMMAND = 'Sleep'",
-    );
+    let sleeping =
+        "SELECT MAX(ID) FROM information_schema.PROCESSLIST WHERE USER = 'root' AND COMMAND = 'Sleep'";
+    // It has answered before it says that it sleeps.
+    let kept = loop {
+        if let [(Some(kept),)] = replica.asked::<(Option<u64>,)>(sleeping, &[]).unwrap()[..] {
+            break kept;
+        }
+    };
     replica.run(&format!("KILL {kept}")).unwrap();
     assert!(walk.strain().unwrap().is_some(), "it did not answer");
     assert_eq!(walk.strain().unwrap(), None);
