@@ -1,4 +1,4 @@
-//! The program against a real MariaDB server: dry run, approval, run, kills between any two steps, and what it says
+//! The program against a real MariaDB server, or MySQL where that is chosen: dry run, approval, run, kills between any two steps, and what it says
 //! when something is wrong.
 
 mod access;
