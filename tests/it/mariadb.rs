@@ -1,5 +1,5 @@
-//! The program against a real MariaDB server, or MySQL where that is chosen: dry run, approval, run, kills between any two steps, and what it says
-//! when something is wrong.
+//! The program against a real MariaDB server, or MySQL where that is chosen: dry run, approval, run, kills between any two
+//! steps, and what it says when something is wrong.
 
 mod access;
 mod bad_input;
