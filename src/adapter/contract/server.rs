@@ -37,6 +37,9 @@ fn programs(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
+/// Makes the command that starts a server: its directory, its port, further settings.
+type Start = Box<dyn Fn(&Path, u16, &str) -> String>;
+
 /// What it takes to make and start one kind of server.
 struct Kind {
     name: &'static str,
@@ -47,7 +50,7 @@ struct Kind {
     /// Makes the data directory `data` in the one given.
     make: Box<dyn Fn(&Path) -> String>,
     /// Starts it in the foreground, on the port.
-    start: Box<dyn Fn(&Path, u16, &str) -> String>,
+    start: Start,
     /// Further settings.
     settings: &'static str,
     /// What it says when it is ready.

@@ -168,7 +168,7 @@ fn these(walk: &MySqlWalk, keys: &[Vec<KeyPart>]) -> String {
 /// The record's table where rows are named by their keys, and found by them: by any other way, or from end to end, the
 /// server would lock rows on the way that are not meant, and wait for who is at work on those.
 fn by_key(walk: &MySqlWalk) -> String {
-    if walk.bound.is_by_one_key() { walk.bound.from_by_key() } else { walk.bound.from() }
+    if walk.bound.is_by_one_key() { walk.bound.table_by_key() } else { walk.bound.from() }
 }
 
 fn delete(walk: &MySqlWalk, found: &[Record]) -> Result<Vec<Key>, StoreError> {

@@ -31,7 +31,7 @@ impl Bound {
     }
 
     /// The same where its rows are looked for in the order of the primary key, if that is the key.
-    pub(super) fn from_by_key(&self) -> String {
+    pub(super) fn table_by_key(&self) -> String {
         let is_primary = self.frame.own.key == self.entry.key;
         format!("{}{}", self.from(), if is_primary { " FORCE INDEX (PRIMARY)" } else { "" })
     }

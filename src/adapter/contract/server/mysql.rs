@@ -1,6 +1,7 @@
 //! MariaDB, or MySQL in its place: which of the two is told by the programs that the environment names.
 
-use std::io::Read as _;
+use std::fmt::Display;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -48,12 +49,12 @@ pub fn another_mariadb() -> Server {
 impl Server {
     /// Its version as a server of MariaDB or MySQL says it in its greeting.
     pub fn version(&self) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut greeting = BufReader::new(TcpStream::connect(("127.0.0.1", self.port)).unwrap());
         // Four bytes before the packet, and the protocol's version in it.
-        let mut head = [0; 5];
-        stream.read_exact(&mut head).unwrap();
-        let text = stream.bytes().map(Result::unwrap).take_while(|byte| *byte != 0).collect();
-        String::from_utf8(text).unwrap()
+        let (mut head, mut text) = ([0; 5], Vec::new());
+        greeting.read_exact(&mut head).unwrap();
+        greeting.read_until(0, &mut text).unwrap();
+        String::from_utf8(text).unwrap().trim_end_matches('\0').to_owned()
     }
 
     /// Whether it is MariaDB, and not MySQL.
@@ -74,10 +75,9 @@ impl Server {
 }
 
 /// Rows of one column `seq` with the numbers from 1, in words that both servers understand.
-pub fn up_to(count: usize) -> String {
-    let more = count - 1;
+pub fn up_to(count: impl Display) -> String {
     format!(
-        "JSON_TABLE(CONCAT('[1', REPEAT(',1', {more}), ']'), '$[*]' COLUMNS (seq FOR ORDINALITY)) AS numbers"
+        "JSON_TABLE(CONCAT('[1', REPEAT(',1', {count} - 1), ']'), '$[*]' COLUMNS (seq FOR ORDINALITY)) AS numbers"
     )
 }
 

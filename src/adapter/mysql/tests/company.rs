@@ -36,7 +36,7 @@ fn server_of_our_own(server: &server::Server, pace: Pace) -> (Session, MySqlStor
              CREATE TABLE records (id BIGINT PRIMARY KEY, at TIMESTAMP NOT NULL)
              INSERT INTO records SELECT seq, '2026-01-01' FROM {}
              ANALYZE TABLE records",
-            server::up_to(ROWS as usize)
+            server::up_to(ROWS)
         ),
     );
     let place = Server { pace, parallel: 2, ..place(server, "desk") };

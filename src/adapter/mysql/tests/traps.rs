@@ -40,7 +40,7 @@ fn many(world: &World, columns: &str) {
         &format!(
             "CREATE TABLE records (id INT PRIMARY KEY, at TIMESTAMP NULL, parent INT, KEY (at))
              INSERT INTO records SELECT seq, '2026-01-01', {columns} FROM {}",
-            up_to(REPETITIONS as usize)
+            up_to(REPETITIONS)
         ),
     );
 }
@@ -101,7 +101,7 @@ fn a_record_whose_related_row_changes_meanwhile_is_kept() {
         &format!(
             "CREATE TABLE cases (id INT PRIMARY KEY, state VARCHAR(9))
              INSERT INTO cases SELECT seq, 'closed' FROM {}",
-            up_to(REPETITIONS as usize)
+            up_to(REPETITIONS)
         ),
     );
     let opening = repeat(
@@ -157,7 +157,7 @@ fn who_extends_a_record_that_a_batch_waits_for_is_let_through() {
              ANALYZE TABLE records
              START TRANSACTION
              SELECT id FROM records WHERE id = 5000 FOR UPDATE",
-            up_to(REPETITIONS as usize)
+            up_to(REPETITIONS)
         ),
     );
     // The catalogue's own answer is an old one for whoever asks often.
@@ -428,7 +428,7 @@ fn the_walk_follows_what_is_cheaper() {
                  INSERT INTO records SELECT seq, IF(seq <= {due}, '2026-01-01' - INTERVAL seq MINUTE, '2026-10-31') \
                    FROM {}
                  ANALYZE TABLE records",
-                up_to(REPETITIONS as usize)
+                up_to(REPETITIONS)
             ),
         );
         let mut walk = world.store.walk(deletion(target(), Predicate::Always(true))).unwrap();

@@ -91,7 +91,7 @@ impl MySqlWalk {
             whole = format!("{} AND {whole}", self.beyond(&mut dialect, ">", after)?);
         }
         let list = self.bound.key_list();
-        let sql = format!("SELECT {list} FROM {} WHERE {whole}", self.bound.from_by_key());
+        let sql = format!("SELECT {list} FROM {} WHERE {whole}", self.bound.table_by_key());
         // Rows that are locked before they go are locked by their keys: by the index on the start, which the server likes
         // better where few of them are due, it would hold an entry of that index and wait for the row, while who changes
         // the start of that row holds the row and waits for the entry.
