@@ -7,20 +7,47 @@ use super::exit::Failure;
 use super::phrase;
 use crate::state::api::Actor;
 
-/// Who gives the order: the system's user, also behind `sudo` and `sudo -u`: people who share the account of the daemon
-/// are people still.
+/// Accounts with a lower number belong to programs (Debian Policy 9.2.2), but for root's.
+const FIRST_PERSON: u32 = 1_000;
+
+/// Who gives the order: the system's user, also behind `sudo`, `sudo -u` and `su`: people who share the account of the
+/// daemon are people still.
 pub(super) fn present(state: &Path) -> Actor {
-    let own = rustix::process::getuid().as_raw();
-    let claimed = std::env::var("SUDO_UID").ok().and_then(|text| text.parse().ok());
-    let uid = who(own, claimed, fs_err::metadata(state).ok().map(|file| file.uid()));
+    let uid = uid(state);
     let name = fs_err::read_to_string("/etc/passwd").ok().and_then(|users| name_of(&users, uid));
     Actor(name.unwrap_or_else(|| format!("uid {uid}")))
 }
 
-/// The environment is believed only where the system's own answer is root or the user that the state belongs to: both
-/// can read the key of the log, and could claim anything anyway.
+/// The same for an order that takes somebody else than another one did. An account of a program may be anybody's, also
+/// the one's who gave the other.
+pub(super) fn person(state: &Path) -> Result<Actor, Failure> {
+    let actor = present(state);
+    if is_person(uid(state)) {
+        return Ok(actor);
+    }
+    Err(Failure::stopped(format!(
+        "nothing was done: this takes somebody else than who gave an earlier order, and {0} may be several people. Give it          from your own account, through `sudo -u {0}`",
+        phrase::safe(&actor.0)
+    )))
+}
+
+fn uid(state: &Path) -> u32 {
+    let claimed = std::env::var("SUDO_UID").ok().and_then(|text| text.parse().ok());
+    // Whoever logged in, as the kernel remembers it; without a login it is the largest number.
+    let login = fs_err::read_to_string("/proc/self/loginuid").ok().and_then(|text| text.trim().parse().ok());
+    let login = login.filter(|uid| *uid != u32::MAX);
+    let owner = fs_err::metadata(state).ok().map(|file| file.uid());
+    who(rustix::process::getuid().as_raw(), claimed.or(login), owner)
+}
+
+/// What is claimed is believed only where the system's own answer is root or the user that the state belongs to: both can
+/// read the key of the log, and could claim anything anyway.
 fn who(own: u32, claimed: Option<u32>, owner: Option<u32>) -> u32 {
     claimed.filter(|_| own == 0 || Some(own) == owner).unwrap_or(own)
+}
+
+fn is_person(uid: u32) -> bool {
+    uid == 0 || uid >= FIRST_PERSON
 }
 
 /// Somebody else, by the name under which they would give orders here: a name that nobody has would stand for nobody.
@@ -72,5 +99,6 @@ mod tests {
             "whom the state does not belong to may claim nothing"
         );
         assert_eq!(who(kari, Some(ola), None), kari, "no state, no owner");
+        assert_eq!([root, forfall, kari].map(is_person), [true, false, true]);
     }
 }

@@ -53,6 +53,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     let author = args.author.as_deref().map(actor::named).transpose()?;
     orphans::refuse(&session)?;
+    if session.policies(&args.policies)?.iter().any(|policy| policy.approvers > 1) {
+        session.person()?;
+    }
     let mut offers = Vec::new();
     for policy in session.policies(&args.policies)? {
         offers.push((policy, engine_approve::offer(&session.engine, policy, SAMPLES)?));

@@ -191,6 +191,11 @@ impl Session {
         actor::present(&self.config.state)
     }
 
+    /// The same for an order that takes somebody else than another one did.
+    pub(super) fn person(&self) -> Result<Actor, Failure> {
+        actor::person(&self.config.state)
+    }
+
     /// The zone of times that belong to no one policy.
     pub(super) fn zone(&self) -> Zone {
         self.config.defaults.zone

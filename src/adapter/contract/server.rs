@@ -29,6 +29,8 @@ pub struct Server {
     pub port: u16,
     /// Its directory, in which the socket stands.
     pub directory: PathBuf,
+    /// What it is.
+    name: &'static str,
     databases: AtomicU32,
 }
 
@@ -95,7 +97,7 @@ fn start(kind: &Kind) -> Server {
         let directory = PathBuf::from(format!("/tmp/forfall-server-{}", uuid::Uuid::now_v7().simple()));
         std::fs::DirBuilder::new().mode(0o700).create(&directory).unwrap();
         match started(kind, &directory, port) {
-            Ok(()) => return Server { port, directory, databases: AtomicU32::new(0) },
+            Ok(()) => return Server { port, directory, name: kind.name, databases: AtomicU32::new(0) },
             Err(said) if said.contains(kind.taken) => {}
             Err(said) => panic!("{} did not start:\n{said}", kind.name),
         }

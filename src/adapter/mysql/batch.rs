@@ -177,8 +177,14 @@ fn delete(walk: &MySqlWalk, found: &[Record]) -> Result<Vec<Key>, StoreError> {
         return Ok(keys);
     }
     let parts = keys.iter().map(|key| parts_of(&walk.session, key)).collect::<Result<Vec<_>, _>>()?;
-    // The table's name twice is the form of DELETE that may say by which index.
-    let sql = format!("DELETE {} FROM {} WHERE {}", walk.bound.from(), by_key(walk), these(walk, &parts));
+    let (from, these) = (walk.bound.from(), these(walk, &parts));
+    let sql = if these.contains(&format!("FROM {from} ")) {
+        // What is asked about the same table again, MariaDB takes in this form only, and MySQL in none.
+        format!("DELETE FROM {from} WHERE {these}")
+    } else {
+        // The table's name twice is the form of DELETE that may say by which index.
+        format!("DELETE {from} FROM {} WHERE {these}", by_key(walk))
+    };
     let gone = walk.session.change(&sql, &walk.question.bound)?;
     require_all(walk, gone, keys.len(), "rows that go with a record decide whether it goes")?;
     Ok(keys)

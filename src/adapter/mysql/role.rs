@@ -5,6 +5,8 @@
 //! change the table, which nobody is who disposes of its records. What is hidden is not absent: a user who cannot see them
 //! may look at records, never dispose of any.
 
+use std::collections::HashSet;
+
 use super::session::Session;
 use super::{grants, privileges};
 use crate::adapter::api::{StoreError, StoreErrorKind};
@@ -32,38 +34,66 @@ impl Session {
     pub(super) fn role(&self) -> Result<Role, StoreError> {
         // The privileges spell the grantee as `'user'@'host'`. Not one question about both tables together: MySQL writes
         // such a one down anew for itself, with escapes that our sql_mode does not know, and cannot read it any more.
-        let held = |privilege: &str, from: &str| {
+        let me = "GRANTEE = CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', \
+                  SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')";
+        let asked = |privilege: &str| {
             format!(
-                "EXISTS (SELECT 1 FROM information_schema.{from} PRIVILEGE_TYPE = '{privilege}' AND GRANTEE = \
-                 CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', \
-                   SUBSTRING_INDEX(CURRENT_USER(), '@', -1), ''''))"
+                "EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = '{privilege}' AND {me})"
             )
         };
-        let anywhere = |privilege: &str| held(privilege, "USER_PRIVILEGES WHERE");
-        let here = |privilege: &str| {
-            let in_it = "SCHEMA_PRIVILEGES WHERE DATABASE() LIKE TABLE_SCHEMA ESCAPE '\\' AND";
-            format!("({} OR {})", anywhere(privilege), held(privilege, in_it))
-        };
         let sql = format!(
-            "SELECT CURRENT_USER(), {}, {}, {}, {}, @@innodb_flush_log_at_trx_commit",
-            here("TRIGGER"),
-            here("REFERENCES"),
-            anywhere("REFERENCES"),
-            here("DROP")
+            "SELECT CURRENT_USER(), DATABASE(), {}, {}, {}, @@innodb_flush_log_at_trx_commit",
+            asked("TRIGGER"),
+            asked("REFERENCES"),
+            asked("DROP")
         );
-        let found: Vec<(String, bool, bool, bool, bool, i64)> = self.asked(&sql, &[])?;
-        let (name, makes_triggers, sees_references, sees_databases, is_mighty, flush) =
+        let found: Vec<(String, String, bool, bool, bool, i64)> = self.asked(&sql, &[])?;
+        let (name, database, triggers, references, drops, flush) =
             found.into_iter().next().ok_or_else(|| {
                 self.trouble(StoreErrorKind::Damaged, "the server does not say who its user is")
             })?;
+        let sql = format!(
+            "SELECT TABLE_SCHEMA, PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES \
+             WHERE DATABASE() LIKE TABLE_SCHEMA ESCAPE '\\' AND {me}"
+        );
+        let granted = Granted { database, rows: self.asked(&sql, &[])? };
+        // What was granted for everything may have been taken back for one database, which nothing tells of here.
+        let sees_all = self.is_mariadb || !self.takes_back_in_part()?;
         Ok(Role {
             name,
-            sees_triggers: self.is_mariadb || makes_triggers,
-            sees_references,
-            sees_databases,
-            is_mighty,
+            sees_triggers: self.is_mariadb || granted.has("TRIGGER") || (triggers && sees_all),
+            sees_references: granted.has("REFERENCES") || (references && sees_all),
+            sees_databases: references && sees_all,
+            is_mighty: drops || granted.has("DROP"),
             may_lose: flush != 1,
         })
+    }
+
+    /// Whether this server of MySQL knows how to take back for one database what was granted for all of them.
+    fn takes_back_in_part(&self) -> Result<bool, StoreError> {
+        let sql = "SHOW GLOBAL VARIABLES LIKE 'partial_revokes'";
+        let found: Vec<(String, String)> = self.asked(sql, &[])?;
+        Ok(found.iter().any(|(_, value)| value == "ON"))
+    }
+}
+
+/// What was granted on databases whose name is meant by what the grant says.
+struct Granted {
+    database: String,
+    /// As the grant names the database, and the privilege.
+    rows: Vec<(String, String)>,
+}
+
+impl Granted {
+    /// Whether the privilege is among what counts here: what was granted on exactly this database, or else on all patterns that
+    /// mean it, because the server only goes by one of them.
+    fn has(&self, privilege: &str) -> bool {
+        let exactly = |name: &str| name.replace('\\', "") == self.database;
+        let names: HashSet<&str> = self.rows.iter().map(|(name, _)| name.as_str()).collect();
+        let exact = names.iter().copied().filter(|name| exactly(name)).collect::<HashSet<_>>();
+        let counts = if exact.is_empty() { names } else { exact };
+        let has = |name: &&str| self.rows.iter().any(|row| row.0 == **name && row.1 == privilege);
+        !counts.is_empty() && counts.iter().all(has)
     }
 }
 
@@ -122,5 +152,25 @@ impl Role {
             "Nothing was done. Let the database's administrator run: GRANT {privilege} ON {database}.* TO {user}. `forfall \
              store grants` prints all that each role needs"
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_granted_on_the_database_itself_counts_before_patterns() {
+        let has = |rows: &[(&str, &str)]| {
+            let rows =
+                rows.iter().map(|(name, privilege)| ((*name).to_owned(), (*privilege).to_owned())).collect();
+            Granted { database: "app_1".to_owned(), rows }.has("TRIGGER")
+        };
+        assert!(!has(&[]));
+        assert!(has(&[("app%", "SELECT"), ("app%", "TRIGGER")]));
+        assert!(!has(&[("app%", "TRIGGER"), ("app\\_1", "SELECT")]), "the server goes by the second alone");
+        assert!(has(&[("app%", "SELECT"), ("app\\_1", "TRIGGER")]));
+        assert!(!has(&[("app%", "TRIGGER"), ("ap%", "SELECT")]), "one of the two, and we do not know which");
+        assert!(has(&[("app%", "TRIGGER"), ("ap%", "TRIGGER")]));
     }
 }

@@ -61,7 +61,9 @@ fn of_server(place: &str, said: &ServerError) -> StoreError {
              have its user ''@'localhost': drop that one, or make yours as '..'@'localhost'",
         ),
         1045 | 1698 => told(Denied, "Correct user and password in the URL, or create the user on the server"),
-        1820 | 1862 => told(Denied, "The password has expired: give the user a new one, and put it into the URL"),
+        1820 | 1862 => {
+            told(Denied, "The password has expired: give the user a new one, and put it into the URL")
+        }
         3118 | 4151 => told(Denied, "The user is locked: `ALTER USER .. ACCOUNT UNLOCK` lets it in again"),
         1044 => told(
             Denied,
@@ -88,6 +90,11 @@ fn of_server(place: &str, said: &ServerError) -> StoreError {
             "This server or session only reads, as a replica does: name the primary in the URL",
         ),
         1021 | 1041 | 1114 => told(Damaged, "Make room on the server"),
+        1093 => told(
+            Unsupported,
+            "MySQL deletes from no table that its own condition asks again, as where a record is kept for another one of the \
+             same table: leave that condition out, or move the records to MariaDB",
+        ),
         1665 => told(Unsupported, "Set binlog_format to MIXED or ROW on the server"),
         3159 => told(
             Unavailable,
@@ -121,6 +128,7 @@ mod tests {
     fn what_other_servers_say_comes_with_what_to_do() {
         for (code, kind, part) in [
             (1020, StoreErrorKind::Busy, "the next run goes on"),
+            (1093, StoreErrorKind::Unsupported, "leave that condition out"),
             (1820, StoreErrorKind::Denied, "The password has expired"),
             (3118, StoreErrorKind::Denied, "ACCOUNT UNLOCK"),
             (3140, StoreErrorKind::Changed, "nothing of the batch was done"),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::dialect::{self, Question};
 use super::schema::{self, Bound};
 use super::session::Session;
-use super::windows::Windows;
 use crate::adapter::api::{Scope, StoreError};
 use crate::adapter::sql::ahead::WORTH_RANGES;
 use crate::adapter::sql::{links_of, starts};
@@ -47,8 +46,7 @@ pub(super) fn order(
     })
 }
 
-/// The way in which such a walk over so many records would go, in words. What is said of connections is what a run would do
-/// with the records that are there now, or nothing.
+/// The way in which such a walk over so many records would go, in words.
 pub(super) fn route(
     session: &Session,
     scope: &Scope,
@@ -68,17 +66,11 @@ pub(super) fn route(
         _ if scope.target.drop_partitions && bound.entry.partitioned_by.is_some() => {
             "partitions of which everything is due as a whole, the rest in batches".to_owned()
         }
-        Order::Start(column, kind) => {
-            let told = format!("by the index on {column}, because little is due");
-            match is_shared
-                .then(|| Windows::divide(session, &bound, &question, (&column, &kind), due))
-                .transpose()?
-                .flatten()
-            {
-                Some(_) => format!("{told}, over {parallel} connections"),
-                None => told,
-            }
+        // Where many have the same start there is only one: to find that out takes as long as a part of the run.
+        Order::Start(column, _) if is_shared => {
+            format!("by the index on {column}, because little is due, over up to {parallel} connections")
         }
+        Order::Start(column, _) => format!("by the index on {column}, because little is due"),
         Order::Pages if bound.entry.partitioned => "page by page, through all partitions at once".to_owned(),
         Order::Pages if is_shared => format!("page by page, over {parallel} connections"),
         Order::Pages => "page by page".to_owned(),

@@ -70,7 +70,7 @@ fn known(id: &str) -> Result<HoldId, Failure> {
 pub(super) fn release(order: &Release, session: &Session, context: &Context) -> Result<Exit, Failure> {
     let id = known(&order.id)?;
     let local = |at| phrase::local(at, session.zone());
-    match session.state.release_hold(context.clock.now(), &session.actor(), &id, order.informed)? {
+    match session.state.release_hold(context.clock.now(), &session.person()?, &id, order.informed)? {
         api::Release::Done(back) if context.output.is_json() => {
             context.output.json(&Released { hold: id.to_string(), keeps_until: back })?;
         }

@@ -48,6 +48,9 @@ pub(super) fn decided(decide: &Decide, session: &Session, context: &Context) -> 
     }
     let seat = &case.waiting.seat;
     let policy = session.policy(seat.policy.as_str())?;
+    if policy.approvers > 1 {
+        session.person()?;
+    }
     let Some((_, escalate)) = review::stage_of(policy, seat) else { return Err(no_stage(&case)) };
     let word = decide.decision.as_str();
     let verdict = Verdict::of_word(word).filter(|_| escalate.decisions.iter().any(|allowed| allowed == word));

@@ -138,7 +138,7 @@ pub(in crate::engine) fn already_asked(
         let group = Group { predicate: unheld.and(by_then), start: None, samples: 0 };
         let due = store.count(&scope, &[group])?.tallies.first().map_or(0, |tally| tally.count);
         // What came later with an older start is not in the case before a run has looked again.
-        Ok(due.min(case.waiting.records))
+        Ok(due.min(case.waiting.records).min(stage.due))
     };
     plan.stages.iter().map(asked).collect()
 }

@@ -285,6 +285,9 @@ fn two_people_behind_sudo_are_two_and_the_state_knows_whom_the_log_means() {
     let id = listed(&fixture)[0]["hold"].as_str().unwrap().to_owned();
     let refused = order(&["hold", "release", &id], "990001", 11).err;
     assert!(refused.contains("somebody else has to release it"), "{refused}");
+    // Whose account is a program's may be the same person.
+    let refused = order(&["hold", "release", &id], "990", 11).err;
+    assert!(refused.contains("may be several people"), "{refused}");
     order(&["hold", "release", &id], "990002", 0);
     let entries = fixture.entries();
     let released = entries.iter().rposition(|entry| entry["kind"] == "hold").unwrap().to_string();

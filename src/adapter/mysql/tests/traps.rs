@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{World, connect, deletion, label, now, number, place, run_all, target, world};
 use crate::adapter::api::{Dispose as _, Group, Inspect as _, Job, StoreErrorKind, Use};
 use crate::adapter::contract::methods::change;
-use crate::adapter::contract::server::up_to;
+use crate::adapter::contract::server::{self, up_to};
 use crate::model::batch::Fate;
 use crate::model::ids::StoreName;
 use crate::model::key::Key;
@@ -120,6 +120,28 @@ fn a_record_whose_related_row_changes_meanwhile_is_kept() {
     opening.join().unwrap();
     let lost = number(&world, "SELECT COUNT(*) FROM seen WHERE id NOT IN (SELECT id FROM records)");
     assert_eq!(lost, 0, "records of reopened cases are gone");
+}
+
+/// The same table is asked again: not every form of DELETE allows that.
+#[test]
+fn a_record_goes_by_what_another_one_of_its_table_says() {
+    if !server::mariadb().can_only_be_mariadb("it deletes from no table that the condition asks again") {
+        return;
+    }
+    let world = world(
+        "CREATE TABLE records (id INT PRIMARY KEY, at TIMESTAMP NULL, parent INT, state VARCHAR(9))
+         INSERT INTO records VALUES (1, '2030-01-01', NULL, 'closed'), (2, '2026-01-01', 1, 'open'), (3, '2026-01-01', 2, 'open')",
+    );
+    let mut bound = target();
+    let (name, by) = ("parent_row".to_owned(), "parent".to_owned());
+    bound.links.push(Link { name, collection: "records".to_owned(), key: None, by });
+    let closed = Predicate::Compare {
+        field: Field::linked("parent_row", "state"),
+        op: Comparison::Equal,
+        with: Operand::Value(Value::Text("closed".to_owned())),
+    };
+    carry_out(&world, deletion(bound, closed), 25);
+    assert_eq!(number(&world, "SELECT SUM(id) FROM records"), 1 + 3);
 }
 
 /// The keys of a batch are many, and the server would rather read the whole table than look for each of them.

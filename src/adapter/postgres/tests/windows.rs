@@ -169,7 +169,7 @@ fn days_and_whole_seconds_are_walked_by_windows() {
         let store = store(&world, 2);
         let told = store.route(&job.scope, &job.predicate, Some(&job.start), job.expected).unwrap().unwrap();
         assert_eq!(
-            told, "by the index on \"records\".\"at\", because little is due, over 2 connections",
+            told, "by the index on \"records\".\"at\", because little is due, over up to 2 connections",
             "{kind}"
         );
         let mut walk = store.walk(job).unwrap();
@@ -215,20 +215,16 @@ fn beside_others_windows_go_gently() {
     assert_eq!((is_due_left(&world), number(&world, "SELECT count(*) FROM records")), (0, 197_003));
 }
 
-/// `plan` tells of connections only where they are used.
 #[test]
-fn the_way_by_the_index_is_told_as_it_will_be() {
+fn a_few_records_are_not_shared_out_and_plan_does_not_say_so() {
     let world = little_due();
     let told = |parallel: usize, due: u64| {
         let job = job();
         store(&world, parallel).route(&job.scope, &job.predicate, Some(&job.start), due).unwrap().unwrap()
     };
     let alone = "by the index on \"records\".\"at\", because little is due";
-    assert_eq!(told(2, DUE.unsigned_abs()), format!("{alone}, over 2 connections"));
-    assert_eq!(told(1, DUE.unsigned_abs()), alone);
-    assert_eq!(told(2, 999), alone, "few are not shared out");
-    world.other.run("UPDATE records SET at = '2026-01-01Z' WHERE id % 30 = 0; ANALYZE records").unwrap();
-    assert_eq!(told(2, DUE.unsigned_abs()), alone, "too many have the same start");
+    assert_eq!(told(2, DUE.unsigned_abs()), format!("{alone}, over up to 2 connections"));
+    assert_eq!([told(1, DUE.unsigned_abs()), told(2, 999)], [alone, alone]);
 }
 
 #[test]
