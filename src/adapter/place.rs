@@ -21,7 +21,7 @@ pub struct Server {
     pub url: Secret,
     /// The URL of a role that only reads; `None`: the same as `url`.
     pub planner_url: Option<Secret>,
-    /// How many connections one run may use at the same time, from 1.
+    /// How many connections may delete at the same time in one run, from 1. A run has up to three others that look.
     pub parallel: usize,
     /// Whether and how the connection is encrypted; `None`: verified, unless the server is on this machine.
     pub tls: Option<Tls>,

@@ -1,11 +1,13 @@
 //! Reaching the server: the URL from where it is kept, and the protection of the connection.
 
+use std::time::Duration;
+
 use mysql_async::{Opts, OptsBuilder, SslOpts};
 
 use crate::adapter::api::{StoreError, StoreErrorKind};
 use crate::adapter::place::{Server, Tls};
 use crate::adapter::secret::Secret;
-use crate::adapter::sql::trusted;
+use crate::adapter::sql::{Limits, trusted};
 
 /// The URL as the driver knows it: both servers speak the same.
 fn as_mysql(url: &str) -> zeroize::Zeroizing<String> {
@@ -56,4 +58,30 @@ pub(super) fn replica(url: &Secret) -> String {
         Some(options) => format!("replica {}:{}", options.ip_or_hostname(), options.tcp_port()),
         None => format!("the replica in {}", url.whereabouts()),
     }
+}
+
+/// What a session says before anything else.
+pub(super) fn settings(is_mariadb: bool, limits: Limits, statement: Duration) -> [String; 4] {
+    let lock = limits.lock.as_secs().max(1);
+    [
+        "SET NAMES utf8mb4".to_owned(),
+        format!(
+            "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,\
+             NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION', sql_auto_is_null = 0, innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}"
+        ),
+        if is_mariadb {
+            // A long list of keys is not made a table of its own, beside which the other one may be read from end to end.
+            format!(
+                "SET SESSION max_statement_time = {}, idle_transaction_timeout = 900, in_predicate_conversion_threshold = 0",
+                statement.as_secs()
+            )
+        } else {
+            // How many rows a table may have is known as of now, not as of yesterday.
+            format!(
+                "SET SESSION max_execution_time = {}, information_schema_stats_expiry = 0",
+                statement.as_millis()
+            )
+        },
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
+    ]
 }

@@ -121,7 +121,7 @@ impl Session {
             .first()
             .and_then(|row| row.get::<String, _>(0))
             .is_some_and(|version| version.contains("MariaDB"));
-        for setting in settings(session.is_mariadb, limits, statement) {
+        for setting in connect::settings(session.is_mariadb, limits, statement) {
             session.run(&setting)?;
         }
         Ok(session)
@@ -263,31 +263,6 @@ impl Session {
 
 fn params(values: Vec<SqlValue>) -> Params {
     if values.is_empty() { Params::Empty } else { Params::Positional(values) }
-}
-
-fn settings(is_mariadb: bool, limits: Limits, statement: Duration) -> [String; 4] {
-    let lock = limits.lock.as_secs().max(1);
-    [
-        "SET NAMES utf8mb4".to_owned(),
-        format!(
-            "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,\
-             NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION', sql_auto_is_null = 0, innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}"
-        ),
-        if is_mariadb {
-            // A long list of keys is not made a table of its own, beside which the other one may be read from end to end.
-            format!(
-                "SET SESSION max_statement_time = {}, idle_transaction_timeout = 900, in_predicate_conversion_threshold = 0",
-                statement.as_secs()
-            )
-        } else {
-            // How many rows a table may have is known as of now, not as of yesterday.
-            format!(
-                "SET SESSION max_execution_time = {}, information_schema_stats_expiry = 0",
-                statement.as_millis()
-            )
-        },
-        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
-    ]
 }
 
 #[cfg(test)]

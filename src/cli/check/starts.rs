@@ -33,7 +33,7 @@ pub(super) fn unreadable(store: &dyn Inspect, policy: &Policy, data: &Data, now:
     fields
         .filter_map(|(start, field)| {
             let unread = unread(start, field, &records)?;
-            let text = format!("none of {unread} values of `{field}` can be read as `start.format` says");
+            let text = format!("none of the first {unread} values of `{field}` can be read as `start.format` says");
             let help = format!(
                 "`forfall store show {}` shows what they look like; as it is, every such record is undetermined and kept",
                 data.target.store

@@ -59,7 +59,7 @@ pub(in crate::cli) fn acts(plan: &DataPlan) -> String {
     };
     if sums.is_empty() {
         return match asked {
-            0 if plan.undetermined > 0 && plan.undetermined == plan.total.count => {
+            0 if plan.undetermined > 0 && plan.total.exact && plan.undetermined == plan.total.count => {
                 "would do nothing: every record is undetermined, and kept".to_owned()
             }
             0 if plan.held() > 0 => "would do nothing: what is due is held".to_owned(),

@@ -35,7 +35,7 @@ fn a_format_that_reads_no_value_is_told_by_check_and_by_plan() {
     database(&fixture)
         .execute_batch("update call_log set called_at = replace(substr(called_at, 1, 19), 'T', ' ')")
         .unwrap();
-    let text = "none of 5 values of `called_at` can be read as `start.format` says";
+    let text = "none of the first 5 values of `called_at` can be read as `start.format` says";
     assert!(warned().contains(text) && warned().contains("`forfall store show calls`"), "{}", warned());
     let said = forfall(&fixture, &["plan", "calls"]).expect(0).out;
     assert!(said.contains("  undetermined: the start does not have the declared format\n"), "{said}");

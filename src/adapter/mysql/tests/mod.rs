@@ -8,6 +8,7 @@ mod cutting;
 mod fixture;
 mod json;
 mod orphans;
+mod races;
 mod replicas;
 mod traps;
 
