@@ -172,6 +172,7 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
             })?;
             self.workers[place].came_to = Some(places.end);
             self.workers[place].at = Some(places);
+            self.workers[place].want = want;
             self.turn.push_back(place);
         }
         Ok(())
@@ -303,7 +304,16 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
                 }
                 continue;
             }
-            self.found = Some(Found { place, places, struck, took, since, want, question });
+            self.found = Some(Found {
+                place,
+                places,
+                struck,
+                took,
+                since,
+                begun: self.workers[place].want,
+                want,
+                question,
+            });
             return Ok(true);
         }
     }

@@ -20,6 +20,8 @@ pub(super) struct Found<Q> {
     pub(super) took: Duration,
     /// Runs since that began.
     pub(super) since: SystemClock,
+    /// How many records it should come to when it was begun, and the next one now.
+    pub(super) begun: usize,
     pub(super) want: usize,
     pub(super) question: Arc<Q>,
 }
@@ -55,8 +57,8 @@ impl<Q: Send + Sync + 'static> Prepared for Handed<'_, Q> {
     }
 
     fn head_start(&self) -> Option<HeadStart> {
-        let Found { want, took, since, .. } = &self.found;
-        Some(HeadStart { want: *want, took: *took, open: since.monotonic() })
+        let Found { begun, took, since, .. } = &self.found;
+        Some(HeadStart { want: *begun, took: *took, open: since.monotonic() })
     }
 
     fn basis(&self) -> Basis {

@@ -155,3 +155,17 @@ fn who_listens_is_told_no_more_when_the_batch_lies_ready_though_nobody_listens_a
     assert!(ahead.heard.iter().all(Option::is_none), "and it lies ready");
     assert!(from.into_iter().map(|list| list.len()).sum::<usize>() <= 60);
 }
+
+/// What was begun while another batch was dealt with was begun at the size of then.
+#[test]
+fn a_batch_says_for_which_size_it_was_begun() {
+    let mut ahead = ahead(1, Sharing::InTurn, 1_000);
+    let mut begun = Vec::new();
+    for want in [10, 40, 40] {
+        assert!(ahead.look(want, (), &HashSet::new()).unwrap());
+        let prepared = ahead.hand_over(batch());
+        begun.push((prepared.head_start().unwrap().want, prepared.records().len()));
+        prepared.commit().unwrap();
+    }
+    assert_eq!(begun, [(10, 10), (10, 10), (40, 40)]);
+}

@@ -73,6 +73,8 @@ pub(super) struct Worker<Q> {
     thread: Option<JoinHandle<()>>,
     /// What it is at.
     pub(super) at: Option<Places>,
+    /// How many records that should come to.
+    pub(super) want: usize,
     /// What it tells of that.
     pub(super) telling: Arc<Telling>,
     /// Where the last range that it was given ended.
@@ -91,6 +93,7 @@ impl<Q: Send + Sync + 'static> Worker<Q> {
             endings,
             thread: Some(thread),
             at: None,
+            want: 0,
             telling: Arc::default(),
             came_to: None,
         }
