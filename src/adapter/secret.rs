@@ -57,7 +57,11 @@ impl Secret {
         };
         let trimmed = text.trim_end_matches(['\n', '\r']);
         if trimmed.trim().is_empty() {
-            return Err(self.error("it is empty".to_owned()));
+            let empty = self.error("it is empty".to_owned());
+            return Err(match self {
+                Self::File(_) => SecretError { help: "write it into the file".to_owned(), ..empty },
+                _ => empty,
+            });
         }
         Ok(Zeroizing::new(trimmed.to_owned()))
     }
@@ -99,7 +103,6 @@ impl Secret {
                     "add `LoadCredential={name}:PATH` to the unit (`systemctl edit forfall`), or use `file`"
                 )
             }
-            Self::File(path) if path.exists() && why.contains("empty") => "write it into the file".to_owned(),
             Self::File(_) => {
                 "make the file, readable for the user that forfall runs as and nobody else".to_owned()
             }

@@ -178,7 +178,7 @@ fn delete(walk: &MySqlWalk, found: &[Record]) -> Result<Vec<Key>, StoreError> {
     }
     let parts = keys.iter().map(|key| parts_of(&walk.session, key)).collect::<Result<Vec<_>, _>>()?;
     let (from, these) = (walk.bound.from(), these(walk, &parts));
-    let sql = if these.contains(&format!("FROM {from} ")) {
+    let sql = if walk.question.sql.contains(&format!("FROM {from} ")) {
         // What is asked about the same table again, MariaDB takes in this form only, and MySQL in none.
         format!("DELETE FROM {from} WHERE {these}")
     } else {

@@ -145,11 +145,8 @@ fn a_replica_that_is_behind_or_does_not_say_so_pauses_the_walk() {
     let sleeping =
         "SELECT MAX(ID) FROM information_schema.PROCESSLIST WHERE USER = 'root' AND COMMAND = 'Sleep'";
     // It has answered before it says that it sleeps.
-    let kept = loop {
-        if let [(Some(kept),)] = replica.asked::<(Option<u64>,)>(sleeping, &[]).unwrap()[..] {
-            break kept;
-        }
-    };
+    let asleep = || replica.asked::<(Option<u64>,)>(sleeping, &[]).unwrap()[0].0;
+    let kept = (0..100_000).find_map(|_| asleep()).expect("its connection is kept");
     replica.run(&format!("KILL {kept}")).unwrap();
     assert!(walk.strain().unwrap().is_some(), "it did not answer");
     assert_eq!(walk.strain().unwrap(), None);
