@@ -3,6 +3,7 @@
 //! A group that an index can answer by itself is asked for by itself; all others share one pass over the table. Which
 //! is cheaper is the server's own estimate.
 
+use super::advice;
 use super::dialect::{self, Postgres, Question};
 use super::rows::Reader;
 use super::schema::{self, Bound};
@@ -21,6 +22,7 @@ pub(super) fn count(session: &Session, scope: &Scope, groups: &[Group]) -> Resul
     session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
     let counted = (|| {
         let bound = schema::bind(session, &scope.target)?;
+        advice::beware_of_the_dead(session, &bound)?;
         let counting = Counting { session, scope, bound: &bound };
         let tallies = groups.iter().map(|group| counting.group(group)).collect::<Result<_, _>>()?;
         Ok(Counted { tallies, ..Counted::default() })

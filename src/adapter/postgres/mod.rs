@@ -4,7 +4,9 @@
 //! crash the server says by the transaction's number what became of it: nothing of ours is kept in the database, but for
 //! the small cells of counts.
 
+mod advice;
 mod ahead;
+mod arrays;
 mod batch;
 mod catalogue;
 mod coarse;
@@ -172,7 +174,7 @@ impl Inspect for PostgresStore {
 
     fn count(&self, scope: &Scope, groups: &[Group]) -> Result<Counted, StoreError> {
         self.ask(|session| {
-            session.spare_processors()?;
+            advice::spare_processors(session)?;
             count::count(session, scope, groups)
         })
     }
@@ -185,7 +187,7 @@ impl Inspect for PostgresStore {
         sets: &[StartSet],
     ) -> Result<Surveyed, StoreError> {
         let counts = self.ask(|session| {
-            session.spare_processors()?;
+            advice::spare_processors(session)?;
             survey::survey(session, scope, predicate, start, sets)
         })?;
         Ok(Surveyed { counts, gaps: Vec::new() })

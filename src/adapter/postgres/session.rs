@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::runtime::Runtime;
 use tokio::time::{error::Elapsed, timeout};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -37,10 +38,8 @@ const GIVEN_UP: Duration = Duration::from_secs(10);
 const WORK: &str = "SELECT extract(epoch FROM clock_timestamp())::float8, \
      pg_snapshot_xmax(pg_current_snapshot())::text::int8";
 
-/// Opens a batch's transaction. A server that would confirm before anything is written is told not to; a stricter
-/// setting stays.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
-     SELECT set_config('synchronous_commit', 'on', true) \
+/// A server that would confirm before anything is written is told not to; a stricter setting stays.
+const SYNCHRONOUS: &str = "SELECT set_config('synchronous_commit', 'on', true) \
      WHERE current_setting('synchronous_commit') IN ('off', 'local')";
 
 /// A connection.
@@ -117,19 +116,19 @@ impl Session {
         })
     }
 
-    /// Lets the server take more than one processor for a question of ours only where nobody waits for the others.
-    pub(super) fn spare_processors(&self) -> Result<(), StoreError> {
-        self.run(if self.has_company()? {
-            "SET max_parallel_workers_per_gather = 0"
-        } else {
-            "RESET max_parallel_workers_per_gather"
-        })
+    /// Opens a batch's transaction in which every statement sees the same rows. The table is locked before that is decided:
+    /// what the catalogue says of it then holds until the end.
+    pub(super) fn begin_fixed(&self, table: &str) -> Result<(), StoreError> {
+        self.takes_number();
+        self.run(&format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE {table} IN ROW EXCLUSIVE MODE; {SYNCHRONOUS}"
+        ))
     }
 
     /// Opens a batch's transaction.
     pub(super) fn begin(&self) -> Result<(), StoreError> {
         self.takes_number();
-        self.run(BEGIN)
+        self.run(&format!("BEGIN ISOLATION LEVEL READ COMMITTED; {SYNCHRONOUS}"))
     }
 
     /// A transaction of ours gets a number: it is no sign of others.
@@ -147,6 +146,19 @@ impl Session {
         let statement = self.statement(sql)?;
         let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|one| one as &(dyn ToSql + Sync)).collect();
         self.wait(self.client.query(&statement, &bound))
+    }
+
+    /// How many rows a statement changes; `None` where somebody else has changed one of them since the transaction saw it.
+    pub(super) fn change(&self, sql: &str, bound: &[Bind]) -> Result<Option<u64>, StoreError> {
+        let statement = self.statement(sql)?;
+        let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|one| one as &(dyn ToSql + Sync)).collect();
+        let changed = async {
+            match self.client.execute(&statement, &bound).await {
+                Err(error) if error.code() == Some(&SqlState::T_R_SERIALIZATION_FAILURE) => Ok(None),
+                changed => changed.map(Some),
+            }
+        };
+        self.wait(changed)
     }
 
     /// The one row that a statement gives.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::advice;
 use super::dialect::{self, Postgres, Question};
 use super::rows::Reader;
 use super::schema::{self, Bound};
@@ -27,6 +28,7 @@ pub(super) fn survey(
     let mut curve = Curve::new(sets);
     let Some(asked) = in_any(predicate, start, sets) else { return Ok(curve.counts()) };
     let bound = schema::bind(session, &scope.target)?;
+    advice::beware_of_the_dead(session, &bound)?;
     let question = dialect::question(&bound, &scope.events, &asked)?;
     let axis = starts::axis(start, &bound.frame).filter(|_| question.left.is_none());
     if let Some((column, axis @ (Axis::Instant | Axis::Date))) = axis {

@@ -9,6 +9,7 @@ mod stretch;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 pub(super) use stretch::Stretch;
@@ -33,7 +34,7 @@ use crate::adapter::place::Server as Place;
 use crate::adapter::sql::ahead::{Ahead, Sharing, Size, View, WORTH_RANGES, pacing};
 use crate::adapter::sql::{Work, links_of};
 use crate::model::batch::BatchLabel;
-use crate::model::key::Key;
+use crate::model::key::{Key, KeyList};
 use crate::model::predicate::Predicate;
 
 /// A walk over one job.
@@ -55,6 +56,8 @@ pub(super) struct PostgresWalk {
     tables: Vec<Bind>,
     /// Workers, until all pages are done.
     ahead: Option<Ahead<Asked>>,
+    /// Who wants to be told of the batch after the next one.
+    listener: Option<Sender<KeyList>>,
     /// Partitions that may go as a whole, until the first batch; `None` before they were looked for.
     whole: Option<VecDeque<Partition>>,
     /// A replica further behind pauses the walk.
@@ -137,6 +140,7 @@ impl PostgresWalk {
             signature: String::new(),
             tables: vec![Bind::Ints(tables)],
             ahead: None,
+            listener: None,
             whole: None,
             max_lag: place.max_replica_lag,
             cursor: None,
@@ -214,6 +218,8 @@ impl Walk for PostgresWalk {
         want: usize,
         without: &HashSet<Key>,
     ) -> Result<Option<Box<dyn Prepared + 'a>>, StoreError> {
+        // Whoever listens hears of it if nothing comes.
+        let listener = self.listener.take();
         let predicate = if without.is_empty() {
             self.job.predicate.clone()
         } else {
@@ -221,18 +227,25 @@ impl Walk for PostgresWalk {
         };
         self.question = dialect::question(&self.bound, &self.job.scope.events, &predicate)?;
         if want >= WORTH_RANGES || self.ahead.as_ref().is_some_and(Ahead::is_under_way) {
-            let (question, ahead) = (&self.question, self.ahead.as_mut());
+            let question = &self.question;
             let asked = (question.sql.clone(), question.bound.clone());
-            let is_there = ahead.map(|ahead| ahead.look(want, asked, without)).transpose()?;
+            let ahead = self.ahead.as_mut();
+            let is_there = ahead.map(|ahead| {
+                ahead.foretell(listener);
+                ahead.look(want, asked, without)
+            });
+            let is_there = is_there.transpose()?;
             if is_there == Some(true) {
                 return Ok(self.ahead.as_mut().map(|ahead| ahead.hand_over(batch.batch)));
             }
             if let Some(mut ahead) = self.ahead.take() {
                 // What comes next looks at what is gone, and the server may tidy it up.
                 ahead.rest()?;
+                // Where its connections end, the server has counted what they did.
+                drop(ahead);
                 // What was moved behind the workers is found by one more pass.
                 (self.cursor, self.passes) = (None, 1);
-                if matches!(self.order, Order::Start(..)) && !self.is_anything_left()? {
+                if !self.is_anything_left()? {
                     return Ok(None);
                 }
             }
@@ -242,6 +255,11 @@ impl Walk for PostgresWalk {
         let (condition, bound) = (self.question.sql.clone(), self.question.bound.clone());
         let Some(stretch) = self.next_stretch(want.max(1), &condition, &bound)? else { return Ok(None) };
         Ok(Some(Box::new(Frozen::freeze(self, &stretch, &batch.policy)?)))
+    }
+
+    fn foretell(&mut self, to: Sender<KeyList>, _: usize) {
+        // Only workers are at the next batch before it is asked for.
+        self.listener = self.ahead.is_some().then_some(to);
     }
 
     fn strain(&mut self) -> Result<Option<String>, StoreError> {

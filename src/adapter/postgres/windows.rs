@@ -3,6 +3,7 @@
 //! Where little is due, its rows lie anywhere, and the index leads to them. To delete one window is one statement that
 //! the server begins with a scan of the index, so that it comes to each page once, in the order in which they lie.
 
+use super::advice;
 use super::dialect::Question;
 use super::schema::Bound;
 use super::session::Session;
@@ -47,7 +48,7 @@ impl Windows {
         );
         let mut ends: Vec<String> = Vec::new();
         let (mut same, mut most) = (0, 0);
-        session.spare_processors()?;
+        advice::spare_processors(session)?;
         let found = session.each(&sql, &question.bound, |row| {
             let end: String = row.get(0);
             if ends.last() != Some(&end) {

@@ -2,8 +2,8 @@
 
 use super::{target, world};
 use crate::adapter::postgres::session::Session;
-use crate::adapter::postgres::{keys, schema, value};
-use crate::model::key::KeyList;
+use crate::adapter::postgres::{arrays, keys, schema, value};
+use crate::model::key::{Key, KeyList};
 use crate::model::target::Target;
 
 /// The keys of all records, sorted: as they are copied, and as every other statement gives them.
@@ -19,6 +19,12 @@ fn both(session: &Session, target: &Target) -> [Vec<Vec<u8>>; 2] {
     let rows = session.rows(&sql, &[]).unwrap();
     let key = |row| value::key(row, 0, &bound.key).unwrap().unwrap().as_bytes().to_vec();
     let mut read: Vec<_> = rows.iter().map(key).collect();
+    let row = session.one(&arrays::question(&bound, "true", usize::MAX >> 1), &[]).unwrap();
+    let arrays = arrays::keys(&row, &bound.key).unwrap().unwrap();
+    assert!(
+        arrays.iter().map(Key::as_bytes).eq(read.iter().map(Vec::as_slice)),
+        "in arrays they are the same"
+    );
     copied.sort_unstable();
     read.sort_unstable();
     [copied, read]

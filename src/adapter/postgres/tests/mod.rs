@@ -5,6 +5,7 @@ mod changing;
 mod company;
 mod counting;
 mod cutting;
+mod fixed;
 mod fixture;
 mod json;
 mod keys;

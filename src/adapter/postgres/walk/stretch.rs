@@ -1,5 +1,6 @@
 //! Where the next batch of a walk lies: found by reading alone, before anything is locked.
 
+use super::super::advice;
 use super::super::catalogue::quoted;
 use super::super::value::Bind;
 use super::super::way::Order;
@@ -37,16 +38,12 @@ impl PostgresWalk {
         }
     }
 
-    /// Whether any record is there that goes. The index still leads to every row that is gone, which its own counts do
-    /// not tell the server: it would look at them one after the other, and what comes next does not have to any more.
+    /// Whether any record is there that goes, by one look at all of them.
     pub(super) fn is_anything_left(&self) -> Result<bool, StoreError> {
-        self.session.spare_processors()?;
-        self.session
-            .run("BEGIN READ ONLY; SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0")?;
+        advice::spare_processors(&self.session)?;
+        advice::beware_of_the_dead(&self.session, &self.bound)?;
         let sql = format!("SELECT count(*) FROM {} WHERE {}", self.bound.from(), self.question.sql);
-        let left = self.session.one(&sql, &self.question.bound);
-        self.session.run("COMMIT")?;
-        Ok(left?.get::<_, i64>(0) > 0)
+        Ok(self.session.one(&sql, &self.question.bound)?.get::<_, i64>(0) > 0)
     }
 
     fn stretch(

@@ -51,6 +51,11 @@ impl<'a> Coming<'a> {
         }
     }
 
+    /// How many came.
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     /// There are no more.
     pub(crate) fn all(self) -> Vec<Key> {
         self.telling.say(self.untold);
