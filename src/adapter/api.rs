@@ -5,7 +5,9 @@ mod disposing;
 
 use std::sync::Arc;
 
-pub use disposing::{Act, Basis, Dispose, HeadStart, Job, Pacing, Part, Prepared, Walk, Wanted, Whole};
+pub use disposing::{
+    Act, Basis, Dispose, HeadStart, Job, LastLook, Pacing, Part, Prepared, Walk, Wanted, Whole,
+};
 use thiserror::Error;
 
 use super::recall::Recall;

@@ -1,8 +1,6 @@
 //! Approval: somebody has seen the counts and says go. It makes the stores recognisable, binds to what was seen, and
 //! stores the first forecast.
 
-use std::sync::Arc;
-
 use crate::model::ids::PolicyId;
 use crate::policy::diagnostic::Severity;
 use crate::policy::fit;
@@ -21,6 +19,8 @@ pub struct Offer {
     pub plans: Vec<DataPlan>,
     /// Everything that a run would change now: the number that has to be typed.
     pub count: u64,
+    /// The moment by which that is due.
+    now: Instant,
 }
 
 /// Plans a policy for approval, with example keys. Every store must answer and nothing may stand in the way.
@@ -31,8 +31,8 @@ pub fn offer(engine: &Engine, policy: &Policy, samples: usize) -> Result<Offer, 
             policy.id
         )));
     }
-    let circumstances =
-        Circumstances { samples, ..super::run::circumstances(engine, policy, engine.clock.now())? };
+    let now = engine.clock.now();
+    let circumstances = Circumstances { samples, ..super::run::circumstances(engine, policy, now)? };
     let mut plans = Vec::new();
     for data in &policy.data {
         let plan = plan::plan(engine.inspect(&data.target.store)?, policy, data, &circumstances)?;
@@ -65,7 +65,7 @@ pub fn offer(engine: &Engine, policy: &Policy, samples: usize) -> Result<Offer, 
         plans.push(plan);
     }
     let count = plans.iter().map(DataPlan::due).sum();
-    Ok(Offer { plans, count })
+    Ok(Offer { plans, count, now })
 }
 
 /// Whether the present count is near enough to the one that was approved unseen (`--count`).
@@ -102,7 +102,8 @@ pub fn give(
         )));
     }
     let now = engine.clock.now();
-    let circumstances = super::run::circumstances(engine, policy, now)?;
+    // The forecast begins where the count ended: the hours of both lie on one ruler.
+    let circumstances = Circumstances { now: offer.now, ..super::run::circumstances(engine, policy, now)? };
     let mut curves = Vec::new();
     for (data, plan) in policy.data.iter().zip(&offer.plans) {
         curves.extend(curves_of(engine, policy, data, plan, &circumstances)?);
@@ -270,13 +271,12 @@ fn curves_of(
     circumstances: &Circumstances,
 ) -> Result<Vec<Curve>, EngineError> {
     let store = engine.inspect(&data.target.store)?;
-    let circumstances = Circumstances { holds: Arc::clone(&circumstances.holds), ..circumstances.clone() };
     let mut curves = Vec::new();
     for (place, stage) in plan.stages.iter().enumerate() {
         if !stage.action.changes_the_store() || plan.selections.stages[place].decided.is_some() {
             continue;
         }
-        let survey = forecast::Survey { policy, data, plan, place, circumstances: &circumstances };
+        let survey = forecast::Survey { policy, data, plan, place, circumstances };
         if let Some(forecast) = survey.forecast(store, None)? {
             if let Some(gap) = forecast.gaps.first() {
                 return Err(EngineError::Refused(format!(

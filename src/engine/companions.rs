@@ -86,7 +86,8 @@ pub fn execute(
         let mut job = assignment.job.clone();
         job.expected = keys.len() as u64;
         job.predicate = job.predicate.and(Predicate::KeyIn(Arc::new(keys)));
-        let of_page = Assignment { label: assignment.label.clone(), job, most: size, ..*assignment };
+        let of_page =
+            Assignment { label: assignment.label.clone(), job, look: None, most: size, ..*assignment };
         let mut gone = Executed::default();
         let mut before_commit = |label: &BatchLabel, records: &[Key]| {
             let rows: Vec<_> = rows.iter().copied().filter(|row| records.contains(&row.key)).collect();
@@ -201,6 +202,7 @@ fn companions_of(
             label,
             of: &of,
             job,
+            look: None,
             most: usize::MAX,
             planned: &planned,
             halt: &|| Ok(None),

@@ -8,7 +8,7 @@ mod executed;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::adapter::api::{Dispose, Job, Prepared, StoreError, StoreErrorKind};
+use crate::adapter::api::{Dispose, Job, LastLook, Prepared, StoreError, StoreErrorKind};
 use crate::audit::entry::Intent;
 use crate::crash;
 use crate::model::batch::{Applied, BatchLabel, Leftover};
@@ -36,6 +36,8 @@ pub struct Assignment<'a> {
     pub of: &'a str,
     /// What to do.
     pub job: Job,
+    /// What is counted when it is done, if the store can do that on the way.
+    pub look: Option<LastLook>,
     /// The largest batch: smaller where each record brings work elsewhere.
     pub most: usize,
     /// What was known when `job` was made.
@@ -90,6 +92,9 @@ pub fn execute(
     };
     if !whole::carry_out(engine, store, assignment, &epoch, &mut *walk, progress, stop, &mut executed)? {
         return Ok(executed);
+    }
+    if let Some(look) = &assignment.look {
+        walk.look_last(look.clone());
     }
     let mut without = HashSet::new();
     let mut busy = 0;
@@ -174,6 +179,7 @@ pub fn execute(
     }
     spent.tell(&assignment.label.policy);
     executed.links = walk.links();
+    executed.counts = walk.looked();
     executed.incomplete.extend(walk.gaps().into_iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
     Ok(executed)
 }

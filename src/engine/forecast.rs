@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::adapter::api::{Gap, Inspect, Scope, StoreError};
+use crate::adapter::api::{Gap, Inspect, LastLook, Scope, StoreError, Surveyed};
 use crate::model::predicate::{Predicate, StartIs};
 use crate::policy::rule::{Data, Policy};
 use crate::policy::select;
@@ -90,16 +90,10 @@ impl Survey<'_> {
             .then_some(lasting)
     }
 
-    /// Makes the curve and the recount. Behind the hours it takes what lasts of an earlier one, or else counts all.
-    pub(super) fn forecast(
-        &self,
-        store: &dyn Inspect,
-        lasting: Option<&Lasting<'_>>,
-    ) -> Result<Option<Forecast>, StoreError> {
+    /// What counts of the records for which `of` is true: those that are not held and not due for a later stage.
+    fn counting(&self, of: &Predicate) -> Predicate {
         let Self { policy, data, plan, place, circumstances } = *self;
         let selection = &plan.selections.stages[place];
-        let Some(start) = &selection.start else { return Ok(None) };
-        let now = circumstances.now;
         let held = holding::held(policy, data, &plan.schema, circumstances.holds.iter());
         // What is due for a later stage already is that stage's: this one will never act on it.
         let later = plan.selections.stages.iter().filter(|later| {
@@ -110,6 +104,16 @@ impl Survey<'_> {
             .fold(Predicate::Always(true), |all, (start, due)| {
                 all.and(Predicate::Start { start, is: StartIs::In(due) }.negated())
             });
+        let (unheld, _) = select::held(of.clone(), &held);
+        unheld.and(not_later)
+    }
+
+    /// What the store is asked, with the instant of each set. Behind the hours it is asked for what does not last of an
+    /// earlier curve.
+    fn asked(&self, lasting: Option<&Lasting<'_>>) -> (LastLook, Vec<Instant>) {
+        let Self { policy, data, plan, place, circumstances } = *self;
+        let selection = &plan.selections.stages[place];
+        let now = circumstances.now;
         let (mut instants, days) = instants(policy, now);
         match lasting {
             Some(lasting) => instants.push(lasting.begins()),
@@ -119,17 +123,52 @@ impl Survey<'_> {
         let mut sets = vec![selection.due.clone()];
         sets.extend(instants.iter().map(|&at| plan::set_at(policy, data, &plan.selections, place, at)));
         instants.insert(0, now);
+        (LastLook { predicate: self.counting(&selection.base), sets }, instants)
+    }
 
+    /// What a walk can count when it is through, in place of a survey behind it.
+    pub(super) fn last_look(&self, lasting: &Lasting<'_>) -> Option<LastLook> {
+        let selection = &self.plan.selections.stages[self.place];
+        // What became free of what needed it is counted by itself.
+        let is_all = selection.start.is_some() && selection.needed == Predicate::Always(false);
+        is_all.then(|| self.asked(Some(lasting)).0)
+    }
+
+    /// The forecast that such a look comes to; `None` where it was another one.
+    pub(super) fn by_look(&self, counts: Vec<u64>, lasting: &Lasting<'_>) -> Option<Forecast> {
+        let (look, instants) = self.asked(Some(lasting));
+        let surveyed = Surveyed { counts, gaps: Vec::new() };
+        (surveyed.counts.len() == look.sets.len())
+            .then(|| self.answered(&instants, surveyed, Vec::new(), Some(lasting)))
+    }
+
+    /// Makes the curve and the recount. Behind the hours it takes what lasts of an earlier one, or else counts all.
+    pub(super) fn forecast(
+        &self,
+        store: &dyn Inspect,
+        lasting: Option<&Lasting<'_>>,
+    ) -> Result<Option<Forecast>, StoreError> {
+        let selection = &self.plan.selections.stages[self.place];
+        let Some(start) = &selection.start else { return Ok(None) };
+        let (LastLook { predicate, sets }, instants) = self.asked(lasting);
         let scope = self.scope();
-        let survey = |of: &Predicate| {
-            let (unheld, _) = select::held(of.clone(), &held);
-            store.survey(&scope, &unheld.and(not_later.clone()), start, &sets)
-        };
-        let surveyed = survey(&selection.base)?;
+        let surveyed = store.survey(&scope, &predicate, start, &sets)?;
         let needed = match &selection.needed {
             Predicate::Always(false) => Vec::new(),
-            needed => survey(needed)?.counts,
+            needed => store.survey(&scope, &self.counting(needed), start, &sets)?.counts,
         };
+        Ok(Some(self.answered(&instants, surveyed, needed, lasting)))
+    }
+
+    fn answered(
+        &self,
+        instants: &[Instant],
+        surveyed: Surveyed,
+        needed: Vec<u64>,
+        lasting: Option<&Lasting<'_>>,
+    ) -> Forecast {
+        let Self { policy, data, plan, place, circumstances } = *self;
+        let now = circumstances.now;
         let points = |counts: Vec<u64>| instants.iter().copied().zip(counts).collect::<Vec<_>>();
         let left = surveyed.counts.first().copied().unwrap_or(0);
         let mut curve = Curve {
@@ -148,7 +187,7 @@ impl Survey<'_> {
             lasting.follow(&mut curve.points);
             curve.whole = Some(lasting.whole());
         }
-        Ok(Some(Forecast { curve, left, gaps: surveyed.gaps }))
+        Forecast { curve, left, gaps: surveyed.gaps }
     }
 
     fn of(&self) -> String {

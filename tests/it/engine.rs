@@ -6,6 +6,7 @@ mod faults;
 mod gates;
 mod holding;
 mod lasting;
+mod looking;
 mod stale;
 pub(crate) mod world;
 

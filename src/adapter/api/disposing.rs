@@ -35,6 +35,17 @@ pub struct Job {
     pub expected: u64,
 }
 
+/// What is counted when a walk is through, by one look at all of the collection: of the records for which the predicate is
+/// true, those with their start in each of a row of growing sets. In the first is at least everything that the job
+/// would still act on.
+#[derive(Clone, Debug)]
+pub struct LastLook {
+    /// Which records count.
+    pub predicate: Predicate,
+    /// The sets.
+    pub sets: Vec<StartSet>,
+}
+
 /// What is done to a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
@@ -123,6 +134,15 @@ pub trait Walk {
     /// when it is through with it. A walk that cannot know closes it at once. What a batch has is for
     /// [`Prepared::records`] to say, so whoever listens compares.
     fn foretell(&mut self, _to: Sender<KeyList>, _want: usize) {}
+
+    /// Where the walk looks at all of the collection once more when it is through, it may answer this by the same look. Said
+    /// before the first batch.
+    fn look_last(&mut self, _at: LastLook) {}
+
+    /// What that came to, if the walk made it, and found nothing in the first set and therefore nothing more to do.
+    fn looked(&mut self) -> Option<Vec<u64>> {
+        None
+    }
 
     /// Why the store is to be left in peace at this moment, such as replicas that lag behind; asked before each batch.
     /// Whoever answers holds no lock until the next batch is prepared.

@@ -8,11 +8,9 @@ use crate::adapter::api::StoreError;
 
 /// Where nobody waits for them, a question may take more processors as soon as that is quicker. By itself the server lets
 /// it only where that is a lot quicker.
-const ALONE: &str =
-    "RESET max_parallel_workers_per_gather; SET parallel_setup_cost = 100; SET parallel_tuple_cost = 0.001";
+const ALONE: &str = "RESET max_parallel_workers_per_gather; SET parallel_setup_cost = 100";
 
-const BESIDE: &str =
-    "SET max_parallel_workers_per_gather = 0; RESET parallel_setup_cost; RESET parallel_tuple_cost";
+const BESIDE: &str = "SET max_parallel_workers_per_gather = 0; RESET parallel_setup_cost";
 
 /// Whether of five rows one or more are dead and not tidied up, as far as the server counts.
 const MANY_DEAD: &str = "SELECT 5 * sum(pg_stat_get_dead_tuples(oid)) >= $2::float8 \

@@ -29,7 +29,9 @@ use super::standing::{CHECK, require_privileges, require_writable, tables_change
 use super::value::Bind;
 use super::way::{Order, order};
 use super::windows::{self, Windows};
-use crate::adapter::api::{Act, Gap, Job, Pacing, Prepared, StoreError, StoreErrorKind, Walk, Whole};
+use crate::adapter::api::{
+    Act, Gap, Job, LastLook, Pacing, Prepared, StoreError, StoreErrorKind, Walk, Whole,
+};
 use crate::adapter::place::Server as Place;
 use crate::adapter::sql::ahead::{Ahead, Sharing, Size, View, WORTH_RANGES, pacing};
 use crate::adapter::sql::{Work, links_of};
@@ -56,6 +58,9 @@ pub(super) struct PostgresWalk {
     tables: Vec<Bind>,
     /// Workers, until all pages are done.
     ahead: Option<Ahead<Asked>>,
+    /// What is counted when the workers are through, and what that came to.
+    pub(super) last_look: Option<LastLook>,
+    pub(super) looked: Option<Vec<u64>>,
     /// Who wants to be told of the batch after the next one.
     listener: Option<Sender<KeyList>>,
     /// Partitions that may go as a whole, until the first batch; `None` before they were looked for.
@@ -140,6 +145,8 @@ impl PostgresWalk {
             signature: String::new(),
             tables: vec![Bind::Ints(tables)],
             ahead: None,
+            last_look: None,
+            looked: None,
             listener: None,
             whole: None,
             max_lag: place.max_replica_lag,
@@ -238,14 +245,14 @@ impl Walk for PostgresWalk {
             if is_there == Some(true) {
                 return Ok(self.ahead.as_mut().map(|ahead| ahead.hand_over(batch.batch)));
             }
-            if let Some(mut ahead) = self.ahead.take() {
-                // What comes next looks at what is gone, and the server may tidy it up.
-                ahead.rest()?;
-                // Where its connections end, the server has counted what they did.
-                drop(ahead);
+            if let Some(ahead) = self.ahead.take() {
+                // Where one look is all, what is gone need not be tidied up for it; otherwise others look after it.
+                let view = ahead.end(self.last_look.is_some())?;
                 // What was moved behind the workers is found by one more pass.
                 (self.cursor, self.passes) = (None, 1);
-                if !self.is_anything_left()? {
+                let is_left = self.is_anything_left();
+                drop(view);
+                if !is_left? {
                     return Ok(None);
                 }
             }
@@ -260,6 +267,14 @@ impl Walk for PostgresWalk {
     fn foretell(&mut self, to: Sender<KeyList>, _: usize) {
         // Only workers are at the next batch before it is asked for.
         self.listener = self.ahead.is_some().then_some(to);
+    }
+
+    fn look_last(&mut self, at: LastLook) {
+        self.last_look = Some(at);
+    }
+
+    fn looked(&mut self) -> Option<Vec<u64>> {
+        self.looked.take()
     }
 
     fn strain(&mut self) -> Result<Option<String>, StoreError> {

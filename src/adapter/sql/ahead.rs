@@ -361,6 +361,15 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         Ok(())
     }
 
+    /// Ends the workers, so that the server has counted what they did. A view that is kept may be dropped by whoever has it
+    /// looked at what is left.
+    pub(crate) fn end(mut self, keep_view: bool) -> Result<Option<View>, StoreError> {
+        let mut view = self.view.take();
+        self.rest()?;
+        view.iter_mut().filter(|_| !keep_view).for_each(View::let_go);
+        Ok(view)
+    }
+
     /// Ends the workers, once the outcomes of all their batches are written.
     pub(crate) fn finish(mut self) -> Result<(), StoreError> {
         self.rest()?;

@@ -31,6 +31,8 @@ pub struct Executed {
     pub links: u64,
     /// What went along, by store and collection.
     pub along: Gone,
+    /// What the last look counted, if there was one: what is left is nothing, and that is known.
+    pub counts: Option<Vec<u64>>,
     /// What an operator should know of how it went: each a sentence.
     pub remarks: Vec<String>,
 }
@@ -76,6 +78,7 @@ impl Executed {
         }
         self.incomplete.extend(next.incomplete);
         self.remarks.extend(next.remarks);
+        self.counts = next.counts;
         self.paused = next.paused;
         self.closed = next.closed;
         self.held_along = next.held_along;

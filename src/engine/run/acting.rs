@@ -41,13 +41,19 @@ impl Begun<'_> {
             plan.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)).collect();
         let mut changed = false;
         let mut links = 0;
+        // What walks counted when they were through, and nothing was done since.
+        let mut looked = Vec::new();
         for (place, stage) in plan.stages.iter().enumerate() {
-            let executed = if stage.due == 0 || !stage.action.changes_the_store() {
+            let mut executed = if stage.due == 0 || !stage.action.changes_the_store() {
                 Executed::default()
             } else {
                 self.stage(data, plan, place, circumstances, progress, stop)?
             };
             changed |= executed.done > 0;
+            if executed.done > 0 {
+                looked.clear();
+            }
+            looked.extend(executed.counts.take().map(|counts| (place, counts)));
             if let Some(case) = plan.selections.stages[place].decided {
                 self.carried_out(case, data, plan, place, circumstances, &executed)?;
             }
@@ -95,7 +101,7 @@ impl Begun<'_> {
             incomplete.extend(self.settle(&plan.target));
         }
         match stop.is_asked() {
-            false => self.recount(data, plan, circumstances, survey, curves, &mut incomplete)?,
+            false => self.recount(data, plan, circumstances, (survey, looked), curves, &mut incomplete)?,
             true if incomplete.is_empty() => {
                 incomplete.push("stopped before it was counted again; the next run goes on".to_owned());
             }
@@ -210,6 +216,7 @@ impl Begun<'_> {
             aggregate: stage.aggregate.clone(),
             expected: stage.due,
         };
+        let look = self.last_look(data, plan, place, circumstances)?;
         let of = forecast::of(data.index, stage.class.as_deref(), stage.stage);
         let label = BatchLabel {
             batch: BatchId::at(self.now),
@@ -230,7 +237,7 @@ impl Begun<'_> {
         let halt = || self.halt(selection.decided, circumstances);
         let hash = &self.policy.hash;
         let assignment =
-            Assignment { label, hash, of: &of, job, most: usize::MAX, planned: &planned, halt: &halt };
+            Assignment { label, hash, of: &of, job, look, most: usize::MAX, planned: &planned, halt: &halt };
         if stage.action == Action::Delete && companions::elsewhere(&data.target) {
             return companions::execute(
                 engine,

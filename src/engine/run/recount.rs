@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::Begun;
-use crate::adapter::api::{Group, Inspect, Scope};
+use crate::adapter::api::{Group, Inspect, LastLook, Scope};
 use crate::adapter::recall::Recall;
 use crate::engine::forecast::{self, Forecast};
 use crate::engine::plan::{Circumstances, DataPlan};
@@ -12,7 +12,7 @@ use crate::engine::progress::Stop;
 use crate::engine::{EngineError, run};
 use crate::model::predicate::Predicate;
 use crate::policy::rule::{Data, Policy};
-use crate::state::api::Curve;
+use crate::state::api::{Curve, StateError};
 
 /// Forecasts that are made beside the walk, by the place of their stage: what will be due later can be counted while
 /// what is due goes. Dropping it takes the question back and waits until nobody asks it any more: a run that has ended
@@ -66,13 +66,31 @@ impl Begun<'_> {
         Ok(beside)
     }
 
+    /// What the walk of a stage may count when it is through, in place of a survey behind it: where it is long, and the
+    /// days of its forecast are known.
+    pub(super) fn last_look(
+        &self,
+        data: &Data,
+        plan: &DataPlan,
+        place: usize,
+        circumstances: &Circumstances,
+    ) -> Result<Option<LastLook>, StateError> {
+        if plan.stages[place].due < WORTHWHILE || plan.selections.stages[place].decided.is_some() {
+            return Ok(None);
+        }
+        let Ok(store) = self.engine.inspect(&data.target.store) else { return Ok(None) };
+        let curves = self.engine.state.curves(&self.policy.id)?;
+        let survey = forecast::Survey { policy: self.policy, data, plan, place, circumstances };
+        Ok(survey.lasting(store, &curves).and_then(|lasting| survey.last_look(&lasting)))
+    }
+
     /// Counts again what is due and unheld, and makes the next forecast.
     pub(super) fn recount(
         &self,
         data: &Data,
         plan: &DataPlan,
         circumstances: &Circumstances,
-        beside: Beside,
+        (beside, mut looked): (Beside, Vec<(usize, Vec<u64>)>),
         curves: &mut Vec<Curve>,
         incomplete: &mut Vec<String>,
     ) -> Result<(), EngineError> {
@@ -81,7 +99,9 @@ impl Begun<'_> {
         let news = run::circumstances(self.engine, self.policy, circumstances.now)?;
         let fresh = Circumstances { holds: Arc::clone(&news.holds), ..circumstances.clone() };
         let before = self.engine.state.curves(&self.policy.id)?;
-        let mut surveyed = if same(&news, circumstances) { beside.finished() } else { Vec::new() };
+        let is_same = same(&news, circumstances);
+        let mut surveyed = if is_same { beside.finished() } else { Vec::new() };
+        looked.retain(|_| is_same);
         for (place, stage) in plan.stages.iter().enumerate() {
             if !stage.action.changes_the_store() {
                 continue;
@@ -103,7 +123,16 @@ impl Begun<'_> {
             } else {
                 let policy = self.policy;
                 let survey = forecast::Survey { policy, data, plan, place, circumstances: &fresh };
-                survey.forecast(store, survey.lasting(store, &before).as_ref())
+                let lasting = survey.lasting(store, &before);
+                let counts =
+                    looked.iter().position(|(of, _)| *of == place).map(|at| looked.swap_remove(at).1);
+                match counts
+                    .zip(lasting.as_ref())
+                    .and_then(|(counts, lasting)| survey.by_look(counts, lasting))
+                {
+                    Some(forecast) => Ok(Some(forecast)),
+                    None => survey.forecast(store, lasting.as_ref()),
+                }
             };
             match made {
                 Ok(Some(forecast)) => {

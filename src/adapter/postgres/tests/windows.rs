@@ -9,7 +9,7 @@ use super::super::schema;
 use super::super::session::Session;
 use super::super::windows::{MOST, RECORDS, Windows};
 use super::{World, alone, deletion, label, number, place, target, world};
-use crate::adapter::api::{Dispose as _, Inspect as _, Job, Pacing, Walk};
+use crate::adapter::api::{Dispose as _, Inspect as _, Job, LastLook, Pacing, Walk};
 use crate::adapter::place::{Pace, Server};
 use crate::adapter::postgres::PostgresStore;
 use crate::adapter::sql::Limits;
@@ -252,6 +252,37 @@ fn what_is_moved_behind_the_workers_goes_as_well() {
     let sizes = walked(&mut *walk, 1_000, &HashSet::new());
     assert_eq!(sizes, [1_000, 1_000, 2]);
     assert_eq!(is_due_left(&world), 0);
+}
+
+/// What is due, and what will be in a day.
+fn last_look() -> LastLook {
+    let is_due = |end: &str| StartSet { instants: vec![(None, end.parse().unwrap())], dates_through: None };
+    let sets = ["2026-10-01T00:00:00Z", "2026-10-03T00:00:00Z"].map(is_due).to_vec();
+    LastLook { predicate: Predicate::Always(true), sets }
+}
+
+#[test]
+fn the_last_look_counts_for_a_forecast() {
+    let world = little_due();
+    let mut walk = world.store.walk(job()).unwrap();
+    walk.look_last(last_look());
+    assert_eq!(walked(&mut *walk, 1_000, &HashSet::new()), [1_000, 1_000, 1_000]);
+    let coming =
+        number(&world, "SELECT count(*) FROM records WHERE at BETWEEN '2026-10-01Z' AND '2026-10-03Z'");
+    assert!(coming > 80_000);
+    assert_eq!(walk.looked(), Some(vec![0, coming.unsigned_abs()]));
+}
+
+#[test]
+fn a_last_look_that_finds_more_to_do_counts_for_nothing() {
+    let world = little_due();
+    let mut walk = world.store.walk(job()).unwrap();
+    walk.look_last(last_look());
+    let first = walk.prepare(&label(), 1_000, &HashSet::new()).unwrap().unwrap();
+    first.commit().unwrap();
+    world.other.run("INSERT INTO records VALUES (300001, '2020-01-01Z'), (300002, '2020-01-02Z')").unwrap();
+    assert_eq!(walked(&mut *walk, 1_000, &HashSet::new()), [1_000, 1_000, 2]);
+    assert_eq!(walk.looked(), None);
 }
 
 #[test]

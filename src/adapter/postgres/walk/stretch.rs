@@ -2,10 +2,11 @@
 
 use super::super::advice;
 use super::super::catalogue::quoted;
+use super::super::survey::survey;
 use super::super::value::Bind;
 use super::super::way::Order;
 use super::{PostgresWalk, pages};
-use crate::adapter::api::StoreError;
+use crate::adapter::api::{LastLook, StoreError};
 
 /// Where the next batch lies.
 #[derive(Debug)]
@@ -38,9 +39,16 @@ impl PostgresWalk {
         }
     }
 
-    /// Whether any record is there that goes, by one look at all of them.
-    pub(super) fn is_anything_left(&self) -> Result<bool, StoreError> {
+    /// Whether any record is there that goes, by one look at all of them, which may count for a forecast as well.
+    pub(super) fn is_anything_left(&mut self) -> Result<bool, StoreError> {
         advice::spare_processors(&self.session)?;
+        if let Some(LastLook { predicate, sets }) = self.last_look.take() {
+            let counts = survey(&self.session, &self.job.scope, &predicate, &self.job.start, &sets)?;
+            if counts.first() == Some(&0) {
+                self.looked = Some(counts);
+                return Ok(false);
+            }
+        }
         advice::beware_of_the_dead(&self.session, &self.bound)?;
         let sql = format!("SELECT count(*) FROM {} WHERE {}", self.bound.from(), self.question.sql);
         Ok(self.session.one(&sql, &self.question.bound)?.get::<_, i64>(0) > 0)
