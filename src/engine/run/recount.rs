@@ -75,7 +75,7 @@ impl Begun<'_> {
         place: usize,
         circumstances: &Circumstances,
     ) -> Result<Option<LastLook>, StateError> {
-        if plan.stages[place].due < WORTHWHILE || plan.selections.stages[place].decided.is_some() {
+        if plan.stages[place].due < MANY || plan.selections.stages[place].decided.is_some() {
             return Ok(None);
         }
         let Ok(store) = self.engine.inspect(&data.target.store) else { return Ok(None) };
@@ -163,6 +163,8 @@ impl Begun<'_> {
     }
 }
 
+/// A walk over fewer records than this has no look of its own at all of the others.
+const MANY: u64 = 1_000;
 /// So few records are walked before a thread could help.
 const WORTHWHILE: u64 = 10_000;
 
