@@ -99,9 +99,7 @@ impl Begun<'_> {
         let news = run::circumstances(self.engine, self.policy, circumstances.now)?;
         let fresh = Circumstances { holds: Arc::clone(&news.holds), ..circumstances.clone() };
         let before = self.engine.state.curves(&self.policy.id)?;
-        let is_same = same(&news, circumstances);
-        let mut surveyed = if is_same { beside.finished() } else { Vec::new() };
-        looked.retain(|_| is_same);
+        let mut surveyed = if same(&news, circumstances) { beside.finished() } else { Vec::new() };
         for (place, stage) in plan.stages.iter().enumerate() {
             if !stage.action.changes_the_store() {
                 continue;
@@ -124,6 +122,7 @@ impl Begun<'_> {
                 let policy = self.policy;
                 let survey = forecast::Survey { policy, data, plan, place, circumstances: &fresh };
                 let lasting = survey.lasting(store, &before);
+                // Where something was recorded meanwhile that decides which records are due, nothing lasts.
                 let counts =
                     looked.iter().position(|(of, _)| *of == place).map(|at| looked.swap_remove(at).1);
                 match counts
