@@ -111,7 +111,7 @@ fn make(
         return None;
     }
     let mut sorted = commitments.clone();
-    sorted.sort_unstable();
+    sorted.sort_unstable_by(commitment::order);
     let sorted = Arc::new(sorted);
     let listing = Listing::begin(engine, label.batch, Arc::clone(&sorted));
     let root = commitment::root_of(&sorted);
