@@ -106,7 +106,7 @@ pub fn give(
     let circumstances = Circumstances { now: offer.now, ..super::run::circumstances(engine, policy, now)? };
     let mut curves = Vec::new();
     for (data, plan) in policy.data.iter().zip(&offer.plans) {
-        curves.extend(curves_of(engine, policy, data, plan, &circumstances)?);
+        curves.extend(curves_of(engine, policy, data, plan, &circumstances, now)?);
     }
     let mut identities: Vec<_> = policy
         .data
@@ -269,6 +269,7 @@ fn curves_of(
     data: &crate::policy::rule::Data,
     plan: &DataPlan,
     circumstances: &Circumstances,
+    made: Instant,
 ) -> Result<Vec<Curve>, EngineError> {
     let store = engine.inspect(&data.target.store)?;
     let mut curves = Vec::new();
@@ -284,7 +285,8 @@ fn curves_of(
                     gap.place, gap.reason
                 )));
             }
-            curves.push(forecast.curve);
+            // What others do from now on is not in it.
+            curves.push(Curve { made, ..forecast.curve });
         }
     }
     Ok(curves)

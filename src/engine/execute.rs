@@ -17,7 +17,7 @@ use crate::model::key::Key;
 use crate::state::api::{EpochKey, IntentAnswer, Planned, StateError};
 
 use self::executed::Ending;
-pub use self::executed::{Executed, Gone};
+pub use self::executed::{Executed, Gone, Looked};
 use super::Engine;
 use super::early::{self, Maker};
 use super::evidence::{Evidence, evidence, forget, record};
@@ -179,7 +179,7 @@ pub fn execute(
     }
     spent.tell(&assignment.label.policy);
     executed.links = walk.links();
-    executed.counts = walk.looked();
+    executed.looked = assignment.look.clone().zip(walk.looked());
     executed.incomplete.extend(walk.gaps().into_iter().map(|gap| format!("{}: {}", gap.place, gap.reason)));
     Ok(executed)
 }

@@ -2,7 +2,7 @@
 //!
 //! Due dates are known in advance, so a run that finds far more, or none, is looking at something that nobody
 //! approved: an import, a changed unit, a replaced table. The last step of a run makes the curve, and its first
-//! point is the recount: one statement answers both. What of a curve lasts for a day, `lasting` says.
+//! point is the recount: one statement answers both, which may be the last one of a walk. What of a curve lasts for a day, `lasting` says.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use crate::policy::select;
 use crate::state::api::{Curve, Whole};
 use crate::time::Instant;
 
+use super::execute::Looked;
 use super::holding;
 use super::lasting::{self, Lasting};
 use super::plan::{self, Circumstances, DataPlan};
@@ -135,11 +136,10 @@ impl Survey<'_> {
     }
 
     /// The forecast that such a look comes to; `None` where it was another one.
-    pub(super) fn by_look(&self, counts: Vec<u64>, lasting: &Lasting<'_>) -> Option<Forecast> {
-        let (look, instants) = self.asked(Some(lasting));
+    pub(super) fn by_look(&self, (look, counts): Looked, lasting: &Lasting<'_>) -> Option<Forecast> {
+        let (asked, instants) = self.asked(Some(lasting));
         let surveyed = Surveyed { counts, gaps: Vec::new() };
-        (surveyed.counts.len() == look.sets.len())
-            .then(|| self.answered(&instants, surveyed, Vec::new(), Some(lasting)))
+        (look == asked).then(|| self.answered(&instants, surveyed, Vec::new(), Some(lasting)))
     }
 
     /// Makes the curve and the recount. Behind the hours it takes what lasts of an earlier one, or else counts all.

@@ -38,7 +38,7 @@ pub struct Job {
 /// What is counted when a walk is through, by one look at all of the collection: of the records for which the predicate is
 /// true, those with their start in each of a row of growing sets. In the first is at least everything that the job
 /// would still act on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LastLook {
     /// Which records count.
     pub predicate: Predicate,
@@ -139,7 +139,8 @@ pub trait Walk {
     /// before the first batch.
     fn look_last(&mut self, _at: LastLook) {}
 
-    /// What that came to, if the walk made it, and found nothing in the first set and therefore nothing more to do.
+    /// What that came to, if the walk made it, could read everything, and found nothing in the first set and therefore nothing
+    /// more to do.
     fn looked(&mut self) -> Option<Vec<u64>> {
         None
     }

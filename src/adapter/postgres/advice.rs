@@ -12,9 +12,10 @@ const ALONE: &str = "RESET max_parallel_workers_per_gather; SET parallel_setup_c
 
 const BESIDE: &str = "SET max_parallel_workers_per_gather = 0; RESET parallel_setup_cost";
 
-/// Whether of five rows one or more are dead and not tidied up, as far as the server counts.
-const MANY_DEAD: &str = "SELECT 5 * sum(pg_stat_get_dead_tuples(oid)) >= $2::float8 \
-     FROM (SELECT $1::int8::oid UNION SELECT relid FROM pg_partition_tree($1::int8::oid)) AS parts (oid)";
+/// Whether of five rows one or more are dead and not tidied up, as far as the server counts: of a table that was never
+/// analysed it knows nothing.
+const MANY_DEAD: &str = "SELECT sum(reltuples) > 0 AND 5 * sum(pg_stat_get_dead_tuples(oid)) >= sum(reltuples) FROM pg_class \
+     WHERE relkind <> 'p' AND oid IN (SELECT $1::int8::oid UNION SELECT relid FROM pg_partition_tree($1::int8::oid))";
 
 /// Lets the server take more than one processor for questions of ours only where nobody waits for the others.
 pub(super) fn spare_processors(session: &Session) -> Result<(), StoreError> {
@@ -24,10 +25,8 @@ pub(super) fn spare_processors(session: &Session) -> Result<(), StoreError> {
 /// Keeps the server from asking the index alone where many rows are dead. It takes such a table for one whose index needs no
 /// look at the rows, as it was before they went; then it looks at each of them, in the order of the index, which takes
 /// several times as long as to read the table.
-pub(super) fn beware_of_the_dead(session: &Session, bound: &Bound) -> Result<(), StoreError> {
-    let entry = &bound.entry;
-    // Of a table that was never counted nothing is known.
-    let rows = Bind::Real(entry.estimate.unwrap_or(f64::INFINITY));
-    let many: bool = session.one(MANY_DEAD, &[Bind::Int(entry.oid.into()), rows])?.get(0);
-    session.run(if many { "SET enable_indexonlyscan = off" } else { "RESET enable_indexonlyscan" })
+pub(super) fn avoid_dead_entries(session: &Session, bound: &Bound) -> Result<(), StoreError> {
+    let many: Option<bool> = session.one(MANY_DEAD, &[Bind::Int(bound.entry.oid.into())])?.get(0);
+    let is_many = many.unwrap_or(false);
+    session.run(if is_many { "SET enable_indexonlyscan = off" } else { "RESET enable_indexonlyscan" })
 }

@@ -21,6 +21,10 @@ pub(super) type Asked = (String, Vec<Bind>);
 /// and too much memory.
 const MOST_AT_ONCE: usize = 100_000;
 
+/// After somebody has changed a row between the question and the deletion, so many ranges go row by row: whoever does so once
+/// may do so for each.
+const DISTURBED: u32 = 16;
+
 /// What a place is.
 #[derive(Clone)]
 pub(super) enum Division {
@@ -63,6 +67,8 @@ pub(super) struct PlaceHand {
     pub(super) check: &'static str,
     pub(super) checked: Vec<Bind>,
     pub(super) signature: String,
+    /// So many more ranges go row by row.
+    pub(super) disturbed: u32,
 }
 
 impl Hand for PlaceHand {
@@ -75,14 +81,25 @@ impl Hand for PlaceHand {
         gently: bool,
         telling: &Telling,
     ) -> Result<Struck, StoreError> {
-        let all = if gently { None } else { self.all_at_once(places, asked, telling)? };
-        let records = match all {
-            Some(records) => records,
-            None => self.row_by_row(places, asked, gently, telling)?,
+        let all =
+            if gently || !self.knows_first() { None } else { self.all_at_once(places, asked, telling)? };
+        let (records, gone) = match all {
+            Some(all) => all,
+            None => {
+                let records = self.row_by_row(places, asked, gently, telling)?;
+                let gone = records.len() as u64;
+                (records, gone)
+            }
         };
         let row = self.session.one(self.check, &self.checked)?;
         if row.get::<_, String>(0) != self.signature {
             return Err(super::standing::tables_changed(&self.session));
+        }
+        if gone != records.len() as u64 {
+            let why = format!("{} records were there to go, and {gone} went", records.len());
+            let help =
+                "Nothing of the batch was done. Find out what keeps rows of this table from being deleted";
+            return Err(self.session.trouble(StoreErrorKind::Changed, why).with_help(help));
         }
         let spool = Spool { server: self.server.clone(), transaction: row.get(1) };
         Ok(Struck { records, spool: fate::encode(&spool, &[]) })
@@ -98,19 +115,23 @@ impl Hand for PlaceHand {
 }
 
 impl PlaceHand {
-    /// Asks for the keys and then deletes, both in one view of the table, so that the same rows are meant. The server sends
-    /// keys quicker so than row by row with the deletion, and they are known before it is done. `None` where somebody
-    /// else changes a row meanwhile, or where rows lie so far apart that to find them twice would take longer: nothing was
-    /// done, and no transaction is open.
+    /// Whether to ask for the keys before the rows go. Not where rows lie so far apart that to find them twice takes
+    /// longer; where other tables decide, which are best looked at as late as can be; or where others were seen to change rows.
+    fn knows_first(&mut self) -> bool {
+        let was_disturbed = self.disturbed > 0;
+        self.disturbed = self.disturbed.saturating_sub(1);
+        matches!(self.division, Division::Pages) && self.bound.reaching.is_empty() && !was_disturbed
+    }
+
+    /// Asks for the keys and then deletes, both in one view of the table, so that the same rows are meant; gives the keys, and
+    /// how many rows went. The server sends keys quicker so than row by row with the deletion, and they are known before it is
+    /// done. `None` where somebody else has changed a row meanwhile: nothing was done, and no transaction is open.
     fn all_at_once(
-        &self,
+        &mut self,
         places: &Places,
         (condition, bound): &Asked,
         telling: &Telling,
-    ) -> Result<Option<Vec<Key>>, StoreError> {
-        if matches!(self.division, Division::Windows(_)) {
-            return Ok(None);
-        }
+    ) -> Result<Option<(Vec<Key>, u64)>, StoreError> {
         self.session.begin_fixed(&self.bound.entry.sql())?;
         let alias = quoted(&self.bound.frame.own.name);
         let (within, more) = self.division.within(places, &alias, bound.len());
@@ -127,19 +148,16 @@ impl PlaceHand {
             return Err(self.too_many());
         }
         if records.is_empty() {
-            return Ok(Some(records));
+            return Ok(Some((records, 0)));
         }
         let gone =
             self.session.change(&format!("DELETE FROM {} WHERE {whole}", self.bound.from()), &bound)?;
-        match gone {
-            Some(gone) if gone == records.len() as u64 => Ok(Some(records)),
-            Some(_) => {
-                let why = "other records went than those that were there";
-                let help = "Nothing of the batch was done. See what rules and row security the table has";
-                Err(self.session.trouble(StoreErrorKind::Changed, why).with_help(help))
-            }
-            None => self.session.run("ROLLBACK").map(|()| None),
-        }
+        let Some(gone) = gone else {
+            self.session.run("ROLLBACK")?;
+            self.disturbed = DISTURBED;
+            return Ok(None);
+        };
+        Ok(Some((records, gone)))
     }
 
     /// Deletes and is told what went, row by row; beside others in steps with rests between them.

@@ -14,7 +14,14 @@ pub(super) fn question(bound: &Bound, condition: &str, most: usize) -> String {
     let columns = bound.frame.own.key.iter().zip(&bound.key).enumerate();
     let (inner, outer): (Vec<String>, Vec<String>) = columns
         .map(|(at, (name, kind))| {
-            (format!("{} AS c{at}", kind.selected(&bound.column(name))), format!("array_agg(c{at})"))
+            // Of a domain an array would be another type than one of what it is made of.
+            let plain = match kind {
+                KeyType::Int | KeyType::Text => "",
+                KeyType::Bytes => "::bytea",
+                KeyType::Uuid => "::uuid",
+            };
+            let column = kind.selected(&bound.column(name));
+            (format!("{column}{plain} AS c{at}"), format!("array_agg(c{at})"))
         })
         .unzip();
     format!(

@@ -22,7 +22,7 @@ pub(super) fn count(session: &Session, scope: &Scope, groups: &[Group]) -> Resul
     session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
     let counted = (|| {
         let bound = schema::bind(session, &scope.target)?;
-        advice::beware_of_the_dead(session, &bound)?;
+        advice::avoid_dead_entries(session, &bound)?;
         let counting = Counting { session, scope, bound: &bound };
         let tallies = groups.iter().map(|group| counting.group(group)).collect::<Result<_, _>>()?;
         Ok(Counted { tallies, ..Counted::default() })

@@ -51,6 +51,8 @@ pub(super) struct Session {
     recall: Option<Recall>,
     ready: RefCell<HashMap<String, Statement>>,
     company: Arc<Company>,
+    /// How long is waited for what.
+    limits: Limits,
     /// The store as messages name it.
     pub(super) place: String,
 }
@@ -70,7 +72,7 @@ impl Session {
         company: &Arc<Company>,
         recall: Option<Recall>,
     ) -> Result<Self, StoreError> {
-        let session = Self { recall, ..Self::open(place, server, server.reading_url(), company)? };
+        let session = Self { recall, ..Self::open(place, server, server.reading_url(), limits, company)? };
         session
             .run(&format!("{}; SET default_transaction_read_only = on", settings(limits, limits.reading)))?;
         Ok(session)
@@ -83,12 +85,18 @@ impl Session {
         limits: Limits,
         company: &Arc<Company>,
     ) -> Result<Self, StoreError> {
-        let session = Self::open(place, server, &server.url, company)?;
+        let session = Self::open(place, server, &server.url, limits, company)?;
         session.run(&settings(limits, limits.batch))?;
         Ok(session)
     }
 
-    fn open(place: &str, server: &Server, url: &Secret, company: &Arc<Company>) -> Result<Self, StoreError> {
+    fn open(
+        place: &str,
+        server: &Server,
+        url: &Secret,
+        limits: Limits,
+        company: &Arc<Company>,
+    ) -> Result<Self, StoreError> {
         let failed = |why: String| StoreError::new(StoreErrorKind::Unavailable, place, why);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -96,7 +104,8 @@ impl Session {
             .map_err(|error| failed(error.to_string()))?;
         let (client, tls) = runtime.block_on(connect::connect(place, server, url))?;
         let (ready, company) = (RefCell::default(), Arc::clone(company));
-        let session = Self { runtime, client, tls, recall: None, ready, company, place: place.to_owned() };
+        let session =
+            Self { runtime, client, tls, recall: None, ready, company, limits, place: place.to_owned() };
         // The count of what others do begins as early as it can.
         session.has_company()?;
         Ok(session)
@@ -114,6 +123,17 @@ impl Session {
             let row = self.one(WORK, &[])?;
             Ok(Done { at: row.get(0), work: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0), own })
         })
+    }
+
+    /// Puts a question that may take as long as one of those who only read.
+    pub(super) fn patiently<T>(
+        &self,
+        ask: impl FnOnce(&Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.run(&time_out(self.limits.reading))?;
+        let answer = ask(self);
+        self.run(&time_out(self.limits.batch))?;
+        answer
     }
 
     /// Opens a batch's transaction in which every statement sees the same rows. The table is locked before that is decided:
@@ -265,6 +285,10 @@ impl Session {
     pub(super) fn trouble(&self, kind: StoreErrorKind, why: impl Into<String>) -> StoreError {
         Trouble::at(&self.place, kind, why)
     }
+}
+
+fn time_out(statement: Duration) -> String {
+    format!("SET statement_timeout = {}", statement.as_millis())
 }
 
 /// To compile a statement takes longer than what it saves here: each connection would load a compiler, for a question about

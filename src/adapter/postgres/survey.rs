@@ -28,7 +28,7 @@ pub(super) fn survey(
     let mut curve = Curve::new(sets);
     let Some(asked) = in_any(predicate, start, sets) else { return Ok(curve.counts()) };
     let bound = schema::bind(session, &scope.target)?;
-    advice::beware_of_the_dead(session, &bound)?;
+    advice::avoid_dead_entries(session, &bound)?;
     let question = dialect::question(&bound, &scope.events, &asked)?;
     let axis = starts::axis(start, &bound.frame).filter(|_| question.left.is_none());
     if let Some((column, axis @ (Axis::Instant | Axis::Date))) = axis {

@@ -246,11 +246,11 @@ impl Walk for PostgresWalk {
                 return Ok(self.ahead.as_mut().map(|ahead| ahead.hand_over(batch.batch)));
             }
             if let Some(ahead) = self.ahead.take() {
-                // Where one look is all, what is gone need not be tidied up for it; otherwise others look after it.
+                // One look leaves what is gone as it is; where more questions follow, the server had better tidy up.
                 let view = ahead.end(self.last_look.is_some())?;
                 // What was moved behind the workers is found by one more pass.
                 (self.cursor, self.passes) = (None, 1);
-                let is_left = self.is_anything_left();
+                let is_left = self.look_at_all();
                 drop(view);
                 if !is_left? {
                     return Ok(None);
@@ -322,6 +322,7 @@ fn ahead(
         check: CHECK,
         checked: walk.tables.clone(),
         signature: walk.signature.clone(),
+        disturbed: 0,
     };
     let hands = (0..parallel.max(1)).map(|_| more().map(hand)).collect::<Result<Vec<_>, _>>()?;
     let ahead = Ahead::new(hands, Sharing::InTurn, &size);

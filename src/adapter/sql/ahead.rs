@@ -361,8 +361,8 @@ impl<Q: Send + Sync + 'static> Ahead<Q> {
         Ok(())
     }
 
-    /// Ends the workers, so that the server has counted what they did. A view that is kept may be dropped by whoever has it
-    /// looked at what is left.
+    /// Ends the workers: where a connection ends, the server counts what it did. A view that is kept is dropped by whoever
+    /// looks at what is left.
     pub(crate) fn end(mut self, keep_view: bool) -> Result<Option<View>, StoreError> {
         let mut view = self.view.take();
         self.rest()?;

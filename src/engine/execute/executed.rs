@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Halt;
+use crate::adapter::api::LastLook;
 use crate::model::batch::Applied;
 use crate::model::ids::StoreName;
 use crate::state::api::{News, PauseScope};
@@ -31,11 +32,14 @@ pub struct Executed {
     pub links: u64,
     /// What went along, by store and collection.
     pub along: Gone,
-    /// What the last look counted, if there was one: what is left is nothing, and that is known.
-    pub counts: Option<Vec<u64>>,
+    /// The last look and what it counted, if there was one: what is left is nothing, and that is known.
+    pub looked: Option<Looked>,
     /// What an operator should know of how it went: each a sentence.
     pub remarks: Vec<String>,
 }
+
+/// A last look, and what it counted in each set.
+pub type Looked = (LastLook, Vec<u64>);
 
 /// How much went, by store and collection.
 pub type Gone = BTreeMap<(StoreName, String), u64>;
@@ -78,7 +82,7 @@ impl Executed {
         }
         self.incomplete.extend(next.incomplete);
         self.remarks.extend(next.remarks);
-        self.counts = next.counts;
+        self.looked = next.looked;
         self.paused = next.paused;
         self.closed = next.closed;
         self.held_along = next.held_along;

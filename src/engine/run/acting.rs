@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::recount::Counted;
 use super::{Begun, Part, outside_window};
 use crate::adapter::api::{Act, Job, Scope, StoreError};
 use crate::audit::entry::StageDone;
@@ -41,19 +42,16 @@ impl Begun<'_> {
             plan.gaps.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)).collect();
         let mut changed = false;
         let mut links = 0;
-        // What walks counted when they were through, and nothing was done since.
+        // What walks counted when they were through; nothing was begun since.
         let mut looked = Vec::new();
         for (place, stage) in plan.stages.iter().enumerate() {
-            let mut executed = if stage.due == 0 || !stage.action.changes_the_store() {
+            let executed = if stage.due == 0 || !stage.action.changes_the_store() {
                 Executed::default()
             } else {
+                looked.clear();
                 self.stage(data, plan, place, circumstances, progress, stop)?
             };
             changed |= executed.done > 0;
-            if executed.done > 0 {
-                looked.clear();
-            }
-            looked.extend(executed.counts.take().map(|counts| (place, counts)));
             if let Some(case) = plan.selections.stages[place].decided {
                 self.carried_out(case, data, plan, place, circumstances, &executed)?;
             }
@@ -68,6 +66,7 @@ impl Begun<'_> {
                 skipped: executed.skipped,
                 failed: executed.failed,
             });
+            looked.extend(executed.looked.map(|looked| (place, looked)));
             incomplete.extend(executed.incomplete);
             part.remarks.extend(executed.remarks);
             links += executed.links;
@@ -101,7 +100,14 @@ impl Begun<'_> {
             incomplete.extend(self.settle(&plan.target));
         }
         match stop.is_asked() {
-            false => self.recount(data, plan, circumstances, (survey, looked), curves, &mut incomplete)?,
+            false => self.recount(
+                data,
+                plan,
+                circumstances,
+                Counted { beside: survey, looked },
+                curves,
+                &mut incomplete,
+            )?,
             true if incomplete.is_empty() => {
                 incomplete.push("stopped before it was counted again; the next run goes on".to_owned());
             }

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use super::Begun;
 use crate::adapter::api::{Group, Inspect, LastLook, Scope};
 use crate::adapter::recall::Recall;
+use crate::engine::execute::Looked;
 use crate::engine::forecast::{self, Forecast};
 use crate::engine::plan::{Circumstances, DataPlan};
 use crate::engine::progress::Stop;
@@ -21,6 +22,14 @@ use crate::state::api::{Curve, StateError};
 pub(super) struct Beside {
     survey: Option<JoinHandle<Vec<(usize, Forecast)>>>,
     recall: Recall,
+}
+
+/// What was counted before the recount, for stages by their place.
+pub(super) struct Counted {
+    /// Beside the walk.
+    pub(super) beside: Beside,
+    /// By walks that were through; nothing was done since.
+    pub(super) looked: Vec<(usize, Looked)>,
 }
 
 impl Begun<'_> {
@@ -90,7 +99,7 @@ impl Begun<'_> {
         data: &Data,
         plan: &DataPlan,
         circumstances: &Circumstances,
-        (beside, mut looked): (Beside, Vec<(usize, Vec<u64>)>),
+        Counted { beside, mut looked }: Counted,
         curves: &mut Vec<Curve>,
         incomplete: &mut Vec<String>,
     ) -> Result<(), EngineError> {
@@ -123,15 +132,11 @@ impl Begun<'_> {
                 let survey = forecast::Survey { policy, data, plan, place, circumstances: &fresh };
                 let lasting = survey.lasting(store, &before);
                 // Where something was recorded meanwhile that decides which records are due, nothing lasts.
-                let counts =
+                let looked =
                     looked.iter().position(|(of, _)| *of == place).map(|at| looked.swap_remove(at).1);
-                match counts
-                    .zip(lasting.as_ref())
-                    .and_then(|(counts, lasting)| survey.by_look(counts, lasting))
-                {
-                    Some(forecast) => Ok(Some(forecast)),
-                    None => survey.forecast(store, lasting.as_ref()),
-                }
+                let by_look =
+                    looked.zip(lasting.as_ref()).and_then(|(looked, last)| survey.by_look(looked, last));
+                if by_look.is_some() { Ok(by_look) } else { survey.forecast(store, lasting.as_ref()) }
             };
             match made {
                 Ok(Some(forecast)) => {

@@ -1,14 +1,15 @@
 //! Much goes page by page: the keys are asked for first, and the rows go in the same view of the table.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use super::super::standing::CHECK;
 use super::super::value::Bind;
 use super::{World, connect, deletion, label, number, target, world};
-use crate::adapter::api::{Dispose as _, Job, Walk};
+use crate::adapter::api::{Dispose as _, Job, StoreErrorKind, Walk};
 use crate::model::key::{Key, KeyList};
-use crate::model::predicate::Predicate;
+use crate::model::predicate::{Predicate, Reach};
 
 const ALL: u64 = 20_000;
 
@@ -31,29 +32,42 @@ fn walked(walk: &mut dyn Walk, want: usize) -> Vec<Key> {
     gone
 }
 
-/// Waits until a statement waits for somebody's transaction.
-fn until_one_waits(world: &World) {
-    let sql = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
-         WHERE NOT granted AND locktype = 'transactionid' AND a.datname = current_database()";
-    while number(world, sql) == 0 {
+/// Waits until a statement in this database waits for such a lock, and gives that statement.
+fn waiting(world: &World, lock: &str) -> String {
+    let sql = format!(
+        "SELECT a.query FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+         WHERE NOT granted AND locktype = '{lock}' AND a.datname = current_database()"
+    );
+    loop {
+        if let Some(row) = world.other.rows(&sql, &[]).unwrap().first() {
+            return row.get(0);
+        }
         std::thread::yield_now();
     }
+}
+
+/// Carries the job out while somebody else changes rows before the walk begins and commits when it waits for them; gives
+/// what went, and the statement that waited.
+fn gone_beside(world: &World, job: Job, change: &str) -> (Vec<Key>, String) {
+    let other = connect("postgres", &world.database);
+    other.run(&format!("BEGIN; {change}")).unwrap();
+    let store = &world.store;
+    std::thread::scope(|scope| {
+        let walking = scope.spawn(|| walked(&mut *store.walk(job).unwrap(), 5_000));
+        let waited = waiting(world, "transactionid");
+        other.run("COMMIT").unwrap();
+        (walking.join().unwrap(), waited)
+    })
 }
 
 /// Between the question and the deletion somebody extends one record and notes something in another.
 #[test]
 fn a_record_that_somebody_changes_between_the_question_and_the_deletion_is_asked_about_again() {
     let (world, job) = much_due();
-    let other = connect("postgres", &world.database);
-    other.run("BEGIN; UPDATE records SET at = '2026-10-31Z' WHERE id = 500").unwrap();
-    other.run("UPDATE records SET note = 'asked for' WHERE id = 700").unwrap();
-    let store = &world.store;
-    let gone = std::thread::scope(|scope| {
-        let walking = scope.spawn(|| walked(&mut *store.walk(job).unwrap(), 5_000));
-        until_one_waits(&world);
-        other.run("COMMIT").unwrap();
-        walking.join().unwrap()
-    });
+    let change = "UPDATE records SET at = '2026-10-31Z' WHERE id = 500; \
+         UPDATE records SET note = 'asked for' WHERE id = 700";
+    let (gone, waited) = gone_beside(&world, job, change);
+    assert!(waited.starts_with("DELETE") && !waited.contains("RETURNING"), "{waited}");
     let named = |id| gone.iter().filter(|key| **key == Key::from_int(id)).count();
     assert_eq!((named(500), named(700), named(701)), (0, 1, 1));
     assert_eq!(number(&world, "SELECT count(*) FROM records WHERE at < '2026-10-01Z'"), 0);
@@ -65,17 +79,37 @@ fn a_record_that_somebody_changes_between_the_question_and_the_deletion_is_asked
 #[test]
 fn a_record_that_somebody_else_deletes_meanwhile_is_not_ours() {
     let (world, job) = much_due();
-    let other = connect("postgres", &world.database);
-    other.run("BEGIN; DELETE FROM records WHERE id = 500").unwrap();
-    let store = &world.store;
-    let gone = std::thread::scope(|scope| {
-        let walking = scope.spawn(|| walked(&mut *store.walk(job).unwrap(), 5_000));
-        until_one_waits(&world);
-        other.run("COMMIT").unwrap();
-        walking.join().unwrap()
-    });
+    let (gone, waited) = gone_beside(&world, job, "DELETE FROM records WHERE id = 500");
+    assert!(!waited.contains("RETURNING"), "{waited}");
     assert_eq!(gone.len(), 20_000 - 6_666 - 1);
     assert!(!gone.contains(&Key::from_int(500)));
+}
+
+/// Rows that refer to a record are looked at by the statement that deletes it.
+#[test]
+fn where_another_table_decides_nothing_is_asked_before() {
+    let (world, mut job) = much_due();
+    world.other.run("CREATE TABLE notes (id int PRIMARY KEY, record bigint)").unwrap();
+    let reach = Reach { collection: "notes".into(), by: "record".into(), key: "id".into() };
+    Arc::make_mut(&mut job.scope.target).reached_by.push(reach.clone());
+    job.predicate = job.predicate.and(Predicate::Reached(reach).negated());
+    let (gone, waited) = gone_beside(&world, job, "DELETE FROM records WHERE id = 500");
+    assert!(waited.contains("RETURNING"), "{waited}");
+    assert_eq!(gone.len(), 20_000 - 6_666 - 1);
+}
+
+/// Whatever keeps a row from going: of a batch whose rows are not all gone, none is.
+#[test]
+fn a_batch_of_which_other_rows_went_than_were_there_is_taken_back() {
+    let (world, job) = much_due();
+    let mut walk = world.store.walk(job).unwrap();
+    let keep = "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+         CREATE TRIGGER keep BEFORE DELETE ON records FOR EACH ROW WHEN (OLD.id = 7) EXECUTE FUNCTION keep()";
+    world.other.run(keep).unwrap();
+    let error = walk.prepare(&label(), 2_000, &HashSet::new()).err().unwrap();
+    drop(walk);
+    assert_eq!(error.kind, StoreErrorKind::Changed, "{error}");
+    assert_eq!(number(&world, "SELECT count(*) FROM records"), 20_000);
 }
 
 /// What was changed before the table could be locked is seen, although the rows are looked at as they were at one moment.
@@ -95,10 +129,7 @@ fn a_table_that_changes_before_it_is_locked_has_changed() {
             ours.begin_fixed("records").unwrap();
             signature(&ours)
         });
-        while number(&world, "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'") == 0
-        {
-            std::thread::yield_now();
-        }
+        waiting(&world, "relation");
         other.run("COMMIT").unwrap();
         beginning.join().unwrap()
     });
@@ -135,7 +166,7 @@ fn where_many_rows_are_dead_the_index_alone_is_not_asked() {
     let (world, job) = much_due();
     let bound = super::super::schema::bind(&world.other, &job.scope.target).unwrap();
     let is_asked = || {
-        super::super::advice::beware_of_the_dead(&world.other, &bound).unwrap();
+        super::super::advice::avoid_dead_entries(&world.other, &bound).unwrap();
         world.other.one("SHOW enable_indexonlyscan", &[]).unwrap().get::<_, String>(0)
     };
     assert_eq!(is_asked(), "on");

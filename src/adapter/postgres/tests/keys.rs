@@ -95,6 +95,18 @@ fn keys_of_every_type_are_copied_as_they_are_read() {
 }
 
 #[test]
+fn keys_of_domains_are_those_of_what_they_are_made_of() {
+    let world = world(
+        "CREATE DOMAIN number AS int; CREATE DOMAIN name AS text; CREATE DOMAIN hash AS bytea; CREATE DOMAIN ref AS uuid; \
+         CREATE TABLE records (id number, word name, raw hash, one ref, at timestamptz, PRIMARY KEY (id, word, raw, one)); \
+         INSERT INTO records SELECT n, 'x' || n, decode(md5(n::text), 'hex'), md5(n::text)::uuid, now() \
+           FROM generate_series(1, 1000) n",
+    );
+    let [copied, read] = both(&world.other, &target());
+    assert!(copied == read && read.len() == 1_000);
+}
+
+#[test]
 fn a_table_without_rows_has_no_keys_and_a_row_without_a_key_is_no_record() {
     let world = world("CREATE TABLE records (id int UNIQUE NOT NULL, at timestamptz)");
     let keyed = Target { key: Some(vec!["id".to_owned()]), ..target() };

@@ -6,7 +6,7 @@ use super::super::survey::survey;
 use super::super::value::Bind;
 use super::super::way::Order;
 use super::{PostgresWalk, pages};
-use crate::adapter::api::{LastLook, StoreError};
+use crate::adapter::api::{LastLook, StoreError, StoreErrorKind};
 
 /// Where the next batch lies.
 #[derive(Debug)]
@@ -39,17 +39,32 @@ impl PostgresWalk {
         }
     }
 
-    /// Whether any record is there that goes, by one look at all of them, which may count for a forecast as well.
-    pub(super) fn is_anything_left(&mut self) -> Result<bool, StoreError> {
+    /// Looks at everything once more, and says whether any record may be there that goes. Where that is asked for, it counts
+    /// for a forecast on the way.
+    pub(super) fn look_at_all(&mut self) -> Result<bool, StoreError> {
         advice::spare_processors(&self.session)?;
-        if let Some(LastLook { predicate, sets }) = self.last_look.take() {
-            let counts = survey(&self.session, &self.job.scope, &predicate, &self.job.start, &sets)?;
-            if counts.first() == Some(&0) {
+        let looked = self.last_look.take().map(|look| self.session.patiently(|_| self.count_last(look)));
+        let left = match looked.transpose() {
+            Ok(Some(counts)) if counts.first() == Some(&0) => {
                 self.looked = Some(counts);
                 return Ok(false);
             }
+            Ok(_) => self.session.patiently(|_| self.is_anything_left()),
+            Err(error) => Err(error),
+        };
+        match left {
+            // A pass over everything finds it a few pages at a time.
+            Err(error) if error.kind == StoreErrorKind::Busy => Ok(true),
+            left => left,
         }
-        advice::beware_of_the_dead(&self.session, &self.bound)?;
+    }
+
+    fn count_last(&self, LastLook { predicate, sets }: LastLook) -> Result<Vec<u64>, StoreError> {
+        survey(&self.session, &self.job.scope, &predicate, &self.job.start, &sets)
+    }
+
+    fn is_anything_left(&self) -> Result<bool, StoreError> {
+        advice::avoid_dead_entries(&self.session, &self.bound)?;
         let sql = format!("SELECT count(*) FROM {} WHERE {}", self.bound.from(), self.question.sql);
         Ok(self.session.one(&sql, &self.question.bound)?.get::<_, i64>(0) > 0)
     }
