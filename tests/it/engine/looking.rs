@@ -199,15 +199,3 @@ fn a_short_walk_is_not_asked_to() {
     world.approve(999);
     assert_eq!(run(&world, &Unwatched, None), (RunState::Complete, 1));
 }
-
-/// Whoever approves again has the days counted from another moment on, and everything counted for that.
-#[test]
-fn a_look_at_other_moments_than_the_forecast_needs_is_none() {
-    let world = foreseen();
-    world.later(10);
-    let again = Interfere::at_first_batch(|world| {
-        world.later(30);
-        world.approve(world.plan().due());
-    });
-    assert_eq!(run(&world, &again, None), (RunState::Complete, 2), "for the approval, and behind the walk");
-}
