@@ -2,7 +2,8 @@
 //!
 //! Due dates are known in advance, so a run that finds far more, or none, is looking at something that nobody
 //! approved: an import, a changed unit, a replaced table. The last step of a run makes the curve, and its first
-//! point is the recount: one statement answers both, which may be the last one of a walk. What of a curve lasts for a day, `lasting` says.
+//! point is the recount: one statement answers both, which may be the last one of a walk. What of a curve lasts for a
+//! day, `lasting` says.
 
 use std::sync::Arc;
 
