@@ -83,13 +83,12 @@ impl Hand for PlaceHand {
     ) -> Result<Struck, StoreError> {
         let all =
             if gently || !self.knows_first() { None } else { self.all_at_once(places, asked, telling)? };
-        let (records, gone) = match all {
-            Some(all) => all,
-            None => {
-                let records = self.row_by_row(places, asked, gently, telling)?;
-                let gone = records.len() as u64;
-                (records, gone)
-            }
+        let (records, gone) = if let Some(all) = all {
+            all
+        } else {
+            let records = self.row_by_row(places, asked, gently, telling)?;
+            let gone = records.len() as u64;
+            (records, gone)
         };
         let row = self.session.one(self.check, &self.checked)?;
         if row.get::<_, String>(0) != self.signature {
