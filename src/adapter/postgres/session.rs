@@ -126,12 +126,9 @@ impl Session {
     }
 
     /// Puts a question that may take as long as one of those who only read.
-    pub(super) fn patiently<T>(
-        &self,
-        ask: impl FnOnce(&Self) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    pub(super) fn patiently<T>(&self, ask: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.run(&time_out(self.limits.reading))?;
-        let answer = ask(self);
+        let answer = ask();
         self.run(&time_out(self.limits.batch))?;
         answer
     }

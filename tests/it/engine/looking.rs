@@ -15,6 +15,7 @@ use forfall::model::key::Key;
 use forfall::model::predicate::Predicate;
 use forfall::model::run::RunState;
 use forfall::model::start::Start;
+use forfall::model::value::Value;
 use forfall::state::api::Curve;
 use forfall::time::StartSet;
 
@@ -105,8 +106,7 @@ impl Walk for LookingWalk<'_> {
 
 /// So many are due, seven more tomorrow and forty in twenty days.
 fn foreseen() -> World {
-    let world = World::new(world::CALLS, DUE, 10);
-    foreseen_in(world)
+    foreseen_in(World::new(world::CALLS, DUE, 10))
 }
 
 /// The same with half of what is due in a class of its own.
@@ -119,8 +119,7 @@ fn in_classes() -> World {
 fn foreseen_in(world: World) -> World {
     world.import(50_000, 7, 29);
     world.import(60_000, 40, 10);
-    let due = world.plan().due();
-    world.approve(due);
+    world.approve(DUE.unsigned_abs());
     world
 }
 
@@ -163,9 +162,8 @@ fn what_is_left_at_the_last_look_is_counted_again() {
     let world = foreseen();
     let store = Arc::clone(&world.store);
     let late = move || {
-        let at = forfall::model::value::Value::Text("2026-01-01T00:00:00Z".into());
-        let who = forfall::model::value::Value::Text("+4799".into());
-        store.put("call_log", vec![forfall::model::value::Value::Int(70_000), at, who]);
+        let text = |text: &str| Value::Text(text.into());
+        store.put("call_log", vec![Value::Int(70_000), text("2026-01-01T00:00:00Z"), text("+4799")]);
     };
     assert_eq!(run(&world, &Unwatched, Some(Box::new(late))), (RunState::Incomplete, 1));
 }

@@ -13,6 +13,9 @@ use crate::model::predicate::{Predicate, Reach};
 
 const ALL: u64 = 20_000;
 
+/// So many times the server is asked what it does before that is given up.
+const LOOKS: u32 = 200_000;
+
 /// All rows but every third are due, and there is no index on their start.
 fn much_due() -> (World, Job) {
     let world = world(&format!(
@@ -38,12 +41,14 @@ fn waiting(world: &World, lock: &str) -> String {
         "SELECT a.query FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
          WHERE NOT granted AND locktype = '{lock}' AND a.datname = current_database()"
     );
-    loop {
-        if let Some(row) = world.other.rows(&sql, &[]).unwrap().first() {
-            return row.get(0);
-        }
-        std::thread::yield_now();
-    }
+    let query = || Some(world.other.rows(&sql, &[]).unwrap().first()?.get(0));
+    (0..LOOKS).find_map(|_| query()).expect("a statement waits")
+}
+
+/// Waits until the server has counted so many dead rows.
+fn until_dead(world: &World, is_it: impl Fn(i64) -> bool) {
+    let dead = || number(world, "SELECT pg_stat_get_dead_tuples('records'::regclass)");
+    assert!((0..LOOKS).any(|_| is_it(dead())), "the server counts dead rows");
 }
 
 /// Carries the job out while somebody else changes rows before the walk begins and commits when it waits for them; gives
@@ -172,13 +177,9 @@ fn where_many_rows_are_dead_the_index_alone_is_not_asked() {
     assert_eq!(is_asked(), "on");
     // Whoever ends a connection has what it did counted.
     connect("postgres", &world.database).run("DELETE FROM records WHERE id % 4 = 0").unwrap();
-    while number(&world, "SELECT pg_stat_get_dead_tuples('records'::regclass)") < 5_000 {
-        std::thread::yield_now();
-    }
+    until_dead(&world, |dead| dead >= 5_000);
     assert_eq!(is_asked(), "off");
     world.other.run("VACUUM records").unwrap();
-    while number(&world, "SELECT pg_stat_get_dead_tuples('records'::regclass)") > 0 {
-        std::thread::yield_now();
-    }
+    until_dead(&world, |dead| dead == 0);
     assert_eq!(is_asked(), "on");
 }

@@ -43,24 +43,26 @@ impl PostgresWalk {
     /// for a forecast on the way.
     pub(super) fn look_at_all(&mut self) -> Result<bool, StoreError> {
         advice::spare_processors(&self.session)?;
-        let looked = self.last_look.take().map(|look| self.session.patiently(|_| self.count_last(look)));
-        let left = match looked.transpose() {
-            Ok(Some(counts)) if counts.first() == Some(&0) => {
-                self.looked = Some(counts);
-                return Ok(false);
+        let look = self.last_look.take();
+        let found = self.session.patiently(|| {
+            let counts = look.map(|look| self.count_last(&look)).transpose()?;
+            let counts = counts.filter(|counts| counts.first() == Some(&0));
+            let left = counts.is_none() && self.is_anything_left()?;
+            Ok((left, counts))
+        });
+        match found {
+            Ok((left, counts)) => {
+                self.looked = counts;
+                Ok(left)
             }
-            Ok(_) => self.session.patiently(|_| self.is_anything_left()),
-            Err(error) => Err(error),
-        };
-        match left {
             // A pass over everything finds it a few pages at a time.
             Err(error) if error.kind == StoreErrorKind::Busy => Ok(true),
-            left => left,
+            Err(error) => Err(error),
         }
     }
 
-    fn count_last(&self, LastLook { predicate, sets }: LastLook) -> Result<Vec<u64>, StoreError> {
-        survey(&self.session, &self.job.scope, &predicate, &self.job.start, &sets)
+    fn count_last(&self, LastLook { predicate, sets }: &LastLook) -> Result<Vec<u64>, StoreError> {
+        survey(&self.session, &self.job.scope, predicate, &self.job.start, sets)
     }
 
     fn is_anything_left(&self) -> Result<bool, StoreError> {
